@@ -1,0 +1,25 @@
+namespace Cloud.Vmm;
+
+/// <summary>
+/// One way to run virtual machines. A driver holds nothing that a restart of its process would lose: a machine's folder
+/// is the truth, and <see cref="AdoptAsync"/> finds what runs.
+/// </summary>
+public interface IVmDriver
+{
+    /// <summary>What this driver can run on this host, found by running it, not by looking at a device file.</summary>
+    Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct);
+
+    /// <summary>Starts a machine in a process and session of its own. When the task ends the machine runs, or nothing of it is left but its folder.</summary>
+    /// <exception cref="VmException">The spec cannot be run here, or the machine's process refused to start; the message says why.</exception>
+    Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct);
+
+    /// <summary>Takes over the machine whose folder this is, whoever started it; null when none runs there.</summary>
+    Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct);
+}
+
+/// <summary>What a probe of one engine and architecture found.</summary>
+/// <param name="Engine">The technique.</param>
+/// <param name="Architecture">The guest's architecture.</param>
+/// <param name="Works">Whether a small 64-bit guest ran to its end within the limit.</param>
+/// <param name="Reason">Why not, or how it was proven.</param>
+public sealed record EngineProbe(VmEngine Engine, VmArchitecture Architecture, bool Works, string Reason);
