@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Errors;
+using Microsoft.AspNetCore.Http;
+
+namespace Cloud.ServiceDefaults.Changes;
+
+/// <summary>
+/// A JSON merge patch (RFC 7396) of the fields of <typeparamref name="TFields"/>: a field that is absent stays, <c>null</c> resets it.
+/// </summary>
+public sealed class MergePatch<TFields>
+    where TFields : class
+{
+    private readonly HashSet<string> _present;
+
+    private MergePatch(TFields fields, HashSet<string> present)
+    {
+        Fields = fields;
+        _present = present;
+    }
+
+    /// <summary>The values; meaningful for what <see cref="Has"/> says is present.</summary>
+    public TFields Fields { get; }
+
+    /// <param name="field">The property's name; <c>nameof(TFields.Name)</c>.</param>
+    public bool Has(string field) => _present.Contains(JsonNamingPolicy.CamelCase.ConvertName(field));
+
+    public static async ValueTask<MergePatch<TFields>> BindAsync(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        try
+        {
+            using var document = await JsonDocument.ParseAsync(context.Request.Body, default, context.RequestAborted);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw CloudException.Invalid("body", "Expected a JSON object with the fields to change.");
+            }
+
+            var fields = document.RootElement.Deserialize<TFields>(JsonDefaults.Options)!;
+            return new MergePatch<TFields>(fields, document.RootElement.EnumerateObject().Select(property => property.Name).ToHashSet());
+        }
+        catch (JsonException json)
+        {
+            throw ExceptionResponses.FromJson(json);
+        }
+    }
+}
