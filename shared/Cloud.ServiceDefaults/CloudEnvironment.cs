@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Cloud.ServiceDefaults;
+
+/// <summary>The variables that move a cloud, as configuration: <c>CLOUD_DATA</c> is <c>Cloud:Data</c>, and so on.</summary>
+public static class CloudEnvironment
+{
+    private static readonly (string Variable, string Key)[] Variables =
+    [
+        ("CLOUD_DATA", "Cloud:Data"),
+        ("CLOUD_CACHE", "Cloud:Cache"),
+        ("CLOUD_HTTP_PORT", "Cloud:HttpPort"),
+        ("CLOUD_S3_PORT", "Cloud:S3Port"),
+        ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
+    ];
+
+    /// <summary>Adds the variables that are set, and the defaults of the rest.</summary>
+    public static void Add(IConfigurationManager configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        var set = new Dictionary<string, string?>();
+        foreach (var (variable, key) in Variables)
+        {
+            if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value)
+            {
+                set[key] = value;
+            }
+        }
+
+        configuration.AddInMemoryCollection(set);
+        var defaults = new Dictionary<string, string?>
+        {
+            ["Cloud:Data"] = Path.GetFullPath(configuration["Cloud:Data"] ?? ".cloud"),
+            ["Cloud:Cache"] = Path.GetFullPath(configuration["Cloud:Cache"] ?? DefaultCache()),
+            ["Cloud:HttpPort"] = configuration["Cloud:HttpPort"] ?? "8080",
+            ["Cloud:S3Port"] = configuration["Cloud:S3Port"] ?? "9000",
+        };
+        configuration.AddInMemoryCollection(defaults);
+    }
+
+    private static string DefaultCache() => Path.Combine(
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
+            ? cache
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+        "cloud");
+}
