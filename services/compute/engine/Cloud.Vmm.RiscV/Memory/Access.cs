@@ -1,0 +1,9 @@
+namespace Cloud.Vmm.RiscV.Memory;
+
+/// <summary>What an instruction does with an address; AMOs are stores.</summary>
+internal enum Access
+{
+    Fetch,
+    Load,
+    Store,
+}
