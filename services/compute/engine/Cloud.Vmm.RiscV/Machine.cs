@@ -1,6 +1,7 @@
 using Cloud.Vmm.RiscV.Boot;
 using Cloud.Vmm.RiscV.Cpu;
 using Cloud.Vmm.RiscV.Devices;
+using Cloud.Vmm.RiscV.Devices.Virtio;
 using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV;
@@ -16,6 +17,7 @@ internal sealed class Machine : IDisposable
     private readonly GuestRam _rom;
     private readonly IHartScheduler _scheduler;
     private readonly Rtc _rtc;
+    private readonly VirtioMmio[] _slots;
     private int _ending;
 
     /// <exception cref="ArgumentException">The options ask for what the board cannot be.</exception>
@@ -47,7 +49,8 @@ internal sealed class Machine : IDisposable
         Bus.Map(MemoryMap.Clint, MemoryMap.ClintSize, clint);
         Bus.Map(MemoryMap.TestFinisher, MemoryMap.PageSize, finisher);
         Bus.Map(MemoryMap.Rtc, MemoryMap.PageSize, _rtc);
-        _devices = [Uart, Plic, clint, finisher, _rtc];
+        _slots = PlugVirtio(options);
+        _devices = [Uart, clint, finisher, _rtc, .. _slots, Plic];
         _boot = new BootLoader(options, Ram, _rom);
         Reset();
         if (options.Deterministic)
@@ -91,10 +94,31 @@ internal sealed class Machine : IDisposable
     public void Dispose()
     {
         _scheduler.Dispose();
+        Array.ForEach(_slots, slot => slot.Dispose());
         _rtc.Dispose();
         Array.ForEach(Harts, hart => hart.Dispose());
         Ram.Dispose();
         _rom.Dispose();
+    }
+
+    private VirtioMmio[] PlugVirtio(MachineOptions options)
+    {
+        if (options.Virtio.Count > MemoryMap.VirtioSlots)
+        {
+            throw new ArgumentException($"The board has {MemoryMap.VirtioSlots} virtio slots, {options.Virtio.Count} devices want one.", nameof(options));
+        }
+
+        var slots = new VirtioMmio[MemoryMap.VirtioSlots];
+        for (int slot = 0; slot < slots.Length; slot++)
+        {
+            // As on QEMU's board the first device takes the highest slot.
+            int index = slots.Length - 1 - slot;
+            VirtioDevice? device = index < options.Virtio.Count ? options.Virtio[index](Ram) : null;
+            slots[slot] = new VirtioMmio(Ram, new InterruptLine(Plic, MemoryMap.VirtioInterrupt + slot), device, options.Deterministic);
+            Bus.Map(MemoryMap.Virtio + (ulong)slot * MemoryMap.PageSize, MemoryMap.PageSize, slots[slot]);
+        }
+
+        return slots;
     }
 
     private void End(MachineEnd end)

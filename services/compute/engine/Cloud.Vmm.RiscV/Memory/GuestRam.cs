@@ -6,6 +6,7 @@ namespace Cloud.Vmm.RiscV.Memory;
 internal sealed unsafe partial class GuestRam : IDisposable
 {
     private const int ReadWrite = 3;
+    private const int DontNeed = 4;
     private const int PrivateAnonymousNoReserve = 0x02 | 0x20 | 0x4000;
 
     internal GuestRam(ulong start, ulong size)
@@ -58,6 +59,16 @@ internal sealed unsafe partial class GuestRam : IDisposable
         return true;
     }
 
+    /// <summary>Returns whole pages to the host; they read as zeros from then on. Nothing happens where the range is not whole pages of memory.</summary>
+    internal void Discard(ulong physical, ulong size)
+    {
+        if (((physical | size) & 0xFFF) == 0 && size != 0 && Contains(physical, size)
+            && Advise((nint)(Host + (physical - Start)), (nuint)size, DontNeed) == 0)
+        {
+            Code.Wrote(physical, size);
+        }
+    }
+
     public void Dispose()
     {
         _ = Unmap((nint)Host, (nuint)Size);
@@ -66,6 +77,9 @@ internal sealed unsafe partial class GuestRam : IDisposable
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint Map(nint address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int Unmap(nint address, nuint length);
