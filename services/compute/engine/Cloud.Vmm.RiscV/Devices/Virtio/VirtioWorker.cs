@@ -12,7 +12,7 @@ internal sealed class VirtioWorker : IDisposable
 
     // Held while the device processes or is reset.
     private readonly Lock _turn = new();
-    private readonly SemaphoreSlim _asked = new(0);
+    private readonly object _asked = new();
     private readonly Thread? _thread;
     private ulong _queues;
     private volatile bool _disposed;
@@ -42,7 +42,10 @@ internal sealed class VirtioWorker : IDisposable
         }
         else if (before == 0)
         {
-            _asked.Release();
+            lock (_asked)
+            {
+                Monitor.Pulse(_asked);
+            }
         }
     }
 
@@ -57,20 +60,30 @@ internal sealed class VirtioWorker : IDisposable
 
     public void Dispose()
     {
-        _disposed = true;
-        _asked.Release();
+        lock (_asked)
+        {
+            _disposed = true;
+            Monitor.Pulse(_asked);
+        }
+
         _thread?.Join();
-        _asked.Dispose();
     }
 
     private void Work()
     {
         while (true)
         {
-            _asked.Wait();
-            if (_disposed)
+            lock (_asked)
             {
-                return;
+                while (Interlocked.Read(ref _queues) == 0 && !_disposed)
+                {
+                    Monitor.Wait(_asked);
+                }
+
+                if (_disposed)
+                {
+                    return;
+                }
             }
 
             Drain();

@@ -13,8 +13,8 @@ internal sealed class DatagramLink : IDisposable
     private readonly Socket _socket;
     private readonly UnixDomainSocketEndPoint _remote;
     private readonly string _localPath;
-    private readonly Thread _receiver;
-    private volatile bool _disposed;
+    private readonly CancellationTokenSource _ending = new();
+    private Task _receiving = Task.CompletedTask;
 
     /// <param name="localPath">The guest's end, bound here; a socket file that is left there is replaced.</param>
     /// <param name="remotePath">The switch's end.</param>
@@ -30,13 +30,12 @@ internal sealed class DatagramLink : IDisposable
             File.SetUnixFileMode(localPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
 
-        _receiver = new Thread(ReceiveAll) { IsBackground = true, Name = "net" };
     }
 
-    /// <summary>Gets each frame that comes; on the link's own thread.</summary>
+    /// <summary>Gets each frame that comes, one after the other; set before <see cref="Start"/>.</summary>
     internal SendFrame? Received { get; set; }
 
-    internal void Start() => _receiver.Start();
+    internal void Start() => _receiving = ReceiveAllAsync(_ending.Token);
 
     internal void Send(ReadOnlySpan<byte> frame)
     {
@@ -60,31 +59,28 @@ internal sealed class DatagramLink : IDisposable
 
     public void Dispose()
     {
-        _disposed = true;
+        _ending.Cancel();
+        _receiving.Wait();
         _socket.Dispose();
-        if (_receiver.IsAlive)
-        {
-            _receiver.Join();
-        }
-
+        _ending.Dispose();
         File.Delete(_localPath);
     }
 
-    private void ReceiveAll()
+    private async Task ReceiveAllAsync(CancellationToken ct)
     {
         byte[] buffer = new byte[64 * 1024];
-        while (!_disposed)
+        while (!ct.IsCancellationRequested)
         {
             try
             {
-                int size = _socket.Receive(buffer);
+                int size = await _socket.ReceiveAsync(buffer, SocketFlags.None, ct).ConfigureAwait(false);
                 Received?.Invoke(buffer.AsSpan(0, size));
             }
-            catch (SocketException) when (!_disposed)
+            catch (SocketException)
             {
                 // An error of an earlier send is told here; the socket stays good.
             }
-            catch (Exception ended) when (ended is SocketException or ObjectDisposedException)
+            catch (OperationCanceledException)
             {
                 return;
             }

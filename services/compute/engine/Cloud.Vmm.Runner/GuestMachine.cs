@@ -1,0 +1,54 @@
+using Cloud.Vmm.RiscV;
+using Cloud.Vmm.RiscV.Devices.Virtio.Balloon;
+using Cloud.Vmm.RiscV.Devices.Virtio.Block;
+using Cloud.Vmm.Runner.Channels;
+
+namespace Cloud.Vmm.Runner;
+
+/// <summary>A machine and all that is tied to it on the host.</summary>
+internal sealed record GuestMachine : IDisposable
+{
+    internal required Machine Machine { get; init; }
+
+    internal required SerialOutput Serial { get; init; }
+
+    internal required IReadOnlyList<IChannel> Channels { get; init; }
+
+    internal required IReadOnlyList<IDisposable> Links { get; init; }
+
+    /// <summary>The disks by their device's id and their node's name, in the order of the command line.</summary>
+    internal required IReadOnlyList<(string Id, string Node, VirtioBlock Disk)> Disks { get; init; }
+
+    internal VirtioBalloon? Balloon { get; init; }
+
+    /// <summary>Lets the world outside in: channels listen, frames come.</summary>
+    internal void Open()
+    {
+        foreach (IChannel channel in Channels)
+        {
+            channel.Start();
+        }
+    }
+
+    /// <summary>Ends the machine; when it returns every disk is flushed and closed, and every byte that the guest printed has been handed on.</summary>
+    public void Dispose()
+    {
+        Machine.Stop();
+        foreach (IDisposable link in Links)
+        {
+            link.Dispose();
+        }
+
+        Machine.Dispose();
+        foreach ((_, _, VirtioBlock disk) in Disks)
+        {
+            disk.Close();
+        }
+
+        Serial.Dispose();
+        foreach (IChannel channel in Channels)
+        {
+            channel.Dispose();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+namespace Cloud.Vmm.Runner.Options;
+
+/// <summary>The command line, read but not yet acted on.</summary>
+internal sealed record RunnerOptions
+{
+    internal string Name { get; set; } = "";
+
+    internal string Uuid { get; set; } = "00000000-0000-0000-0000-000000000000";
+
+    internal int Harts { get; set; } = 1;
+
+    internal ulong MemoryBytes { get; set; } = 128UL << 20;
+
+    internal string? Kernel { get; set; }
+
+    internal string? Initrd { get; set; }
+
+    internal string CommandLine { get; set; } = "";
+
+    /// <summary>The firmware's path; null for none, which runs the kernel in machine mode.</summary>
+    internal string? Firmware { get; set; } = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
+
+    /// <summary>Whether the guest waits for "cont".</summary>
+    internal bool StartStopped { get; set; }
+
+    /// <summary>Whether the process stays, paused, after the guest has powered off.</summary>
+    internal bool PauseAtShutdown { get; set; }
+
+    /// <summary>Whether a reset that the guest asks for ends it instead.</summary>
+    internal bool ShutdownAtReset { get; set; }
+
+    internal bool Deterministic { get; set; }
+
+    /// <summary>The channel of the first serial port.</summary>
+    internal string? Serial { get; set; }
+
+    /// <summary>The channels that QMP is spoken on.</summary>
+    internal List<string> Monitors { get; } = [];
+
+    internal Dictionary<string, Properties> Channels { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<int, int> DescriptorSets { get; } = [];
+
+    internal Dictionary<string, Properties> Blocks { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<string, Properties> Networks { get; } = new(StringComparer.Ordinal);
+
+    internal Dictionary<string, Properties> Objects { get; } = new(StringComparer.Ordinal);
+
+    internal List<Properties> Devices { get; } = [];
+}
