@@ -74,6 +74,9 @@ internal sealed class Machine : IDisposable
 
     internal Uart16550 Uart { get; }
 
+    /// <summary>Whether the guest has asked for an end that <see cref="Ended"/> may not have told yet.</summary>
+    internal bool IsEnding => Volatile.Read(ref _ending) != 0;
+
     /// <summary>Called on a thread of the pool, with the harts stopped, when the guest has powered off or asked for a reset.</summary>
     internal Action<MachineEnd>? Ended { get; set; }
 

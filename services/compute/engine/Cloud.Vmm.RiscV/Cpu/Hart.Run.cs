@@ -47,6 +47,7 @@ internal sealed unsafe partial class Hart
             if (_interruptsChanged && TakeInterrupt())
             {
                 steps--;
+                continue;
             }
 
             if (Waiting)

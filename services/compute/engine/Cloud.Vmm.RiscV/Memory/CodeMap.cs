@@ -49,6 +49,11 @@ internal sealed unsafe class CodeMap : IDisposable
     /// <summary>Tells of bytes just written; the range lies in memory.</summary>
     internal void Wrote(ulong physical, ulong size)
     {
+        if (size == 0)
+        {
+            return;
+        }
+
         Interlocked.MemoryBarrier();
         ulong first = physical - _start;
         ulong last = first + size - 1;
