@@ -36,7 +36,7 @@ internal sealed class Machine : IDisposable
         var rounds = new HartRounds();
         var hostClock = new HostClock();
         IClock clock = options.Deterministic ? rounds : hostClock;
-        Harts = [.. Enumerable.Range(0, options.Harts).Select(id => new Hart(id, Bus, clock))];
+        Harts = [.. Enumerable.Range(0, options.Harts).Select(id => new Hart(id, Bus, clock, options.Translate))];
         Array.ForEach(Harts, hart => hart.Peers = Harts);
         Ram.Code.Attach(Harts);
         Plic = new Plic(Harts);

@@ -1,4 +1,5 @@
 using Cloud.Vmm.RiscV.Devices.Virtio;
+using Cloud.Vmm.RiscV.Jit;
 using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV;
@@ -25,6 +26,9 @@ internal sealed record MachineOptions
 
     /// <summary>All harts on one thread, and time by the count of instructions: the same guest takes the same course every time.</summary>
     internal bool Deterministic { get; init; }
+
+    /// <summary>Whether code is translated for the host's processor. The guest's course is the same with and without.</summary>
+    internal bool Translate { get; init; } = TranslatedCode.IsSupported;
 
     /// <summary>The clock of the RTC.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;

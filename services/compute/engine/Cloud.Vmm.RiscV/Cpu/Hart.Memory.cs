@@ -159,7 +159,15 @@ internal sealed unsafe partial class Hart
         while (_pagesToForget.TryDequeue(out ulong page))
         {
             _code.Forget(page);
+            _translated?.Forget(page);
         }
+    }
+
+    /// <summary>Frees all that was decoded and translated; not while it runs.</summary>
+    private void ClearCode()
+    {
+        _code.Clear();
+        _translated?.Clear();
     }
 
     /// <summary>FENCE.I: what other harts wrote and made visible before is seen by the fetches after.</summary>
@@ -175,6 +183,7 @@ internal sealed unsafe partial class Hart
         foreach (ulong page in _unconfirmed)
         {
             _code.Forget(page);
+            _translated?.Forget(page);
         }
 
         _unconfirmed.Clear();
@@ -306,11 +315,17 @@ internal sealed unsafe partial class Hart
             return Fault(TrapCause.InstructionAccessFault, address);
         }
 
+        if (_code.IsFull)
+        {
+            ClearCode();
+        }
+
         CodeSlot* slots = _code.SlotsOf(physical >> 12);
         FetchTlbEntry* entry = State->FetchTlb + Tlb.IndexOf(address);
         entry->Tag = address & PageMask;
         entry->Slots = slots;
         entry->Host = host;
+        entry->Entries = _translated is null ? null : _translated.EntriesOf(physical >> 12);
         return true;
     }
 

@@ -6,8 +6,8 @@ namespace Cloud.Vmm.RiscV.Cpu;
 // The loop that runs instructions.
 internal sealed unsafe partial class Hart
 {
-    // How many instructions run before the timers are looked at: some 20 µs.
-    private const int SliceInstructions = 4096;
+    // How many instructions run before the timers are looked at: 100 µs at the slowest.
+    private const int SliceInstructions = 16384;
 
     // An instruction that crosses a page is decoded into slot 2047 of a page of its own, of which only the last three slots exist.
     private readonly CodeSlot* _crossSlots;
@@ -55,7 +55,8 @@ internal sealed unsafe partial class Hart
                 return;
             }
 
-            int taken = RunSlice(Math.Min(steps, _sliceLeft));
+            int budget = Math.Min(steps, _sliceLeft);
+            int taken = _translated is null ? RunSlice(budget) : RunTranslated(budget);
             steps -= taken;
             _sliceLeft -= taken;
         }

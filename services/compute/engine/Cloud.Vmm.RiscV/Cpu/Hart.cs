@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Cloud.Vmm.RiscV.Cpu.Csr;
+using Cloud.Vmm.RiscV.Jit;
 using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV.Cpu;
@@ -19,7 +20,8 @@ internal sealed unsafe partial class Hart : IDisposable
     private readonly ConcurrentQueue<ulong> _pagesToForget = new();
     private readonly GCHandle _handle;
 
-    internal Hart(int id, SystemBus bus, IClock clock)
+    /// <param name="translate">Whether code is translated for the host's processor, or interpreted.</param>
+    internal Hart(int id, SystemBus bus, IClock clock, bool translate)
     {
         Id = id;
         _bus = bus;
@@ -33,6 +35,7 @@ internal sealed unsafe partial class Hart : IDisposable
         Pmp = new Pmp();
         _mmu = new Mmu(this, bus);
         _code = new CodeCache(this);
+        _translated = translate ? new TranslatedCode(this) : null;
         _crossSlots = (Isa.CodeSlot*)NativeMemory.AlignedAlloc(3 * (nuint)sizeof(Isa.CodeSlot), 64);
         Reset(0);
     }
@@ -71,7 +74,7 @@ internal sealed unsafe partial class Hart : IDisposable
         Mode = PrivilegeMode.Machine;
         Waiting = false;
         Tlb.FlushAll();
-        _code.Clear();
+        ClearCode();
         _unconfirmed.Clear();
         ContextChanged();
         InterruptsChanged();
@@ -91,6 +94,7 @@ internal sealed unsafe partial class Hart : IDisposable
     public void Dispose()
     {
         _code.Dispose();
+        _translated?.Dispose();
         Tlb.Dispose();
         NativeMemory.AlignedFree(State);
         NativeMemory.AlignedFree(_crossSlots);

@@ -41,6 +41,21 @@ internal unsafe struct HartState
     /// <summary>The TLB set of the present mode, for instruction fetch.</summary>
     internal FetchTlbEntry* FetchTlb;
 
+    /// <summary>Instructions that translated code may still run; each block takes its own count at its start.</summary>
+    internal int Budget;
+
+    /// <summary>Of a block that translated code left: how many of its instructions follow the one it left at.</summary>
+    internal int Remaining;
+
+    /// <summary>Where translated code left, as an offset in the page.</summary>
+    internal uint PageOffset;
+
+    /// <summary>The SSE control and status register while translated code runs: rounding, and the flags raised since it was entered.</summary>
+    internal uint Mxcsr;
+
+    /// <summary>Where translated code goes on when the instruction it left for has been run; 0 where it must be looked up.</summary>
+    internal nint Resume;
+
     /// <summary>A GCHandle of the <see cref="Hart"/>.</summary>
     internal nint Handle;
 

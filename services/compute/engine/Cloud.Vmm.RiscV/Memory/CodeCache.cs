@@ -17,17 +17,15 @@ internal sealed unsafe class CodeCache(Hart hart) : IDisposable
 
     private readonly Dictionary<ulong, nint> _pages = [];
 
-    /// <summary>The slots of a page, made where they are not there. Only between two runs of the inner loop: it may free others.</summary>
+    /// <summary>Whether pages must be freed before another is made.</summary>
+    internal bool IsFull => _pages.Count >= PagesMax;
+
+    /// <summary>The slots of a page, made where they are not there.</summary>
     internal CodeSlot* SlotsOf(ulong page)
     {
         if (_pages.TryGetValue(page, out nint known))
         {
             return (CodeSlot*)known;
-        }
-
-        if (_pages.Count == PagesMax)
-        {
-            Clear();
         }
 
         var slots = (CodeSlot*)NativeMemory.AlignedAlloc((SlotsPerPage + EndSlots) * (nuint)sizeof(CodeSlot), 64);

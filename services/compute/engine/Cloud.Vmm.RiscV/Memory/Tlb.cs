@@ -23,6 +23,9 @@ internal unsafe struct FetchTlbEntry
     internal ulong Tag;
     internal CodeSlot* Slots;
     internal byte* Host;
+
+    /// <summary>The page's entry points into translated code, one a halfword; null where code is not translated.</summary>
+    internal nint* Entries;
 }
 
 /// <summary>
