@@ -8,12 +8,13 @@ internal sealed unsafe class Board : IDisposable
 {
     private readonly StringBuilder _printed = new();
 
-    internal Board(byte[] program, MachineOptions? options = null)
+    internal Board(byte[] program, bool translate, MachineOptions? options = null)
     {
         Machine = new Machine((options ?? new MachineOptions { MemoryBytes = 4 << 20 }) with
         {
             Kernel = program,
             Deterministic = true,
+            Translate = translate,
             Console = value => _printed.Append((char)value),
         });
         Hart.State->Pc = MemoryMap.Ram;
@@ -40,12 +41,15 @@ internal sealed unsafe class Board : IDisposable
     /// <summary>Memory as doublewords, from its start.</summary>
     internal ref ulong Memory(ulong physical) => ref *(ulong*)(Machine.Ram.Host + (physical - MemoryMap.Ram));
 
+    /// <summary>Runs so many instructions and exceptions, fewer where the hart waits.</summary>
     internal Board Run(int steps)
     {
-        // One at a time: a hart that is asked to look around returns early.
-        for (int i = 0; i < steps; i++)
+        // A hart that is asked to look around returns early.
+        for (int idle = 0; steps > 0 && idle < 2;)
         {
-            Hart.Run(1);
+            int taken = Hart.Run(steps);
+            steps -= taken;
+            idle = taken == 0 ? idle + 1 : 0;
         }
 
         return this;

@@ -32,7 +32,7 @@ public sealed class HostileGuestTests : IDisposable
             var random = new Random(seed);
             byte[] memory = new byte[1 << 20];
             random.NextBytes(memory);
-            using var board = new Board(memory, new MachineOptions { MemoryBytes = 2 << 20 });
+            using var board = new Board(memory, seed % 2 == 0, new MachineOptions { MemoryBytes = 2 << 20 });
             CsrFile csrs = board.Hart.Csrs;
             csrs.TryWrite((int)CsrAddress.Mtvec, MemoryMap.Ram + (ulong)random.Next(1 << 20) & ~3UL).ShouldBeTrue();
             csrs.TryWrite((int)CsrAddress.Pmpaddr0, ulong.MaxValue).ShouldBeTrue();
@@ -93,7 +93,7 @@ public sealed class HostileGuestTests : IDisposable
     public void EndlessTrapLoop_LeavesTheLoopAfterItsSteps()
     {
         // The handler's address lies where nothing is: each trap's handler traps again.
-        using var board = new Board(new Asm().Word(0xFFFFFFFF).Build());
+        using var board = new Board(new Asm().Word(0xFFFFFFFF).Build(), translate: true);
         board.Hart.Csrs.TryWrite((int)CsrAddress.Mtvec, 0x40000000).ShouldBeTrue();
         board.Hart.Run(Steps);
         board.Hart.Retired.ShouldBe(0UL);
@@ -143,7 +143,7 @@ public sealed class HostileGuestTests : IDisposable
         Write(0x50, (ulong)random.Next(6));
     }
 
-    private Board WithDevices(Random random) => new(new Asm().I(Op.Addi, 0, 0, 0).Build(), new MachineOptions
+    private Board WithDevices(Random random) => new(new Asm().I(Op.Addi, 0, 0, 0).Build(), translate: true, new MachineOptions
     {
         MemoryBytes = 2 << 20,
         Virtio =

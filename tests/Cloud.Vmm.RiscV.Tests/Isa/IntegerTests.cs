@@ -4,7 +4,7 @@ using Cloud.Vmm.RiscV.Isa;
 namespace Cloud.Vmm.RiscV.Tests.Isa;
 
 /// <summary>Each integer instruction against its definition in the manual, over all pairs of edge values.</summary>
-public sealed class IntegerTests
+public abstract class IntegerTests(bool translate)
 {
     private static readonly ulong[] Edges =
     [
@@ -70,13 +70,13 @@ public sealed class IntegerTests
     {
         Func<ulong, ulong, ulong> result = Registers.Single(each => each.Op.ToString() == name).Result;
         bool unary = name is "Clz" or "Clzw" or "Ctz" or "Ctzw" or "Cpop" or "Cpopw" or "SextB" or "SextH" or "ZextH" or "OrcB" or "Rev8";
-        using var board = new Board(new Asm().R(Enum.Parse<Op>(name), 12, 10, unary ? 0 : 11).Build());
+        using var board = new Board(new Asm().R(Enum.Parse<Op>(name), 12, 10, unary ? 0 : 11).Label("end").Jump(0, "end").Build(), translate);
         foreach (ulong a in Edges)
         {
             foreach (ulong b in Edges)
             {
                 (board[10], board[11], board.Pc) = (a, b, MemoryMap.Ram);
-                board.Run(1);
+                board.Run(2);
                 board[12].ShouldBe(result(a, b), $"{name} 0x{a:x}, 0x{b:x}");
             }
         }
@@ -92,11 +92,11 @@ public sealed class IntegerTests
         foreach (int immediate in (int[])[-2048, -1, 0, 1, 5, 31, 32, 63, 2047])
         {
             int encoded = word ? immediate & 31 : immediate;
-            using var board = new Board(new Asm().I(op, 12, 10, encoded).Build());
+            using var board = new Board(new Asm().I(op, 12, 10, encoded).Label("end").Jump(0, "end").Build(), translate);
             foreach (ulong a in Edges)
             {
                 (board[10], board.Pc) = (a, MemoryMap.Ram);
-                board.Run(1);
+                board.Run(2);
                 board[12].ShouldBe(result(a, encoded), $"{name} 0x{a:x}, {encoded}");
             }
         }
@@ -105,7 +105,7 @@ public sealed class IntegerTests
     [Fact]
     public void Instruction_WithX0AsDestination_LeavesItZero()
     {
-        using var board = new Board(new Asm().I(Op.Addi, 0, 0, 5).R(Op.Add, 12, 0, 0).Build());
+        using var board = new Board(new Asm().I(Op.Addi, 0, 0, 5).R(Op.Add, 12, 0, 0).Build(), translate);
         board.Run(2);
         board[12].ShouldBe(0UL);
     }
@@ -143,3 +143,7 @@ public sealed class IntegerTests
         return BitConverter.ToUInt64([.. reversed ? bytes.Reverse() : bytes]);
     }
 }
+
+public sealed class IntegerInterpretedTests() : IntegerTests(false);
+
+public sealed class IntegerTranslatedTests() : IntegerTests(true);

@@ -5,7 +5,7 @@ using Cloud.Vmm.RiscV.Isa;
 namespace Cloud.Vmm.RiscV.Tests.Isa;
 
 /// <summary>Exceptions and interrupts: cause, value, address and the mode they are taken in.</summary>
-public sealed class TrapTests
+public abstract class TrapTests(bool translate)
 {
     private const int Handler = 0x400;
 
@@ -152,9 +152,9 @@ public sealed class TrapTests
         board[6].ShouldBe(101UL);
     }
 
-    private static Board WithHandler(Asm program)
+    private Board WithHandler(Asm program)
     {
-        var board = new Board(program.Build());
+        var board = new Board(program.Build(), translate);
         board.Hart.Csrs.TryWrite((int)CsrAddress.Mtvec, MemoryMap.Ram + Handler).ShouldBeTrue();
         return board;
     }
@@ -168,3 +168,7 @@ public sealed class TrapTests
         board.Hart.Mode.ShouldBe(PrivilegeMode.Machine);
     }
 }
+
+public sealed class TrapInterpretedTests() : TrapTests(false);
+
+public sealed class TrapTranslatedTests() : TrapTests(true);

@@ -21,17 +21,20 @@ public sealed class LockStepTests
         {
             byte[] program = StreamProgram.Build(seed, InstructionsPerStream, out _);
             string expected = await RunOnQemuAsync(program, TestContext.Current.CancellationToken);
-            string actual = RunHere(program);
-            if (actual != expected)
+            foreach (bool translate in (bool[])[false, true])
             {
-                Assert.Fail($"Seed {seed}: {await FirstDifferenceAsync(seed, TestContext.Current.CancellationToken)}");
+                if (RunHere(program, translate) != expected)
+                {
+                    string difference = await FirstDifferenceAsync(seed, translate, TestContext.Current.CancellationToken);
+                    Assert.Fail($"Seed {seed}, {(translate ? "translated" : "interpreted")}: {difference}");
+                }
             }
         }
     }
 
-    private static string RunHere(byte[] program)
+    private static string RunHere(byte[] program, bool translate)
     {
-        using var board = new Board(program);
+        using var board = new Board(program, translate);
         board.RunToEnd(StepsMax).ShouldBeTrue("The stream did not come to its end.");
         return board.Printed;
     }
@@ -60,7 +63,7 @@ public sealed class LockStepTests
     }
 
     /// <summary>Shortens the stream to the first instruction that makes a difference.</summary>
-    private static async Task<string> FirstDifferenceAsync(int seed, CancellationToken ct)
+    private static async Task<string> FirstDifferenceAsync(int seed, bool translate, CancellationToken ct)
     {
         int good = 0;
         int bad = InstructionsPerStream;
@@ -68,7 +71,7 @@ public sealed class LockStepTests
         {
             int middle = (good + bad) / 2;
             byte[] program = StreamProgram.Build(seed, middle, out _);
-            if (RunHere(program) == await RunOnQemuAsync(program, ct))
+            if (RunHere(program, translate) == await RunOnQemuAsync(program, ct))
             {
                 good = middle;
             }
@@ -80,7 +83,7 @@ public sealed class LockStepTests
 
         byte[] minimal = StreamProgram.Build(seed, bad, out Instruction last);
         string[] expected = (await RunOnQemuAsync(minimal, ct)).Split('\n');
-        string[] actual = RunHere(minimal).Split('\n');
+        string[] actual = RunHere(minimal, translate).Split('\n');
         IEnumerable<string> lines = expected.Zip(actual).Select((pair, line) => (pair, line))
             .Where(each => each.pair.First != each.pair.Second).Take(4)
             .Select(each => $"doubleword {each.line}: QEMU {each.pair.First}, here {each.pair.Second}");

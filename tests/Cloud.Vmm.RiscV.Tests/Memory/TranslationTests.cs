@@ -6,7 +6,7 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Tests.Memory;
 
 /// <summary>Sv39 and Sv48 as a program in supervisor mode sees them.</summary>
-public sealed class TranslationTests
+public abstract class TranslationTests(bool translate)
 {
     private const ulong Root = MemoryMap.Ram + 0x10000;
     private const ulong Data = MemoryMap.Ram + 0x20000;
@@ -117,9 +117,9 @@ public sealed class TranslationTests
     }
 
     /// <summary>A board in supervisor mode with x5 = the virtual address of the data page, whose entry has the bits given.</summary>
-    private static Board Supervisor(int scheme, ulong bits, Asm program)
+    private Board Supervisor(int scheme, ulong bits, Asm program)
     {
-        var board = new Board(program.Build());
+        var board = new Board(program.Build(), translate);
         ulong table = Root;
         if (scheme == 9)
         {
@@ -157,3 +157,7 @@ public sealed class TranslationTests
 
     private static ulong LeafEntry(Board board, int scheme) => scheme == 8 ? board.Memory(Root + 0x2000) : 0;
 }
+
+public sealed class TranslationInterpretedTests() : TranslationTests(false);
+
+public sealed class TranslationTranslatedTests() : TranslationTests(true);

@@ -21,10 +21,12 @@ internal sealed unsafe partial class Hart
     /// Runs about so many instructions, never more; an exception counts as one. Returns early when the hart waits for an interrupt or another thread
     /// wants its attention.
     /// </summary>
-    internal void Run(int steps)
+    /// <returns>How many were taken.</returns>
+    internal int Run(int steps)
     {
+        int left = steps;
         bool first = true;
-        while (steps > 0)
+        while (left > 0)
         {
             if (_sliceLeft <= 0)
             {
@@ -36,7 +38,7 @@ internal sealed unsafe partial class Hart
             {
                 if (!first)
                 {
-                    return;
+                    break;
                 }
 
                 AnswerRequests();
@@ -46,20 +48,22 @@ internal sealed unsafe partial class Hart
             first = false;
             if (_interruptsChanged && TakeInterrupt())
             {
-                steps--;
+                left--;
                 continue;
             }
 
             if (Waiting)
             {
-                return;
+                break;
             }
 
-            int budget = Math.Min(steps, _sliceLeft);
+            int budget = Math.Min(left, _sliceLeft);
             int taken = _translated is null ? RunSlice(budget) : RunTranslated(budget);
-            steps -= taken;
+            left -= taken;
             _sliceLeft -= taken;
         }
+
+        return steps - left;
     }
 
     /// <summary>Runs instructions until so many retired or one needs more than its handler; returns how many, and one for an exception.</summary>
