@@ -7,9 +7,10 @@ boot_id=$(< /proc/sys/kernel/random/boot_id)
 start_time() {
   local stat
   { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 1
-  read -ra stat <<< "${stat##*) }"
-  case ${stat[0]} in Z | X) return 1 ;; esac
-  REPLY=${stat[19]}
+  # shellcheck disable=SC2086
+  set -- ${stat##*) }
+  case $1 in Z | X) return 1 ;; esac
+  REPLY=${20}
 }
 
 # unit_pid NAME: the unit's process in REPLY; fails where it does not run. A pid that now is another program's is not taken for it.

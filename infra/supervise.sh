@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/processes.sh"
 . "$(dirname "$0")/units.sh"
 
-readonly tick_seconds=0.3 log_bytes_max=$((16 << 20)) free_mib_min=256
+readonly tick_seconds=0.5 log_bytes_max=$((16 << 20)) free_mib_min=256
 # Hundredths of a second: the longest delay before a unit starts again, and how long it must have lived for a start without delay.
 readonly delay_max=500 lived_long=1000
 
@@ -96,6 +96,6 @@ tend_disk() {
 ticks=0
 while :; do
   for name in "${units[@]}"; do tend_unit "$name"; done
-  [ $((ticks++ % 100)) != 0 ] || tend_disk
+  [ $((ticks++ % 60)) != 0 ] || tend_disk
   pause "$tick_seconds"
 done
