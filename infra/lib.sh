@@ -89,6 +89,7 @@ missing_packages() {
 # Installs those of the Debian packages named that are missing; none of them starts a service. CLOUD_NO_INSTALL=1 only says which.
 need_packages() {
   local missing log
+  [ $# -gt 0 ] || return 0
   command -v dpkg-query > /dev/null || die "This is no Debian: install what stands for these packages yourself, and start again with dpkg on the PATH: $*"
   mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} != 0 ] || return 0

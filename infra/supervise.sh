@@ -16,8 +16,8 @@ flock -n 8 || exit 0
 write_pid supervisor $$
 trap 'note "The supervisor leaves; the units go on."; rm -f "$CLOUD_DATA/run/supervisor.pid"; exit 0' TERM INT HUP
 
-declare -a units
 declare -A pid began due delay ready
+load_ports
 profile_units "$1"
 
 note() { printf '%(%FT%T%z)T %s\n' -1 "$*" 2> /dev/null || :; }
@@ -32,7 +32,7 @@ start_unit() {
     trap - TERM INT HUP
     write_pid "$name" "$BASHPID"
     exec 8>&- {pause_fd}>&-
-    "run_$name"
+    run_unit "$name"
   ) < /dev/null >> "$CLOUD_DATA/log/$name.log" 2>&1 &
   pid[$name]=$!
   now

@@ -4,6 +4,7 @@
 #   --profile PROFILE    local (all in one process; the default) or distributed (a process a service, PostgreSQL, RabbitMQ)
 #   --no-install         install nothing; say what is missing
 # CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it: with their own, several clouds run side by side.
+# CLOUD_IMAGES=first builds no image but the one that the first machine needs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/processes.sh"
@@ -27,7 +28,7 @@ case $profile in local | distributed) ;; *) die "There is no profile '$profile';
 make_folders() {
   local folder owner
   umask 022
-  for folder in "$CLOUD_DATA" "$CLOUD_DATA/run" "$CLOUD_DATA/log" "$CLOUD_CACHE"; do
+  for folder in "$CLOUD_DATA" "$CLOUD_DATA/run/jobs" "$CLOUD_DATA/log" "$CLOUD_CACHE"; do
     { mkdir -p "$folder" && : > "$folder/.probe" && rm -f "$folder/.probe"; } 2> /dev/null && continue
     die "$folder cannot be written$(full_disk "$folder"). Choose a folder that you may write to with CLOUD_DATA (state) or CLOUD_CACHE (images)."
   done
@@ -44,12 +45,6 @@ need_space() {
   local free
   free=$(free_mib "$1")
   [ "$free" -ge "$2" ] || die "Only $free MiB are free below $1; $3 needs $2. Free some, or choose a folder on another disk with $4."
-}
-
-any_unit_runs() {
-  local name
-  for name in "${all_units[@]}"; do unit_pid "$name" && return; done
-  return 1
 }
 
 all_units_run() {
@@ -92,7 +87,7 @@ install_programs() {
   if [ ! -d "$folder/$id" ]; then
     rm -rf "$folder/new" && mkdir -p "$folder/new" &&
       for program in $(profile_programs "$profile"); do
-        cp -r --reflink=auto "$root/artifacts/bin/$program/release" "$folder/new/$program" || return 1
+        cp -r --reflink=auto "$root/artifacts/bin/$program/release" "$folder/new/$program" && add_migrations "$program" "$folder/new/$program" || return 1
       done &&
       mv -T "$folder/new" "$folder/$id" || return 1
   fi
@@ -101,6 +96,29 @@ install_programs() {
     case $program in "$folder/current/" | "$folder/$id/") continue ;; esac
     grep -qsaF -- "$program" /proc/[0-9]*/cmdline || rm -rf "$program"
   done
+}
+
+# A service cannot reference its migrations, as they reference it: they are put beside it.
+add_migrations() {
+  local assembly
+  for assembly in "$root/artifacts/bin/$1".Migrations.*/release/"$1".Migrations.*.dll; do
+    [ ! -e "$assembly" ] || cp "$assembly" "$2" || return 1
+  done
+}
+
+# The images that the first machine does not need are built while the cloud runs, by the least priority; down.sh ends that, and the next start goes on.
+build_other_images() {
+  local log=$CLOUD_DATA/log/images.log
+  [ "${CLOUD_IMAGES:-all}" = all ] && ! unit_pid jobs/images || return 0
+  (
+    write_pid jobs/images "$BASHPID"
+    export CLOUD_UNIT=$CLOUD_DATA:jobs/images
+    exec setsid nice -n 19 bash -c '
+      . "$0/lib.sh"
+      # shellcheck disable=SC2046
+      (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages --all))
+      exec "$0/images/build.sh" --all' "$root/infra"
+  ) < /dev/null >> "$log" 2>&1 9>&- &
 }
 
 # Everything that a start needs and a running cloud has.
@@ -199,8 +217,10 @@ started=
 trap interrupted INT TERM
 
 if ! all_units_run; then
-  any_unit_runs || take_profile
+  # A supervisor that only ever sees its units fail was told of an older cloud.
+  any_unit_runs || { stop_unit supervisor TERM 5 2> /dev/null; take_profile; }
   prepare
+  make_secrets "$profile"
   save_ports
   rm -f "$CLOUD_DATA/run/guests-kept"
   say "Starting the cloud …"
@@ -208,6 +228,7 @@ if ! all_units_run; then
   start_supervisor
 fi
 wait_ready
+build_other_images
 exec 9>&-
 
 # shellcheck disable=SC1091
