@@ -26,7 +26,7 @@ internal static class Repository
 
     private static IEnumerable<string> FilesBelow(string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder))
+        foreach (var file in Directory.EnumerateFiles(folder).Where(file => Path.GetFileName(file) != ".env"))
         {
             yield return Path.GetRelativePath(Root, file);
         }
