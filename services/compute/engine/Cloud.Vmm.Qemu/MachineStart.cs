@@ -33,7 +33,7 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
             }
             catch
             {
-                await machine.DisposeAsync();
+                await machine.AbandonAsync();
                 throw;
             }
         }
@@ -98,11 +98,15 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     /// <summary>Leaves no process; answers the error to throw.</summary>
     private async Task<Exception> UndoAsync(Exception failed, CancellationToken ct)
     {
-        if (_process is not null)
+        if (_exit is not null)
         {
-            _process.Signal(LibC.SignalKill);
-            await _exit!;
-            _process.Dispose();
+            if (!_exit.IsCompleted)
+            {
+                _process!.Signal(LibC.SignalKill);
+                await _exit;
+            }
+
+            _process!.Dispose();
         }
 
         parts.Clean(spec.Folder, _state);

@@ -48,7 +48,7 @@ internal static class QemuCommandLine
         AddKernel(line, spec, descriptors);
         for (var i = 0; i < spec.Disks.Count; i++)
         {
-            AddDisk(line, board, spec.Disks[i], i, descriptors.Disks[i]);
+            AddDisk(line, board, spec.Disks[i], i, descriptors.Disks[i], boots: spec.Kernel is null);
         }
 
         if (descriptors.Seed is { } seed)
@@ -109,7 +109,7 @@ internal static class QemuCommandLine
     }
 
     /// <summary>The chain from its deepest layer up, each named, so that no header of a file is asked what lies below it.</summary>
-    private static void AddDisk(List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files)
+    private static void AddDisk(List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots)
     {
         string? below = null;
         for (var layer = disk.Backing.Count - 1; layer >= 0; layer--)
@@ -121,7 +121,7 @@ internal static class QemuCommandLine
 
         AddFile(line, $"{DiskId(index)}-top", disk.Format, files[0], disk.ReadOnly, below);
         var device = Json(("driver", board.Disk(index)), ("id", DiskId(index)), ("drive", $"{DiskId(index)}-top"), ("serial", disk.Serial));
-        if (index == 0)
+        if (boots && index == 0)
         {
             device["bootindex"] = 0;
         }

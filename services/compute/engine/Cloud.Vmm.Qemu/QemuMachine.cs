@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Cloud.Vmm.Qemu.Agent;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
 using Microsoft.Extensions.Logging;
@@ -23,6 +24,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private readonly ProcessHandle _process;
     private readonly Task<ProcessExit> _processExit;
     private readonly QemuParts _parts;
+    private readonly QemuGuestAgent _agent;
     private readonly ILogger _log;
     private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,7 +32,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private QmpClient? _qmp;
     private VmExit? _end;
     private volatile VmState _observed = VmState.Running;
-    private Task _following = Task.CompletedTask;
+    private Task? _following;
 
     public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
     {
@@ -39,6 +41,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _process = process;
         _processExit = processExit;
         _parts = parts;
+        _agent = new QemuGuestAgent(folder, parts.Time);
         _log = parts.Loggers.CreateLogger<QemuMachine>();
     }
 
@@ -58,7 +61,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
     public Task<VmExit> Exited => _exited.Task;
 
-    public IGuestAgent Agent => throw new NotSupportedException();
+    public IGuestAgent Agent => _agent;
 
     /// <summary>Connects and takes in what state the guest is in; from here on the machine follows its process.</summary>
     /// <exception cref="QmpException">The process does not answer.</exception>
@@ -121,17 +124,32 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public async ValueTask DisposeAsync()
     {
         _happenings.Writer.TryComplete();
+        await _agent.DisposeAsync();
         if (_qmp is { } qmp)
         {
             await qmp.DisposeAsync();
         }
 
-        await _following;
-        if (!_exited.Task.IsCompleted)
+        if (_following is { } following)
         {
-            _parts.Exits.Forget(_process);
-            _process.Dispose();
+            await following;
+            if (!_exited.Task.IsCompleted)
+            {
+                _parts.Exits.Forget(_process);
+                _process.Dispose();
+            }
         }
+    }
+
+    /// <summary>Lets go of a machine whose start failed; its process ends, where it was followed already.</summary>
+    public async Task AbandonAsync()
+    {
+        if (_following is not null)
+        {
+            await KillAsync(CancellationToken.None);
+        }
+
+        await DisposeAsync();
     }
 
     private async Task CallAsync(Func<QmpClient, Task> call) => await CallAsync(async qmp =>
