@@ -9,7 +9,8 @@ namespace Cloud.Persistence.Sqlite;
 /// </summary>
 internal sealed class SqliteConnectionInterceptor : DbConnectionInterceptor
 {
-    private const string Settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON;";
+    private const string Settings = "PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON;";
+    private const string WriterSettings = "PRAGMA journal_mode=WAL; " + Settings;
 
     public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
     {
@@ -27,7 +28,8 @@ internal sealed class SqliteConnectionInterceptor : DbConnectionInterceptor
     private static DbCommand Command(DbConnection connection)
     {
         var command = connection.CreateCommand();
-        command.CommandText = Settings;
+        // Migrations look whether the database exists by a connection that may not write: it cannot choose the journal.
+        command.CommandText = connection.ConnectionString.Contains("Mode=ReadOnly", StringComparison.Ordinal) ? Settings : WriterSettings;
         return command;
     }
 }
