@@ -25,7 +25,8 @@ done
 
 # An image's name, or a folder that holds a manifest.json.
 folder=$image
-if [ ! -e "$folder/manifest.json" ]; then
+if [ -e "$folder/manifest.json" ]; then folder=$(cd "$folder" && pwd)
+else
   "$images/build.sh" "$image"
   folder=$cache/$("$images/build.sh" --list | awk -v name="$image" '$1 == name { print $1 "-" $2 }')
 fi
