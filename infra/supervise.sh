@@ -19,6 +19,8 @@ trap 'note "The supervisor leaves; the units go on."; rm -f "$CLOUD_DATA/run/sup
 declare -A pid began due delay ready
 load_ports
 profile_units "$1"
+# Opens what it waits on, so that units can be started without it.
+pause 0
 
 note() { printf '%(%FT%T%z)T %s\n' -1 "$*" 2> /dev/null || :; }
 

@@ -9,12 +9,13 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/processes.sh"
 . "$(dirname "$0")/units.sh"
+. "$(dirname "$0")/state.sh"
 
 profile=local detach=
 while [ $# -gt 0 ]; do
   case $1 in
     --detach) detach=1 ;;
-    --profile) profile=${2:-} && shift ;;
+    --profile) profile=${2:-}; [ $# -lt 2 ] || shift ;;
     --profile=*) profile=${1#*=} ;;
     --no-install) export CLOUD_NO_INSTALL=1 ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -51,32 +52,6 @@ all_units_run() {
   local name
   unit_pid supervisor || return 1
   for name in "${units[@]}"; do unit_pid "$name" || return 1; done
-}
-
-# The state of each profile is its own: what the other one left is set aside under profiles/, and comes back with it.
-take_profile() {
-  local here
-  here=$(cat "$CLOUD_DATA/profile" 2> /dev/null) || here=$profile
-  if [ "$here" != "$profile" ]; then
-    [ ! -e "$CLOUD_DATA/run/guests-kept" ] ||
-      die "Guests of the profile $here still run in $CLOUD_DATA. Stop them with infra/down.sh, or choose another folder with CLOUD_DATA."
-    say "Setting the state of the profile $here aside, in $CLOUD_DATA/profiles/$here …"
-    move_state "$CLOUD_DATA/profiles/$here" "$CLOUD_DATA"
-    move_state "$CLOUD_DATA" "$CLOUD_DATA/profiles/$here"
-  fi
-  printf '%s\n' "$profile" > "$CLOUD_DATA/profile"
-  move_state "$CLOUD_DATA/profiles/$profile" "$CLOUD_DATA"
-}
-
-# move_state FROM TO: by renames, so that it can be cut off anywhere and begun again.
-move_state() {
-  local entry
-  [ -d "$1" ] || return 0
-  mkdir -p "$2"
-  for entry in "$1"/* "$1"/.[!.]*; do
-    case ${entry##*/} in run | log | programs | profile | profiles | '*' | '.[!.]*') continue ;; esac
-    mv -T "$entry" "$2/${entry##*/}"
-  done
 }
 
 # A copy of what was built, so that neither a build nor a removed checkout touches a cloud that runs. Copies in use stay.
@@ -124,6 +99,7 @@ build_other_images() {
 # Everything that a start needs and a running cloud has.
 prepare() {
   local log=$CLOUD_DATA/log
+  command -v dotnet > /dev/null || need_dotnet
   need_space "$CLOUD_DATA" 1024 "the cloud" CLOUD_DATA
   need_space "$CLOUD_CACHE" 512 "its images" CLOUD_CACHE
   local -n packages=packages_$profile
@@ -218,7 +194,7 @@ trap interrupted INT TERM
 
 if ! all_units_run; then
   # A supervisor that only ever sees its units fail was told of an older cloud.
-  any_unit_runs || { stop_unit supervisor TERM 5 2> /dev/null; take_profile; }
+  any_unit_runs || { stop_unit supervisor TERM 5 2> /dev/null; take_profile "$profile"; }
   prepare
   make_secrets "$profile"
   save_ports

@@ -16,7 +16,8 @@ internal static class Repository
 
     public static string[] ReadLines(string file) => File.ReadAllLines(PathOf(file));
 
-    public static IEnumerable<string> WithExtension(params string[] extensions) => Files.Where(file => extensions.Contains(Path.GetExtension(file)));
+    public static IEnumerable<string> WithExtension(params string[] extensions) =>
+        Files.Where(file => extensions.Contains(Path.GetExtension(file)));
 
     /// <summary>C# that somebody wrote: migrations are generated.</summary>
     public static IEnumerable<string> Sources => WithExtension(".cs").Where(file => !file.Contains("/Migrations/", StringComparison.Ordinal)
@@ -34,7 +35,8 @@ internal static class Repository
         foreach (var below in Directory.EnumerateDirectories(folder))
         {
             var name = Path.GetFileName(below);
-            if (MadeFolders.Contains(name) || (folder == Root && name.StartsWith(".cloud", StringComparison.Ordinal)) || new DirectoryInfo(below).LinkTarget is not null)
+            if (MadeFolders.Contains(name) || (folder == Root && name.StartsWith(".cloud", StringComparison.Ordinal))
+                || new DirectoryInfo(below).LinkTarget is not null)
             {
                 continue;
             }

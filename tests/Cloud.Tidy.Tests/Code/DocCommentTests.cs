@@ -37,6 +37,8 @@ public sealed partial class DocCommentTests
         }
     }
 
-    [GeneratedRegex(@"^\s*public (?:(?:sealed|static|abstract|readonly|partial|ref|unsafe) )*(?:record struct|record class|class|struct|interface|enum|record|delegate) .*$", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\s*public (?:(?:sealed|static|abstract|readonly|partial|ref|unsafe) )*(?:record|class|struct|interface|enum|delegate) .*$",
+        RegexOptions.Multiline)]
     private static partial Regex PublicType();
 }

@@ -22,22 +22,26 @@ public sealed partial class EventIdTests
 
     private static IEnumerable<(string At, int Id)> Ids =>
         Repository.Sources.Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)).SelectMany(file =>
-            EventId().Matches(Repository.Read(file)).Select(match => (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))));
+            EventId().Matches(Repository.Read(file))
+                .Select(match => (file, int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))));
 
     [Fact]
     public void EventId_IsUsedOnce() =>
-        Ids.GroupBy(id => id.Id).Where(same => same.Count() > 1).Select(same => $"{same.Key}: {string.Join(", ", same.Select(id => id.At))}")
+        Ids.GroupBy(id => id.Id).Where(same => same.Count() > 1)
+            .Select(same => $"{same.Key}: {string.Join(", ", same.Select(id => id.At))}")
             .ShouldBeNone("An event id has one message:");
 
     [Fact]
     public void EventId_IsInItsPartsRange() =>
-        Ids.Where(id => !Ranges.Any(range => id.At.StartsWith(range.Folder, StringComparison.Ordinal) && id.Id >= range.First && id.Id <= range.Last))
+        Ids.Where(id => !Ranges.Any(
+            range => id.At.StartsWith(range.Folder, StringComparison.Ordinal) && id.Id >= range.First && id.Id <= range.Last))
             .Select(id => $"{id.At}: {id.Id}")
             .ShouldBeNone("Ranges: " + string.Join(", ", Ranges.Select(range => $"{range.Folder} {range.First}-{range.Last}")));
 
     [Fact]
     public void Message_HasAnEventId() =>
-        Repository.Sources.SelectMany(file => LoggerMessage().Matches(Repository.Read(file)).Where(match => !EventId().IsMatch(match.Value)).Select(match => $"{file}: {match.Value}"))
+        Repository.Sources.SelectMany(file => LoggerMessage().Matches(Repository.Read(file)).Where(match => !EventId().IsMatch(match.Value))
+            .Select(match => $"{file}: {match.Value}"))
             .ShouldBeNone("A log message has an event id:");
 
     [GeneratedRegex(@"LoggerMessage\((?:EventId\s*=\s*)?(\d+)")]

@@ -8,7 +8,8 @@ public sealed class FormatTests
     [Fact]
     public async Task Source_IsFormatted()
     {
-        var start = new ProcessStartInfo("dotnet", ["format", "whitespace", Repository.Root, "--folder", "--verify-no-changes", "--exclude", "artifacts"])
+        var start = new ProcessStartInfo(
+            "dotnet", ["format", "whitespace", Repository.Root, "--folder", "--verify-no-changes", "--exclude", "artifacts"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

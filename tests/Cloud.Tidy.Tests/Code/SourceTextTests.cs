@@ -42,23 +42,27 @@ public sealed partial class SourceTextTests
 
     [Fact]
     public void Failure_IsNeverSwallowed() =>
-        Repository.Sources.SelectMany(file => EmptyCatch().Matches(Repository.Read(file)).Select(match => $"{file}:{LineOf(file, match.Index)}"))
+        Repository.Sources.SelectMany(
+            file => EmptyCatch().Matches(Repository.Read(file)).Select(match => $"{file}:{LineOf(file, match.Index)}"))
             .ShouldBeNone("A catch block does something, or says in a comment why nothing is right:");
 
     [Fact]
     public void Code_HasNoRegion() =>
-        Lines(Repository.Sources).Where(line => line.Text.TrimStart().StartsWith("#region", StringComparison.Ordinal)).Select(line => line.At)
+        Lines(Repository.Sources).Where(line => line.Text.TrimStart().StartsWith("#region", StringComparison.Ordinal))
+            .Select(line => line.At)
             .ShouldBeNone("No regions:");
 
     [Fact]
     public void File_IsNamedByWhatItHolds() =>
-        Repository.Sources.Where(file => BannedNames.Any(word => Path.GetFileNameWithoutExtension(file).EndsWith(word, StringComparison.Ordinal))
+        Repository.Sources.Where(
+            file => BannedNames.Any(word => Path.GetFileNameWithoutExtension(file).EndsWith(word, StringComparison.Ordinal))
                 || file.Split('/').SkipLast(1).Any(BannedNames.Contains))
             .ShouldBeNone("A name says what a file holds, not that it holds something:");
 
     [Fact]
     public void Folder_IsNamedByTheDomain() =>
-        Repository.Sources.Where(file => file.Split('/').Any(part => part is "Controllers" or "Repositories" or "Interfaces" or "Models" or "Dtos" or "Services"))
+        Repository.Sources.Where(file => file.Split('/')
+            .Any(part => part is "Controllers" or "Repositories" or "Interfaces" or "Models" or "Dtos" or "Services"))
             .ShouldBeNone("Folders are named by the domain, never by a pattern:");
 
     // A small shared project may keep one namespace over its folders: its users write one using.
@@ -130,6 +134,7 @@ public sealed partial class SourceTextTests
     private static partial Regex Namespace();
 
     [GeneratedRegex(
-        @"(class|record|struct|enum|interface) \w*(Instance|Image|Volume|Bucket|Snapshot|KeyPair|Guest|Hypervisor|Vault|RecoveryPoint|Placement)(Id|State|View|Status|s)?\b")]
+        @"(class|record|struct|enum|interface) \w*" +
+        @"(Instance|Image|Volume|Bucket|Snapshot|KeyPair|Guest|Hypervisor|Vault|RecoveryPoint|Placement)(Id|State|View|Status|s)?\b")]
     private static partial Regex DomainType();
 }

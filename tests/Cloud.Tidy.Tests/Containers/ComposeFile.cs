@@ -30,7 +30,8 @@ internal sealed class ComposeService(Dictionary<object, object> tree)
     /// <summary>The project that the image holds, null for an image of others.</summary>
     public string? Project => (Build?.GetValueOrDefault("args") as Dictionary<object, object>)?["PROJECT"] as string;
 
-    public IReadOnlyDictionary<string, string> Environment { get; } = tree.GetValueOrDefault("environment") is Dictionary<object, object> variables
+    public IReadOnlyDictionary<string, string> Environment { get; } =
+        tree.GetValueOrDefault("environment") is Dictionary<object, object> variables
         ? variables.ToDictionary(variable => (string)variable.Key, variable => (string)variable.Value)
         : [];
 

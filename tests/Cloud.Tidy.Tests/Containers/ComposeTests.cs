@@ -3,18 +3,23 @@ using System.Text.RegularExpressions;
 
 namespace Cloud.Tidy.Tests.Containers;
 
-/// <summary>No Docker engine is asked: the compose file and the Dockerfile are held against what the distributed profile starts as processes.</summary>
+/// <summary>
+/// No Docker engine is asked: the compose file and the Dockerfile are held against what the distributed profile starts as processes.
+/// </summary>
 public sealed partial class ComposeTests
 {
     // What containers are told because they are containers: where to listen, and the passwords of images of others.
     private static readonly string[] OfContainers = ["ASPNETCORE_URLS", "CLOUD_HTTP_PORT"];
 
-    public static TheoryData<string> Ours => [.. ComposeFile.Services.Where(service => service.Value.Project is not null).Select(service => service.Key)];
+    public static TheoryData<string> Ours =>
+        [.. ComposeFile.Services.Where(service => service.Value.Project is not null).Select(service => service.Key)];
 
     [Fact]
     public async Task File_IsAcceptedByCompose()
     {
-        var (program, arguments) = await HasPluginAsync() ? ("docker", new[] { "compose", "config", "--quiet" }) : ("docker-compose", ["config", "--quiet"]);
+        var (program, arguments) = await HasPluginAsync()
+            ? ("docker", new[] { "compose", "config", "--quiet" })
+            : ("docker-compose", ["config", "--quiet"]);
         var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardError = true,
@@ -52,7 +57,8 @@ public sealed partial class ComposeTests
     [Fact]
     public void Url_LeadsToAPortThatIsListenedOn() =>
         ComposeFile.Services.Where(service => !service.Value.SharesTheMachinesNetwork)
-            .SelectMany(service => service.Value.Environment.Values.SelectMany(value => InnerAddress().Matches(value)).Select(match => (service.Key, Match: match)))
+            .SelectMany(service => service.Value.Environment.Values.SelectMany(value => InnerAddress().Matches(value))
+                .Select(match => (service.Key, Match: match)))
             .Where(link => !Listens(link.Match.Groups["host"].Value, link.Match.Groups["port"].Value))
             .Select(link => $"{link.Key}: {link.Match.Value}")
             .ShouldBeNone("These lead to no service, or to a port where it does not listen:");
@@ -66,18 +72,21 @@ public sealed partial class ComposeTests
 
     [Fact]
     public void Ports_ArePublishedOnLoopbackAlone() =>
-        ComposeFile.Services.SelectMany(service => service.Value.Ports.Where(port => !port.StartsWith("127.0.0.1:", StringComparison.Ordinal)).Select(port => $"{service.Key}: {port}"))
+        ComposeFile.Services.SelectMany(service => service.Value.Ports.Where(
+            port => !port.StartsWith("127.0.0.1:", StringComparison.Ordinal)).Select(port => $"{service.Key}: {port}"))
             .ShouldBeNone("What is published on every address is reached from everywhere:");
 
     [Fact]
     public void Service_HasAHealthCheck() =>
-        ComposeFile.Services.Where(service => !service.Value.HasHealthCheck && service.Key is not ("images" or "host")).Select(service => service.Key)
+        ComposeFile.Services.Where(service => !service.Value.HasHealthCheck && service.Key is not ("images" or "host"))
+            .Select(service => service.Key)
             .ShouldBeNone("A service without a health check is waited for by nobody:");
 
     [Fact]
     public void Image_IsPinned() =>
         ComposeFile.Services.Select(service => service.Value.Image).OfType<string>()
-            .Concat(From().Matches(Dockerfile).Select(match => match.Groups[1].Value).Where(image => image.Contains(':', StringComparison.Ordinal)))
+            .Concat(From().Matches(Dockerfile).Select(match => match.Groups[1].Value)
+                .Where(image => image.Contains(':', StringComparison.Ordinal)))
             .Where(image => !Pinned().IsMatch(image))
             .ShouldBeNone("An image has a version, down to the patch:");
 
@@ -93,7 +102,8 @@ public sealed partial class ComposeTests
     {
         var sdk = Argument("SDK");
         sdk.ShouldStartWith(GlobalSdk().Match(Repository.Read("global.json")).Groups[1].Value);
-        Repository.Read("Directory.Build.props").ShouldContain($"<TargetFramework>net{string.Join('.', Argument("RUNTIME").Split('.').Take(2))}</TargetFramework>");
+        Repository.Read("Directory.Build.props")
+            .ShouldContain($"<TargetFramework>net{string.Join('.', Argument("RUNTIME").Split('.').Take(2))}</TargetFramework>");
     }
 
     [Fact]
@@ -104,7 +114,8 @@ public sealed partial class ComposeTests
 
     [Fact]
     public void Dockerfile_CopiesWhatIsThere() =>
-        Copy().Matches(Dockerfile).Select(match => match.Groups[1].Value).Where(path => path != "." && !Directory.Exists(Repository.PathOf(path)) && !File.Exists(Repository.PathOf(path)))
+        Copy().Matches(Dockerfile).Select(match => match.Groups[1].Value)
+            .Where(path => path != "." && !Directory.Exists(Repository.PathOf(path)) && !File.Exists(Repository.PathOf(path)))
             .ShouldBeNone("The Dockerfile copies these, and they are not there:");
 
     [Fact]
@@ -120,14 +131,16 @@ public sealed partial class ComposeTests
     {
         "postgres" => port == "5432",
         "rabbitmq" => port == "5672",
-        _ => ComposeFile.Services.TryGetValue(host, out var service) && service.Environment["ASPNETCORE_URLS"].EndsWith($":{port}", StringComparison.Ordinal),
+        _ => ComposeFile.Services.TryGetValue(host, out var service)
+            && service.Environment["ASPNETCORE_URLS"].EndsWith($":{port}", StringComparison.Ordinal),
     };
 
     private static async Task<bool> HasPluginAsync()
     {
         try
         {
-            using var docker = Process.Start(new ProcessStartInfo("docker", ["compose", "version"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var docker = Process.Start(
+                new ProcessStartInfo("docker", ["compose", "version"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
             await docker.WaitForExitAsync();
             return docker.ExitCode == 0;
         }

@@ -21,7 +21,8 @@ public sealed partial class LinkTests
 
     [Fact]
     public void WhereIsTable_IsFoundBySearch() =>
-        Rows("README.md", "| Where is…").Select(row => CodeSpan().Match(row.Split('|')[3]).Groups[1].Value).Where(pattern => pattern.Length > 0)
+        Rows("README.md", "| Where is…").Select(row => CodeSpan().Match(row.Split('|')[3]).Groups[1].Value)
+            .Where(pattern => pattern.Length > 0)
             .Where(pattern => !Repository.Sources.Any(file => Regex.IsMatch(Repository.Read(file), pattern)))
             .ShouldBeNone("The README's table says to search for these, and nothing is found:");
 
@@ -39,7 +40,8 @@ public sealed partial class LinkTests
             .ShouldBeNone("A README.md lives in the folder it speaks of; missing in:");
 
     private static IEnumerable<string> Rows(string file, string header) =>
-        Repository.ReadLines(file).SkipWhile(line => !line.StartsWith(header, StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
+        Repository.ReadLines(file).SkipWhile(line => !line.StartsWith(header, StringComparison.Ordinal)).Skip(2)
+            .TakeWhile(line => line.StartsWith('|'));
 
     private static IEnumerable<string> Broken(string file)
     {

@@ -20,7 +20,8 @@ public sealed partial class OriginTests
         Found(Secret()).ShouldBeNone("Secrets are made at the first start, never written down here:");
 
     private static IEnumerable<string> Found(Regex pattern) =>
-        Repository.WithExtension(Written).Where(file => !file.EndsWith("packages.lock.json", StringComparison.Ordinal) && !file.EndsWith("OriginTests.cs", StringComparison.Ordinal))
+        Repository.WithExtension(Written).Where(file => !file.EndsWith("packages.lock.json", StringComparison.Ordinal)
+            && !file.EndsWith("OriginTests.cs", StringComparison.Ordinal))
             .SelectMany(file => Repository.ReadLines(file).Select((line, index) => (At: $"{file}:{index + 1}", Line: line)))
             .Where(line => pattern.IsMatch(line.Line))
             .Select(line => $"{line.At}: {line.Line.Trim()}");

@@ -5,7 +5,8 @@ namespace Cloud.Tidy.Tests.House;
 /// <summary>A project, with all that it references, straight and through others.</summary>
 internal sealed record ProjectFile(string Path)
 {
-    private static readonly Dictionary<string, ProjectFile> ByPath = Repository.Projects.ToDictionary(path => path, path => new ProjectFile(path));
+    private static readonly Dictionary<string, ProjectFile> ByPath = Repository.Projects.ToDictionary(
+        path => path, path => new ProjectFile(path));
 
     public static IReadOnlyCollection<ProjectFile> All => ByPath.Values;
 
@@ -30,7 +31,8 @@ internal sealed record ProjectFile(string Path)
 
     public bool IsWeb => Xml.Root!.Attribute("Sdk")?.Value == "Microsoft.NET.Sdk.Web";
 
-    public IEnumerable<ProjectFile> AllReferences => References.Concat(References.SelectMany(reference => reference.AllReferences)).Distinct();
+    public IEnumerable<ProjectFile> AllReferences =>
+        References.Concat(References.SelectMany(reference => reference.AllReferences)).Distinct();
 
     private XDocument Xml { get => field ??= XDocument.Load(Repository.PathOf(Path)); }
 

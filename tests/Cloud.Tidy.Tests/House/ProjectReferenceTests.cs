@@ -3,7 +3,8 @@ namespace Cloud.Tidy.Tests.House;
 /// <summary>Who may know whom: the lines that keep a service's data its own, and the engine free of the cloud around it.</summary>
 public sealed class ProjectReferenceTests
 {
-    private static readonly string[] ForbiddenInEngine = ["Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "Npgsql", "MassTransit", "RabbitMQ", "Swashbuckle", "Yarp"];
+    private static readonly string[] ForbiddenInEngine = ["Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "Npgsql", "MassTransit",
+        "RabbitMQ", "Swashbuckle", "Yarp"];
 
     [Fact]
     public void Engine_NeedsNoWebServerDatabaseOrBus() =>
@@ -14,14 +15,16 @@ public sealed class ProjectReferenceTests
     [Fact]
     public void Engine_ReferencesOnlyItselfAndPrimitives() =>
         ProjectFile.All.Where(project => project.IsEngine)
-            .SelectMany(project => project.References.Where(reference => !reference.IsEngine && reference.Name != "Cloud.Primitives"), Sentence)
+            .SelectMany(
+                project => project.References.Where(reference => !reference.IsEngine && reference.Name != "Cloud.Primitives"), Sentence)
             .ShouldBeNone("The engine knows nothing of the cloud around it:");
 
     [Fact]
     public void Service_ReferencesOfAnotherOnlyContracts() =>
         ProjectFile.All.Where(project => project.Service is not null)
             .SelectMany(
-                project => project.References.Where(reference => reference.Service is not null && reference.Service != project.Service && !reference.IsContracts),
+                project => project.References.Where(
+                    reference => reference.Service is not null && reference.Service != project.Service && !reference.IsContracts),
                 Sentence)
             .ShouldBeNone("A service references of another service its Contracts and nothing else:");
 
@@ -35,7 +38,8 @@ public sealed class ProjectReferenceTests
     public void Contracts_ReferenceOnlyPrimitivesMessagingAndContracts() =>
         ProjectFile.All.Where(project => project.IsContracts)
             .SelectMany(
-                project => project.References.Where(reference => !reference.IsContracts && reference.Name is not ("Cloud.Primitives" or "Cloud.Messaging")),
+                project => project.References.Where(
+                    reference => !reference.IsContracts && reference.Name is not ("Cloud.Primitives" or "Cloud.Messaging")),
                 Sentence)
             .ShouldBeNone("Contracts are records that others can hold without holding the service:");
 
@@ -68,7 +72,8 @@ public sealed class ProjectReferenceTests
     [Fact]
     public void Product_NeverReferencesTests() =>
         ProjectFile.All.Where(project => !project.Path.StartsWith("tests/", StringComparison.Ordinal))
-            .SelectMany(project => project.References.Where(reference => reference.Path.StartsWith("tests/", StringComparison.Ordinal)), Sentence)
+            .SelectMany(
+                project => project.References.Where(reference => reference.Path.StartsWith("tests/", StringComparison.Ordinal)), Sentence)
             .ShouldBeNone("Nothing outside tests/ references a test project:");
 
     // Who calls is what every edge asks identity: its contracts, and no more of it.
@@ -84,7 +89,8 @@ public sealed class ProjectReferenceTests
             yield return $"{project.Name} reaches {part.Name}, which is a web project";
         }
 
-        foreach (var package in part.Packages.Where(package => ForbiddenInEngine.Any(word => package.StartsWith(word, StringComparison.Ordinal))))
+        foreach (var package in part.Packages.Where(
+            package => ForbiddenInEngine.Any(word => package.StartsWith(word, StringComparison.Ordinal))))
         {
             yield return $"{project.Name} reaches {package} through {part.Name}";
         }

@@ -7,8 +7,9 @@ public sealed partial class SolutionTests
 {
     private static readonly string[] TopLevel =
     [
-        ".ci", ".dockerignore", ".editorconfig", ".gitignore", "BannedSymbols.txt", "CONTRIBUTING.md", "Cloud.sln", "Directory.Build.props",
-        "Directory.Packages.props", "LICENSE", "README.md", "docker-compose.yml", "gateway", "global.json", "infra", "services", "shared", "tests",
+        ".ci", ".dockerignore", ".editorconfig", ".gitignore", "BannedSymbols.txt", "CONTRIBUTING.md", "Cloud.sln",
+        "Directory.Build.props", "Directory.Packages.props", "LICENSE", "README.md", "docker-compose.yml", "gateway", "global.json",
+        "infra", "services", "shared", "tests",
     ];
 
     [Fact]
@@ -23,7 +24,8 @@ public sealed partial class SolutionTests
     [Fact]
     public void Solution_HoldsEveryProject()
     {
-        var inSolution = ProjectInSolution().Matches(Repository.Read("Cloud.sln")).Select(match => match.Groups[1].Value.Replace('\\', '/')).ToList();
+        var inSolution = ProjectInSolution().Matches(Repository.Read("Cloud.sln")).Select(match => match.Groups[1].Value.Replace('\\', '/'))
+            .ToList();
         Repository.Projects.Except(inSolution).ShouldBeNone("Not in Cloud.sln (dotnet sln add):");
         inSolution.Except(Repository.Projects).ShouldBeNone("In Cloud.sln, but not there:");
     }

@@ -17,7 +17,8 @@ public sealed class TestProjectTests
     [Fact]
     public void Run_KnowsNoProjectThatIsNotThere()
     {
-        using var run = Process.Start(new ProcessStartInfo(Repository.PathOf("tests/run.sh"), ["Cloud.Absent.Tests"]) { RedirectStandardError = true })!;
+        using var run = Process.Start(
+            new ProcessStartInfo(Repository.PathOf("tests/run.sh"), ["Cloud.Absent.Tests"]) { RedirectStandardError = true })!;
         var said = run.StandardError.ReadToEnd();
         run.WaitForExit();
         run.ExitCode.ShouldBe(1);
@@ -26,12 +27,15 @@ public sealed class TestProjectTests
 
     [Fact]
     public void TestClass_HasATest() =>
-        Repository.Sources.Where(file => file.StartsWith("tests/", StringComparison.Ordinal) && file.EndsWith("Tests.cs", StringComparison.Ordinal))
-            .Where(file => !Repository.Read(file).Contains("[Fact", StringComparison.Ordinal) && !Repository.Read(file).Contains("[Theory", StringComparison.Ordinal))
+        Repository.Sources.Where(
+            file => file.StartsWith("tests/", StringComparison.Ordinal) && file.EndsWith("Tests.cs", StringComparison.Ordinal))
+            .Where(file => !Repository.Read(file).Contains("[Fact", StringComparison.Ordinal)
+                && !Repository.Read(file).Contains("[Theory", StringComparison.Ordinal))
             .Where(file => !Repository.Read(file).Contains("abstract class", StringComparison.Ordinal) && !Inherits(file))
             .ShouldBeNone("A file named …Tests holds tests:");
 
     // A suite for a driver or a saga inherits its tests from an abstract one.
     private static bool Inherits(string file) =>
-        Repository.ReadLines(file).Any(line => line.Contains("class ", StringComparison.Ordinal) && line.Contains(": ", StringComparison.Ordinal) && line.Contains("Tests", StringComparison.Ordinal));
+        Repository.ReadLines(file).Any(line => line.Contains("class ", StringComparison.Ordinal)
+            && line.Contains(": ", StringComparison.Ordinal) && line.Contains("Tests", StringComparison.Ordinal));
 }
