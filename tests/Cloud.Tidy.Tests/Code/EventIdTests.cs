@@ -44,7 +44,7 @@ public sealed partial class EventIdTests
             .Select(match => $"{file}: {match.Value}"))
             .ShouldBeNone("A log message has an event id:");
 
-    [GeneratedRegex(@"LoggerMessage\((?:EventId\s*=\s*)?(\d+)")]
+    [GeneratedRegex(@"LoggerMessage\(\s*(?:EventId\s*=\s*)?(\d+)")]
     private static partial Regex EventId();
 
     [GeneratedRegex(@"\[LoggerMessage\([^,]*")]
