@@ -29,13 +29,14 @@ public abstract class CloudDatabase
 }
 
 /// <summary>The database of <typeparamref name="TContext"/> in this process.</summary>
-public sealed class CloudDatabase<TContext> : CloudDatabase, IDisposable
+public sealed class CloudDatabase<TContext> : CloudDatabase
     where TContext : DbContext
 {
     internal CloudDatabase(string name, string? postgres, string? file)
-        : base(name, postgres, file) => Gate = new WriterGate(name);
+        : base(name, postgres, file)
+    {
+    }
 
-    internal WriterGate Gate { get; }
-
-    public void Dispose() => Gate.Dispose();
+    /// <summary>The queue of those who write to the SQLite file.</summary>
+    internal WriterGate Gate => WriterGate.Of(File!);
 }

@@ -3,7 +3,6 @@ using Cloud.Persistence.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,7 +53,6 @@ public static class CloudDatabaseSetup
 
         options.UseSqlite(new SqliteConnectionStringBuilder { DataSource = database.File }.ToString(), sqlite => sqlite.MigrationsAssembly(migrations));
         options.AddInterceptors(new SqliteConnectionInterceptor(), new GatedTransactions(database.Gate), new GatedCommands(database.Gate));
-        ((IDbContextOptionsBuilderInfrastructure)options).AddOrUpdateExtension(new WriterGateExtension(database.Gate));
         options.ReplaceService<IRelationalTransactionFactory, GatedTransactionFactory>();
     }
 

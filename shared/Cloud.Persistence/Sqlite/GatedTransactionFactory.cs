@@ -1,14 +1,13 @@
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Cloud.Persistence.Sqlite;
 
 /// <summary>Makes transactions that give their turn at the writer gate back when they end, however they end.</summary>
-internal sealed class GatedTransactionFactory(RelationalTransactionFactoryDependencies dependencies, IDbContextOptions options)
-    : RelationalTransactionFactory(dependencies)
+/// <remarks>One instance serves all contexts of the process: the gate is found by the database's file, not by the options of any of them.</remarks>
+internal sealed class GatedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(dependencies)
 {
     public override RelationalTransaction Create(
         IRelationalConnection connection,
@@ -17,7 +16,7 @@ internal sealed class GatedTransactionFactory(RelationalTransactionFactoryDepend
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned)
     {
-        var gate = options.FindExtension<WriterGateExtension>()!.Gate;
+        var gate = WriterGate.Of(connection.DbConnection.DataSource);
         return new GatedTransaction(gate, connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
     }
 }

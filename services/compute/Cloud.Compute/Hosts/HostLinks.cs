@@ -9,7 +9,14 @@ namespace Cloud.Compute.Hosts;
 
 /// <summary>Holds a link to every host: the one in this process, and all whose agents have registered with any replica of this service.</summary>
 internal sealed class HostLinks(
-    IServiceProvider services, IDbContextFactory<ComputeDbContext> databases, IHttpClientFactory clients, ServiceKey serviceKey) : IReconciler, IAsyncDisposable
+    IDbContextFactory<ComputeDbContext> databases,
+    HostDirectory hosts,
+    GuestReports reports,
+    IHttpClientFactory clients,
+    ServiceKey serviceKey,
+    TimeProvider time,
+    ILoggerFactory logs,
+    IEnumerable<IHostAgent> agentsHere) : IReconciler, IAsyncDisposable
 {
     /// <summary>The name of the HTTP client for agents.</summary>
     public const string Client = "host-agent";
@@ -20,10 +27,9 @@ internal sealed class HostLinks(
     /// <summary>Links to every host that has no link yet, or whose agent listens elsewhere now.</summary>
     public async Task ReconcileAsync(CancellationToken ct)
     {
-        if (services.GetService<IHostAgent>() is { } here)
+        foreach (var here in agentsHere)
         {
             _links.GetOrAdd("", _ => Run(here, null));
-            return;
         }
 
         await using var db = await databases.CreateDbContextAsync(ct);
@@ -45,7 +51,7 @@ internal sealed class HostLinks(
 
     private (HostLink, Task) Run(IHostAgent agent, Uri? url)
     {
-        var link = ActivatorUtilities.CreateInstance<HostLink>(services, agent, url!);
+        var link = new HostLink(agent, url, hosts, databases, reports, time, logs.CreateLogger<HostLink>());
         return (link, Task.Run(() => link.RunAsync(_stopping.Token)));
     }
 

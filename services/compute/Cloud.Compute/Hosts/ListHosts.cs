@@ -17,8 +17,7 @@ internal static class ListHosts
 
         if (list.After is { } after)
         {
-            var from = HostId.FromValue(after);
-            rows = rows.Where(host => string.Compare((string)(object)host.Id, (string)(object)from) > 0);
+            rows = rows.Where(host => string.Compare((string)(object)host.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(host => host.Id).Take(list.Limit + 1).ToListAsync(ct);

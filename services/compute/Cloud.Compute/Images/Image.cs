@@ -84,12 +84,13 @@ internal sealed class Image : IVersioned
 
     public long Version { get; set; }
 
-    /// <summary>An image of the cloud's own, whose recipe is still to be carried out.</summary>
+    /// <summary>An image of the cloud's own, whose recipe is still to be carried out. Its name says which architecture it will be of.</summary>
     public static Image FromRecipe(ImageId id, string name, string recipe, DateTimeOffset now) => new()
     {
         Id = id,
         Name = name,
         Recipe = recipe,
+        Architecture = name.EndsWith("-riscv64", StringComparison.Ordinal) ? "riscv64" : "x86_64",
         Status = ImageStatus.Building,
         CreatedAt = now,
         UpdatedAt = now,

@@ -31,8 +31,7 @@ internal static class ListImages
 
         if (list.After is { } after)
         {
-            var from = ImageId.FromValue(after);
-            rows = rows.Where(image => string.Compare((string)(object)image.Id, (string)(object)from) > 0);
+            rows = rows.Where(image => string.Compare((string)(object)image.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(image => image.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -17,8 +17,7 @@ internal static class ListInstanceTypes
 
         if (list.After is { } after)
         {
-            var from = InstanceTypeId.FromValue(after);
-            rows = rows.Where(type => string.Compare((string)(object)type.Id, (string)(object)from) > 0);
+            rows = rows.Where(type => string.Compare((string)(object)type.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(type => type.Id).Take(list.Limit + 1).ToListAsync(ct);

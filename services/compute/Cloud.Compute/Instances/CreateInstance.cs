@@ -130,6 +130,12 @@ internal static class CreateInstance
 
     private static void CheckFit(CreateInstanceRequest request, Image image, InstanceType type)
     {
+        if (image.Status == ImageStatus.Building)
+        {
+            // What it takes is not known before it is built; the create is checked again then.
+            return;
+        }
+
         var errors = new FieldErrors();
         errors.Require(type.MemoryBytes >= image.MinMemoryBytes, "type",
             $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; '{type.Name}' has {type.MemoryBytes >> 20}.");

@@ -22,9 +22,11 @@ internal sealed class InstanceSteps(
     /// <exception cref="CloudException">It failed, or was deleted meanwhile.</exception>
     public async Task<StepResult> AwaitImageAsync(InstanceSagaData data, CancellationToken ct)
     {
-        var (_, image) = await ReadWithImageAsync(data, ct);
+        var (instance, image) = await ReadWithImageAsync(data, ct);
         return image.Status switch
         {
+            ImageStatus.Active when instance.MemoryBytes < image.MinMemoryBytes => throw CloudException.Conflict(
+                "too-small", $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
             ImageStatus.Active => StepResult.Done,
             ImageStatus.Building or ImageStatus.Importing => StepResult.Again(LookAgain),
             _ => throw CloudException.Conflict("image-unusable", $"Image '{image.Name}' failed: {image.StatusReason}"),

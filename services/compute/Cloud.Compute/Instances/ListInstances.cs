@@ -32,8 +32,7 @@ internal static class ListInstances
 
         if (list.After is { } after)
         {
-            var from = InstanceId.FromValue(after);
-            rows = rows.Where(instance => string.Compare((string)(object)instance.Id, (string)(object)from) > 0);
+            rows = rows.Where(instance => string.Compare((string)(object)instance.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(instance => instance.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -24,8 +24,7 @@ internal static class ListKeyPairs
 
         if (list.After is { } after)
         {
-            var from = KeyPairId.FromValue(after);
-            rows = rows.Where(keyPair => string.Compare((string)(object)keyPair.Id, (string)(object)from) > 0);
+            rows = rows.Where(keyPair => string.Compare((string)(object)keyPair.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(keyPair => keyPair.Id).Take(list.Limit + 1).ToListAsync(ct);
