@@ -24,21 +24,27 @@ pause() {
   read -rt "$1" -u "$pause_fd" || :
 }
 
-# Says every few seconds how long a step takes and what its log says last.
+# Says every few seconds how long a step takes and what its log says last: over and over in one line of a terminal, else ever more rarely.
 tick() {
-  local label=$1 log=$2 line
+  local label=$1 log=$2 line every=3
   trap - EXIT INT TERM
-  while pause 5 && kill -0 $$ 2>/dev/null; do
-    line=$(tail -n 1 "$log" 2>/dev/null | tr -d '\r\033' | cut -c 1-90)
-    say "$label … ${SECONDS} s${line:+ ($line)}"
+  while pause "$every" && kill -0 $$ 2> /dev/null; do
+    line=$(tail -n 1 "$log" 2> /dev/null | tr -d '\r\033' | sed 's/^ *//; s/ -> .*//' | cut -c 1-80)
+    line="$label … $SECONDS s${line:+ ($line)}"
+    if [ -t 2 ]; then
+      printf '\r\033[K%s' "$line" >&2
+    else
+      say "$line"
+      every=$((SECONDS < 30 ? 5 : 15))
+    fi
   done
 }
 
 # step LABEL LOG COMMAND…: runs a command, its output in the log, and says how far it is. Answers the command's status.
 step() {
-  local label=$1 log=$2 status=0
+  local label=$1 log=$2 status=0 began=$SECONDS
   shift 2
-  say "$label …"
+  if [ -t 2 ]; then printf '%s …' "$label" >&2; else say "$label …"; fi
   { : > "$log"; } 2> /dev/null || log=/dev/null
   (SECONDS=0 && tick "$label" "$log") < /dev/null > /dev/null 9>&- &
   ticker=$!
@@ -46,6 +52,7 @@ step() {
   kill "$ticker" 2> /dev/null || :
   wait "$ticker" 2> /dev/null || :
   ticker=
+  if [ -t 2 ]; then printf '\r\033[K%s (%s s)\n' "$label" "$((SECONDS - began))" >&2; fi
   return "$status"
 }
 
