@@ -108,12 +108,7 @@ internal sealed class MachineFiles : IDisposable
 
         using (file)
         {
-            var copy = new SafeFileHandle(LibC.MemoryFile(Path.GetFileName(path), LibC.MemoryFileCloseOnExec), ownsHandle: true);
-            if (copy.IsInvalid)
-            {
-                throw new IOException($"'{Path.GetFileName(path)}' cannot be copied: {Descriptor.LastError()}");
-            }
-
+            var copy = MemoryFile.Create(Path.GetFileName(path));
             CopyBytes(file, copy);
             return copy;
         }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using Cloud.Vmm.Qemu.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -17,7 +18,7 @@ internal static class MachineProcess
 
     /// <exception cref="VmException">The program could not be started.</exception>
     public static ProcessHandle Start(
-        string program, IReadOnlyList<string> arguments, string folder, MachineFiles files, int? uid, IReadOnlyList<int> groups)
+        string program, IReadOnlyList<string> arguments, string folder, IReadOnlyList<SafeFileHandle> open, int? uid, IReadOnlyList<uint> groups)
     {
         List<string> command = [SetPriv, "--no-new-privs"];
         if (uid is { } user)
@@ -30,7 +31,7 @@ internal static class MachineProcess
         command.AddRange(["--", program, .. arguments]);
         try
         {
-            var id = ChildProcess.Start(command, Environment, folder, files.Open);
+            var id = ChildProcess.Start(command, Environment, folder, open);
             ForbidCoreDumps(id);
 
             // A child that is not waited for keeps its number, so this is the process and no other.

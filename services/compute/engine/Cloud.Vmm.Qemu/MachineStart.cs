@@ -1,3 +1,4 @@
+using Cloud.Vmm.Qemu.Cgroups;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
 
@@ -9,7 +10,8 @@ namespace Cloud.Vmm.Qemu;
 /// </summary>
 internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
 {
-    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     private ProcessHandle? _process;
     private Task<ProcessExit>? _exit;
@@ -51,10 +53,12 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         var logOffset = ProcessLog.Length(spec.Folder);
         using (var files = MachineFiles.OpenAll(spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
         {
-            _process = MachineProcess.Start(program, QemuCommandLine.Build(spec, files.Numbers), spec.Folder, files, user?.Uid, []);
+            _process = MachineProcess.Start(
+                program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu), spec.Folder, files.Open, user?.Uid, KvmDevice.GroupsFor(spec.Engine));
         }
 
         _exit = parts.Exits.WaitAsync(_process);
+        var cgroups = parts.Cgroups.Make(spec.Id, MachineLimits.Of(spec));
         _state = new MachineState
         {
             Id = spec.Id,
@@ -66,8 +70,10 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
             Uid = user?.Uid,
             Disks = spec.Disks.Select(disk => disk.Serial).ToList(),
             ProcessLogOffset = logOffset,
+            Cgroups = cgroups,
         };
         _state.Write(spec.Folder);
+        parts.Cgroups.Join(cgroups, _process.Id);
     }
 
     /// <summary>
@@ -86,12 +92,19 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         }
     }
 
-    /// <summary>By its first answer the process has bound its ends. The switch sends to them by the group that the folder gives them.</summary>
+    /// <summary>
+    /// By its first answer, and before its guest runs, the process has bound its ends. They become root's: the switch sends to no socket
+    /// that the guest's process could have made later. Who may send is said by the folders above, which only the switch passes through.
+    /// </summary>
     private void OpenSockets()
     {
         foreach (var nic in spec.Nics)
         {
             File.SetUnixFileMode(nic.GuestSocketPath, SocketMode);
+            if (parts.OtherUsers && LibC.ChangeOwner(nic.GuestSocketPath, 0, LibC.KeepOwner) != 0)
+            {
+                throw new IOException($"The owner of a network interface's socket cannot be changed: {Descriptor.LastError()}");
+            }
         }
     }
 

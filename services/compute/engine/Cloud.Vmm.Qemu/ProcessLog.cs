@@ -25,8 +25,13 @@ internal static partial class ProcessLog
         var from = Math.Max(Math.Min(offset, length), length - TailBytes);
         var bytes = new byte[length - from];
         var read = RandomAccess.Read(file, bytes, from);
-        var line = Encoding.UTF8.GetString(bytes, 0, read).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .LastOrDefault();
+        return LastLine(Encoding.UTF8.GetString(bytes, 0, read));
+    }
+
+    /// <summary>The last line of a text; null for none.</summary>
+    public static string? LastLine(string text)
+    {
+        var line = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
         if (line is null)
         {
             return null;
@@ -41,6 +46,6 @@ internal static partial class ProcessLog
     [GeneratedRegex(@"^(\S+Z )?(qemu-system-\w+|setpriv): ", RegexOptions.CultureInvariant)]
     private static partial Regex Prefix();
 
-    [GeneratedRegex(@"/[^\s'"",:)]+", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\.*/[^\s'"",:)]+", RegexOptions.CultureInvariant)]
     private static partial Regex HostPath();
 }

@@ -3,6 +3,9 @@ namespace Cloud.Vmm.Qemu;
 /// <summary>What differs between the boards that guests are built on.</summary>
 internal abstract class QemuBoard
 {
+    public static QemuBoard For(VmArchitecture architecture) =>
+        architecture == VmArchitecture.RiscV64 ? new RiscV64Board() : new X64Board();
+
     public abstract string Machine { get; }
 
     /// <summary>Arguments that make the buses later arguments use.</summary>
@@ -13,7 +16,11 @@ internal abstract class QemuBoard
 
     public abstract bool HasOptionRoms { get; }
 
-    public abstract string Cpu(VmEngine engine);
+    /// <summary>The CPU that emulation builds.</summary>
+    public abstract string EmulatedCpu { get; }
+
+    /// <summary>The CPUs to offer a guest that runs on the host's own, best first: there are hosts whose own cannot be offered whole.</summary>
+    public abstract IReadOnlyList<string> HardwareCpus { get; }
 
     /// <summary>QEMU's name of a virtio device on this board.</summary>
     public abstract string Virtio(string device);
@@ -36,9 +43,10 @@ internal sealed class X64Board : QemuBoard
 
     public override bool HasOptionRoms => true;
 
-    // By emulation the x86-64-v2 that distributions are built for; the plain qemu64 lacks half of it.
-    public override string Cpu(VmEngine engine) =>
-        engine == VmEngine.Hardware ? "host" : "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt";
+    // The x86-64-v2 that distributions are built for; the plain qemu64 lacks half of it.
+    public override string EmulatedCpu => "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt";
+
+    public override IReadOnlyList<string> HardwareCpus => ["host", "qemu64"];
 
     public override string Virtio(string device) => $"virtio-{device}-pci";
 }
@@ -59,7 +67,9 @@ internal sealed class RiscV64Board : QemuBoard
 
     public override bool HasOptionRoms => false;
 
-    public override string Cpu(VmEngine engine) => engine == VmEngine.Hardware ? "host" : "rv64";
+    public override string EmulatedCpu => "rv64";
+
+    public override IReadOnlyList<string> HardwareCpus => ["host"];
 
     public override string Virtio(string device) => $"virtio-{device}-device";
 

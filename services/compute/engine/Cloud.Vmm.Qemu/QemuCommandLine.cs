@@ -6,6 +6,9 @@ namespace Cloud.Vmm.Qemu;
 /// <summary>A machine's spec as QEMU's arguments. Pure: the same spec and descriptors give the same line.</summary>
 internal static class QemuCommandLine
 {
+    /// <summary>No system call to start programs, gain rights, change limits, or that QEMU has no more use for.</summary>
+    public const string Sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
     private const long Mebibyte = 1 << 20;
 
     // TCG keeps translated code; by default it takes a gibibyte for a guest of any size.
@@ -23,13 +26,16 @@ internal static class QemuCommandLine
     /// <summary>The id of the device of a disk, by its place.</summary>
     public static string DiskId(int index) => $"disk{index.ToString(CultureInfo.InvariantCulture)}";
 
-    public static IReadOnlyList<string> Build(VmSpec spec, QemuDescriptors descriptors)
+    /// <param name="spec">The machine.</param>
+    /// <param name="descriptors">What its process is given open.</param>
+    /// <param name="hardwareCpu">The CPU that the host's hardware was found to offer.</param>
+    public static IReadOnlyList<string> Build(VmSpec spec, QemuDescriptors descriptors, string? hardwareCpu)
     {
-        var board = spec.Architecture == VmArchitecture.RiscV64 ? (QemuBoard)new RiscV64Board() : new X64Board();
+        var board = QemuBoard.For(spec.Architecture);
         List<string> line =
         [
             "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
-            "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+            "-sandbox", Sandbox,
             "-name", $"guest={spec.Id},debug-threads=on", "-uuid", spec.Uuid.ToString(),
             "-msg", "timestamp=on",
 
@@ -38,7 +44,7 @@ internal static class QemuCommandLine
             "-S", "-action", "shutdown=pause,reboot=reset,panic=pause",
             "-machine", board.Machine,
             "-accel", spec.Engine == VmEngine.Hardware ? "kvm" : $"tcg,thread=multi,tb-size={TranslationBytes(spec) / Mebibyte}",
-            "-cpu", board.Cpu(spec.Engine),
+            "-cpu", spec.Engine == VmEngine.Hardware ? hardwareCpu ?? board.HardwareCpus[0] : board.EmulatedCpu,
             "-smp", $"cpus={spec.Vcpus},sockets=1,cores={spec.Vcpus},threads=1",
             "-m", $"size={spec.MemoryBytes / Mebibyte}M",
             "-rtc", "base=utc",

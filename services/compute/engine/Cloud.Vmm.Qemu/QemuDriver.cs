@@ -1,4 +1,5 @@
 using Cloud.Vmm.Qemu.Linux;
+using Cloud.Vmm.Qemu.Probing;
 using Cloud.Vmm.Qemu.Qmp;
 using Microsoft.Extensions.Logging;
 
@@ -20,11 +21,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
         _log = loggers.CreateLogger<QemuDriver>();
     }
 
-    public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<EngineProbe>>(
-    [
-        new(VmEngine.Emulation, VmArchitecture.X64, true, "QEMU is installed."),
-        new(VmEngine.Emulation, VmArchitecture.RiscV64, true, "QEMU is installed."),
-    ]);
+    public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => new EngineProber(_parts).ProbeAsync(ct);
 
     public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct)
     {

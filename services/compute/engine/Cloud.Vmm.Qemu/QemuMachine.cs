@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Cloud.Vmm.Qemu.Agent;
+using Cloud.Vmm.Qemu.Cgroups;
+using Cloud.Vmm.Qemu.Console;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
 using Microsoft.Extensions.Logging;
@@ -14,6 +16,8 @@ namespace Cloud.Vmm.Qemu;
 internal sealed partial class QemuMachine : IVirtualMachine
 {
     private const int ReconnectsMax = 10;
+    private const int ExitLooksMax = 10;
+    private static readonly TimeSpan ExitLookPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(3);
 
@@ -25,6 +29,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private readonly Task<ProcessExit> _processExit;
     private readonly QemuParts _parts;
     private readonly QemuGuestAgent _agent;
+    private readonly ConsoleHub _console;
     private readonly ILogger _log;
     private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,6 +47,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _processExit = processExit;
         _parts = parts;
         _agent = new QemuGuestAgent(folder, parts.Time);
+        _console = new ConsoleHub(folder);
         _log = parts.Loggers.CreateLogger<QemuMachine>();
     }
 
@@ -71,6 +77,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         var status = await _qmp.QueryStatusAsync(ct);
         TakeStatus(status);
         _following = FollowAsync(_qmp);
+        _parts.Logs.Add(_folder);
         return status;
     }
 
@@ -119,12 +126,14 @@ internal sealed partial class QemuMachine : IVirtualMachine
         };
     }
 
-    public async Task<Stream> OpenConsoleAsync(CancellationToken ct) => await FolderSocket.ConnectAsync(_folder, MachineFolder.Console, ct);
+    public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
 
     public async ValueTask DisposeAsync()
     {
         _happenings.Writer.TryComplete();
+        _parts.Logs.Remove(_folder);
         await _agent.DisposeAsync();
+        await _console.DisposeAsync();
         if (_qmp is { } qmp)
         {
             await qmp.DisposeAsync();
@@ -264,7 +273,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
             if (_processExit.IsCompleted)
             {
-                Finish(await _processExit);
+                Finish(await LookAtExitAsync());
                 return;
             }
         }
@@ -334,6 +343,22 @@ internal sealed partial class QemuMachine : IVirtualMachine
         return false;
     }
 
+    /// <summary>An adopted process is not this agent's child. Its parent, which is init by now, waits for it at once.</summary>
+    private async Task<ProcessExit> LookAtExitAsync()
+    {
+        var exit = await _processExit;
+        for (var look = 0; exit == default && look < ExitLooksMax; look++)
+        {
+            exit = _process.ReadExit();
+            if (exit == default)
+            {
+                await Task.Delay(ExitLookPause, _parts.Time);
+            }
+        }
+
+        return exit;
+    }
+
     private void Finish(ProcessExit exit)
     {
         VmExit end;
@@ -342,6 +367,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
             end = _end ?? Describe(exit);
         }
 
+        _parts.Logs.Remove(_folder);
         _parts.Clean(_folder, _state);
         _process.Dispose();
         _happenings.Writer.TryComplete();
@@ -351,10 +377,17 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
     private VmExit Describe(ProcessExit exit)
     {
-        // QEMU's RISC-V board tells nobody: the test finisher that such a guest powers off by ends the process with code 0.
-        if (_state.Architecture == VmArchitecture.RiscV64 && exit.Code == 0)
+        // QEMU's RISC-V board tells nobody: the test finisher that such a guest powers off by ends the process with code 0. Where
+        // the code is not known either, an end without a word is taken for that.
+        var said = ProcessLog.LastLine(_folder, _state.ProcessLogOffset);
+        if (_state.Architecture == VmArchitecture.RiscV64 && said is null && (exit.Code == 0 || exit == default))
         {
             return GuestShutdown;
+        }
+
+        if (MachineCgroups.RanOutOfMemory(_state.Cgroups))
+        {
+            return new VmExit(VmExitKind.Failed, "Its process took more memory than it may, and was ended by the host.");
         }
 
         var how = exit switch
@@ -363,7 +396,6 @@ internal sealed partial class QemuMachine : IVirtualMachine
             { Code: { } code } => $"Its process ended with code {code}",
             _ => "Its process ended",
         };
-        var said = ProcessLog.LastLine(_folder, _state.ProcessLogOffset);
         return new VmExit(VmExitKind.Failed, said is null ? $"{how}." : $"{how}: {said}");
     }
 

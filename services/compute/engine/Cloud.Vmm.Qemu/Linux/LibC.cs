@@ -20,10 +20,8 @@ internal static partial class LibC
 
     public const int LockExclusive = 2;
     public const int LockNonBlocking = 4;
-    public const int LockRelease = 8;
 
     public const int SignalKill = 9;
-    public const int SignalTerminate = 15;
 
     public const int ErrorNoSuchProcess = 3;
     public const int ErrorInterrupted = 4;
@@ -31,10 +29,6 @@ internal static partial class LibC
     public const int ErrorWouldBlock = 11;
 
     public const short PollIn = 1;
-
-    public const uint MemoryFileCloseOnExec = 1;
-
-    public const int SeekData = 3;
 
     public const int FallocateKeepSize = 1;
     public const int FallocatePunchHole = 2;
@@ -66,8 +60,11 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int ChangeOwner(string path, uint owner, uint group);
 
-    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
-    public static partial long Seek(SafeFileHandle descriptor, long offset, int origin);
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int Status(int folder, string path, int flags, uint mask, FileStatus* status);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static unsafe partial int Control(SafeFileHandle descriptor, ulong request, void* argument);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     public static partial int Fallocate(SafeFileHandle descriptor, int mode, long offset, long length);
@@ -141,6 +138,39 @@ internal static partial class LibC
         public int Descriptor;
         public short Events;
         public short Returned;
+    }
+
+    /// <summary>The beginning of struct statx; 256 bytes in all.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    public struct FileStatus
+    {
+        public uint Mask;
+        public uint BlockSize;
+        public ulong Attributes;
+        public uint Links;
+        public uint User;
+        public uint Group;
+        public ushort Mode;
+    }
+
+    /// <summary>struct pidfd_info of Linux 6.13 (linux/pidfd.h), 64 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
+    public struct PidfdInfo
+    {
+        public ulong Mask;
+        public ulong CgroupId;
+        public int ProcessId;
+        public int ThreadGroupId;
+        public int ParentId;
+        public uint RealUser;
+        public uint RealGroup;
+        public uint EffectiveUser;
+        public uint EffectiveGroup;
+        public uint SavedUser;
+        public uint SavedGroup;
+        public uint FileUser;
+        public uint FileGroup;
+        public int ExitStatus;
     }
 
     /// <summary>siginfo_t as waitid fills it; 128 bytes in all.</summary>

@@ -9,6 +9,8 @@ internal sealed class ProcessHandle : IDisposable
 {
     private const long PidfdSendSignal = 424;
     private const long PidfdOpen = 434;
+    private const ulong GetInfo = 0xc040ff0b;
+    private const ulong InfoExit = 1 << 3;
     private const int IdTypePidfd = 3;
     private const int WaitNoHang = 1;
     private const int WaitExited = 4;
@@ -68,6 +70,23 @@ internal sealed class ProcessHandle : IDisposable
         }
 
         return info.Code == CodeExited ? new ProcessExit(info.Status, null) : new ProcessExit(null, info.Status);
+    }
+
+    /// <summary>
+    /// How a process ended that was another's child: the kernel tells so once its parent has waited for it, from Linux 6.15 on
+    /// (PIDFD_INFO_EXIT). On an older one it stays unknown.
+    /// </summary>
+    public unsafe ProcessExit ReadExit()
+    {
+        LibC.PidfdInfo info = new() { Mask = InfoExit };
+        if (LibC.Control(Descriptor, GetInfo, &info) != 0 || (info.Mask & InfoExit) == 0)
+        {
+            return default;
+        }
+
+        // As wait(2) packs it: the signal in the low seven bits, the code above them.
+        var signal = info.ExitStatus & 0x7f;
+        return signal == 0 ? new ProcessExit((info.ExitStatus >> 8) & 0xff, null) : new ProcessExit(null, signal);
     }
 
     public void Dispose() => Descriptor.Dispose();
