@@ -40,11 +40,13 @@ script_packages() {
 base_packages="apt dpkg xz-utils"
 [ "$(id -u)" = 0 ] || base_packages="$base_packages fakeroot"
 
-# Over all files that have a say in what comes out: the script's folder, what it uses, its pieces, this file and the Debian release.
+# Over all files that have a say in what comes out: the script's folder, what it uses, its pieces and the Debian release; for an image
+# this file too. A piece takes long to build, and of this file only what fetches packages.
 recipe_hash() {
   local script=$1 piece
   {
-    cat "$images/debian" "$images/lib.sh"
+    cat "$images/debian"
+    case $script in */pieces/*) ;; *) cat "$images/lib.sh" ;; esac
     printf '%s\n' "$(basename "$script")"
     for folder in "$(dirname "$script")" $(for use in $(script_value "$script" uses); do printf '%s\n' "$images/$use"; done); do
       (cd "$folder" && find . -type f ! -name '*.md' | sort | xargs -d '\n' sha256sum)
@@ -100,7 +102,7 @@ build_image() {
   is_built "$name" "$script" && return 0
   folder=$cache/$name-$(recipe_hash "$script")
   mkdir -p "$cache"
-  exec {image_lock}> "$folder.lock"
+  exec {image_lock}> "$cache/$name-$(basename "$script" .sh).lock"
   flock "$image_lock"
   if ! is_built "$name" "$script"; then
     export progress_file=$folder.progress failure_file=$folder.failed
@@ -175,17 +177,49 @@ unpack_packages() {
 # The package that a meta package depends on.
 stands_for() { refresh_apt > /dev/null; run_apt apt-cache depends "$1" | awk '$1 == "Depends:" && !found { found = $2 } END { print found }'; }
 
+# --- Kernels of Debian's.
+
+# The ELF file inside a bzImage: started as it is (PVH) it unpacks and moves nothing, which takes half a second under emulation.
+# linux: Documentation/x86/boot.rst: payload_offset, payload_length; the payload ends in its own length. It is a legacy LZ4 frame.
+extract_vmlinux() {
+  local image=$1 vmlinux=$2 setup offset length start
+  setup=$(od -An -tu1 -j $((0x1f1)) -N 1 "$image")
+  offset=$(od -An -tu4 -j $((0x248)) -N 4 "$image")
+  length=$(od -An -tu4 -j $((0x24c)) -N 4 "$image")
+  start=$(((setup + 1) * 512 + offset))
+  head -c $((start + length - 4)) "$image" | tail -c +$((start + 1)) | lz4 -q -d - "$vmlinux"
+}
+
+# An initial RAM disk of our init and the modules named: make_initrd KERNEL_ROOT VERSION INIT FILE MODULE…
+# They are loaded in that order; what each depends on comes before it.
+make_initrd() {
+  local root=$1 version=$2 init=$3 file=$4 module
+  shift 4
+  depmod -b "$root" "$version"
+  mkdir -p initrd/{dev,proc,sys,run,root,modules}
+  cp "$init" initrd/init
+  for module in "$@"; do modprobe -d "$root" -S "$version" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'; done |
+    awk '!seen[$0]++' | while read -r module; do
+      cp "$module" initrd/modules/
+      # The bus of the seed: seed.c.
+      printf '/modules/%s%s\n' "$(basename "$module")" "$(case $module in */scsi_mod.ko) printf ' scan=manual' ;; esac)"
+    done > initrd/modules.list
+  (cd initrd && find . | cpio --quiet -o -H newc -R 0:0) > "$file"
+}
+
 # --- Disks.
 
 # Runs a command that sees its files as root's.
 as_owner() { if [ "$(id -u)" = 0 ]; then "$@"; else fakeroot -- "$@"; fi; }
 
-# An ext4 disk of $3 MiB in file $2, as qcow2, from the folder $1. It can grow to 16 TiB while it is mounted.
-# -K: the file is new, there is nothing to discard.
+# make_disk SIZE FILE COMMAND…: an ext4 disk, as qcow2, of what COMMAND writes into the folder it is given. It can grow to 16 TiB while it
+# is mounted. Nothing of it that reads as zeros takes space. COMMAND and what makes the disk see one another's files as root's.
 make_disk() {
-  local folder=$1 disk=$2 mebibytes=$3
-  as_owner bash -ec 'chown -R 0:0 "$1"; mke2fs -q -K -t ext4 -b 4096 -m 1 -J size=16 -O 64bit,metadata_csum -E resize=1073741824,lazy_itable_init=1,lazy_journal_init=1 -d "$1" "$2" "$3M"' \
-    disk "$folder" "$disk.raw" "$mebibytes"
+  local size=$1 disk=$2
+  shift 2
+  as_owner bash -Eeuo pipefail -c 'size=$1 disk=$2; shift 2; mkdir disk-root; "$@" disk-root
+    mke2fs -q -t ext4 -b 4096 -m 1 -J size=16 -O 64bit,metadata_csum -E nodiscard,resize=4294967295,lazy_itable_init=1,lazy_journal_init=1 \
+      -d disk-root "$disk.raw" "$size"' make_disk "$size" "$disk" "$@"
   qemu-img convert -f raw -O qcow2 "$disk.raw" "$disk"
   rm "$disk.raw"
 }

@@ -46,21 +46,22 @@ genisoimage -quiet -output "$work/seed.iso" -volid cidata -joliet -rock "$work/s
 [ -n "$disk" ] || disk=$work/disk.qcow2
 [ -e "$disk" ] || qemu-img create -q -f qcow2 -b "$folder/$(field disk)" -F "$(field diskFormat)" "$disk" 2G
 min=$(field minMemoryBytes)
-arguments=(-nodefaults -no-user-config -display none -accel "$accel" -m "${memory:-$((min / 1048576))}" -smp 1
-  -kernel "$folder/$(field kernel)" -append "$(field commandLine)"
-  -chardev "file,id=console,path=$work/console.log" -serial chardev:console
-  -device virtio-serial-pci -chardev "file,id=boot,path=$work/boot.jsonl" -device virtserialport,chardev=boot,name=org.cloud.boot.0
-  -chardev "socket,id=agent,path=$work/agent.sock,server=on,wait=off" -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
-  -drive "if=none,id=root,file=$disk,format=qcow2" -device virtio-blk-pci,drive=root,serial=root
-  -device virtio-scsi-pci,id=scsi -drive "if=none,id=seed,file=$work/seed.iso,format=raw,readonly=on,media=cdrom" -device scsi-cd,bus=scsi.0,drive=seed
-  -netdev "user,id=net,hostfwd=tcp:127.0.0.1:${TRY_SSH_PORT:-2222}-:22" -device virtio-net-pci,netdev=net,romfile=
-  -device virtio-rng-pci -qmp "unix:$work/qmp.sock,server=on,wait=off")
-[ -z "$(field initrd)" ] || arguments+=(-initrd "$folder/$(field initrd)")
 case $(field architecture) in
-  x86_64) program=qemu-system-x86_64; arguments+=(-machine pc -vga none) ;;
-  riscv64) program=qemu-system-riscv64; arguments+=(-machine virt) ;;
+  x86_64) program=qemu-system-x86_64 bus=pci board=(-machine pc -vga none -cpu qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt -device pvpanic) ;;
+  riscv64) program=qemu-system-riscv64 bus=device board=(-machine virt -device pvpanic-pci) ;;
   *) fail "There is no way here to run $(field architecture)." ;;
 esac
+arguments=("${board[@]}" -nodefaults -no-user-config -display none -accel "$accel" -m "${memory:-$((min / 1048576))}" -smp 1
+  -kernel "$folder/$(field kernel)" -append "$(field commandLine)"
+  -chardev "file,id=console,path=$work/console.log" -serial chardev:console
+  -device "virtio-serial-$bus" -chardev "file,id=boot,path=$work/boot.jsonl" -device virtserialport,chardev=boot,name=org.cloud.boot.0
+  -chardev "socket,id=agent,path=$work/agent.sock,server=on,wait=off" -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
+  -drive "if=none,id=root,file=$disk,format=qcow2" -device "virtio-blk-$bus,drive=root,serial=root"
+  -device "virtio-scsi-$bus,id=scsi" -drive "if=none,id=seed,file=$work/seed.iso,format=raw,readonly=on,media=cdrom" -device scsi-cd,bus=scsi.0,drive=seed
+  -netdev "user,id=net,hostfwd=tcp:127.0.0.1:${TRY_SSH_PORT:-2222}-:22" -device "virtio-net-$bus,netdev=net"
+  -device "virtio-rng-$bus" -device "virtio-balloon-$bus" -qmp "unix:$work/qmp.sock,server=on,wait=off")
+[ "$bus" = device ] || arguments+=(-global virtio-net-pci.romfile=)
+[ -z "$(field initrd)" ] || arguments+=(-initrd "$folder/$(field initrd)")
 
 ssh_port=${TRY_SSH_PORT:-2222}
 touch "$work/console.log" "$work/boot.jsonl"

@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-int console_shell_main(void) {
+int console_shell_main(const char *program, char *const arguments[]) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -29,6 +29,6 @@ int console_shell_main(void) {
     if (typed.revents & (POLLHUP | POLLERR)) return 1;
     tcsetattr(0, TCSANOW, &lines);
     if (chdir("/root") != 0) return 1;
-    execl("/bin/sh", "-sh", NULL);
+    execv(program, arguments);
     return 1;
 }

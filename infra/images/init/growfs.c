@@ -11,20 +11,20 @@
 // linux: fs/ext4/ext4.h. The kernel does the whole of an online resize itself.
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
-bool growfs(void) {
+bool growfs(const char *folder) {
     struct statfs root;
     uint64_t bytes = 0;
     int disk = open("/dev/vda", O_RDONLY | O_CLOEXEC);
-    bool known = disk >= 0 && ioctl(disk, BLKGETSIZE64, &bytes) == 0 && statfs("/", &root) == 0;
+    bool known = disk >= 0 && ioctl(disk, BLKGETSIZE64, &bytes) == 0 && statfs(folder, &root) == 0;
     if (disk >= 0) close(disk);
     if (!known) return false;
     uint64_t blocks = bytes / (uint64_t)root.f_bsize;
-    int folder = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return false;
+    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0) return false;
     // Already of that size: the kernel finds so and does nothing.
-    bool grown = ioctl(folder, EXT4_IOC_RESIZE_FS, &blocks) == 0;
+    bool grown = ioctl(opened, EXT4_IOC_RESIZE_FS, &blocks) == 0;
     int reason = errno;
-    close(folder);
+    close(opened);
     errno = reason;
     return grown;
 }

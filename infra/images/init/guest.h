@@ -5,11 +5,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// Where an instance's own state lies on its disk.
-#define STATE_FOLDER "/var/lib/cloud"
+// Where the state of an instance lies on its disk.
+#define STATE_FOLDER "/var/lib/cloud-guest"
+
+// Where a boot's own state lies, in memory. It is handed over from the initial RAM disk to the system of the root disk.
+#define RUN_FOLDER "/run/cloud-guest"
 
 // initrd.c: loads the modules that the root disk needs, where the kernel has them not built in, and goes there.
 int initrd_main(void);
+
+// handover.c: what is done on the root disk, mounted in that folder, before a system that is not ours starts from it.
+void hand_over(const char *root, double kernel_up);
+
+// systemd.c: our part of a boot that systemd makes. What: "network", "user-data", "cloud-init" or "console".
+int systemd_main(const char *what);
 
 // init.c: process 1 of the root disk.
 int init_main(void);
@@ -34,8 +43,8 @@ bool file_write_text(const char *path, mode_t mode, const char *text);
 // The file's bytes with a 0 behind them; NULL where it cannot be read or is longer than max. The caller frees them.
 char *file_read(const char *path, size_t max, size_t *length);
 
-// growfs.c: grows the root file system to its disk; false with the reason in errno.
-bool growfs(void);
+// growfs.c: grows the file system of the folder to the root disk; false with the reason in errno.
+bool growfs(const char *folder);
 
 // seed.c: what the NoCloud seed says. Strings are empty and lists NULL where there is none.
 struct seed {
@@ -47,8 +56,15 @@ struct seed {
 };
 
 void seed_read(struct seed *seed);
-// Gives this disk the seed's identity; true where it is another than at the boot before.
-bool seed_apply(const struct seed *seed);
+
+// Whose keys the seed's are.
+struct login {
+    const char *home;
+    uid_t owner;
+};
+
+// Gives the disk whose root is that folder ("" for our own) the seed's identity; true where it is another than at the boot before.
+bool seed_apply(const struct seed *seed, const char *root, struct login login);
 
 // userdata.c: how the user data went.
 struct user_data_result {
@@ -60,6 +76,12 @@ struct user_data_result {
 // Starts the user data where it has not run on this instance yet. Its end is one struct user_data_result on the descriptor returned;
 // -1 where there is nothing to wait for and *result holds the answer.
 int user_data_start(const struct seed *seed, struct user_data_result *result);
+void user_data_recall(struct user_data_result *result);
+void user_data_keep(const struct user_data_result *result);
+// Waits for the answer of the descriptor that user_data_start returned.
+void user_data_wait(int told, struct user_data_result *result);
+// Reports the phases user-data, where there is any, and ready.
+void user_data_report(const struct user_data_result *result);
 
 // power.c: opens the power buttons; the number found.
 int power_buttons_open(int *descriptors, int max);
@@ -67,5 +89,5 @@ bool power_button_pressed(int descriptor);
 // Ends everything, and the machine. Does not return. how: a command of reboot(2).
 void shut_down(int how) __attribute__((noreturn));
 
-// console.c: a root shell on the console for whoever types there.
-int console_shell_main(void);
+// console.c: a root shell on the console for whoever types there: the program named, with its argument vector.
+int console_shell_main(const char *program, char *const arguments[]);

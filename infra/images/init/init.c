@@ -91,7 +91,7 @@ static void run_agent(void) {
     agent_main();
 }
 
-static void run_console(void) { console_shell_main(); }
+static void run_console(void) { console_shell_main("/bin/sh", (char *const[]){"-sh", NULL}); }
 
 static bool always(void) { return true; }
 
@@ -135,26 +135,17 @@ static double restart_due(void) {
     return due;
 }
 
-static void finish(const struct user_data_result *result) {
-    if (result->present) report_phase("user-data", uptime_seconds(), result->exit_code, result->error[0] ? result->error : NULL);
-    if (result->error[0]) printf("init: %s\n", result->error);
-    else if (result->present && result->exit_code != 0) printf("init: the user data exited with %d\n", result->exit_code);
-    report_phase("ready", uptime_seconds(), -1, NULL);
-}
-
 static void begin_user_data(void) {
     struct user_data_result result;
     user_data_told = user_data_start(&seed, &result);
-    if (user_data_told < 0) finish(&result);
+    if (user_data_told < 0) user_data_report(&result);
 }
 
 static void end_user_data(void) {
     struct user_data_result result;
-    if (read(user_data_told, &result, sizeof result) != sizeof result)
-        result = (struct user_data_result){.present = true, .exit_code = -1, .error = "What ran the user data was killed."};
-    close(user_data_told);
+    user_data_wait(user_data_told, &result);
     user_data_told = -1;
-    finish(&result);
+    user_data_report(&result);
 }
 
 static void network_is_up(void) {
@@ -236,11 +227,11 @@ int init_main(void) {
     mkfifo(LEASE_PIPE, 0600);
     lease_told = open(LEASE_PIPE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     seed_read(&seed);
-    seed_apply(&seed);
+    seed_apply(&seed, "", (struct login){"/root", 0});
     interface_up("lo");
     interface_up("eth0");
     for (size_t i = 0; i < SERVICES; i++) start(&services[i]);
-    if (!growfs()) perror("init: the root file system could not be grown to its disk");
+    if (!growfs("/")) perror("init: the root file system could not be grown to its disk");
     int button_count = power_buttons_open(buttons, BUTTONS_MAX);
     printf("init: %s, a root shell is on this console: press Enter\n", seed.host_name[0] ? seed.host_name : "tiny");
     lease_deadline = uptime_seconds() + LEASE_WAIT_SECONDS;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,11 +30,15 @@ static bool is_labelled(const char *device) {
     return labelled;
 }
 
-// A SCSI bus may still be looked through when this runs.
+// The kernel is told not to look through the SCSI bus by itself (scsi_mod.scan=manual): it would ask for each of 256 devices. The seed is
+// the first.
 static bool wait_for_device(void) {
     const struct timespec pause = {0, 5 * 1000 * 1000};
-    bool has_bus = access("/sys/class/scsi_host/host0", F_OK) == 0;
-    for (int waited = 0; has_bus && access(SEED_DEVICE, F_OK) != 0 && waited < DEVICE_WAIT_MS; waited += 5) nanosleep(&pause, NULL);
+    int scan = access(SEED_DEVICE, F_OK) == 0 ? -1 : open("/sys/class/scsi_host/host0/scan", O_WRONLY | O_CLOEXEC);
+    if (scan < 0) return access(SEED_DEVICE, F_OK) == 0;
+    if (write(scan, "0 0 0", 5) < 0) perror("init: the seed's bus");
+    close(scan);
+    for (int waited = 0; access(SEED_DEVICE, F_OK) != 0 && waited < DEVICE_WAIT_MS; waited += 5) nanosleep(&pause, NULL);
     return access(SEED_DEVICE, F_OK) == 0;
 }
 
@@ -78,33 +83,68 @@ void seed_read(struct seed *seed) {
     rmdir(SEED_FOLDER);
 }
 
-static void forget_host_keys(void) {
-    DIR *folder = opendir("/etc/dropbear");
+// A file below the root given.
+static const char *below(const char *root, const char *path) {
+    static char full[2][512];
+    static int turn;
+    char *text = full[turn ^= 1];
+    snprintf(text, sizeof full[0], "%s%s", root, path);
+    return text;
+}
+
+static void forget_host_keys(const char *root, const char *path) {
+    DIR *folder = opendir(below(root, path));
     for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (strstr(entry->d_name, "_host_key")) unlinkat(dirfd(folder), entry->d_name, 0);
+        if (strstr(entry->d_name, "_host_")) unlinkat(dirfd(folder), entry->d_name, 0);
     if (folder) closedir(folder);
 }
 
-bool seed_apply(const struct seed *seed) {
-    char *before = file_read(STATE_FOLDER "/instance-id", 256, NULL);
+static void write_keys(const struct seed *seed, const char *root, struct login login) {
+    char folder[512], file[600];
+    snprintf(folder, sizeof folder, "%s%s/.ssh", root, login.home);
+    snprintf(file, sizeof file, "%s/authorized_keys", folder);
+    if (!seed->authorized_keys) return;
+    mkdir(folder, 0700);
+    file_write_text(file, 0600, seed->authorized_keys);
+    if (chown(folder, login.owner, login.owner) != 0 || chown(file, login.owner, login.owner) != 0) perror("init: authorized_keys");
+}
+
+// systemd's: an id of 16 bytes that no two machines share.
+static void write_machine_id(const char *root) {
+    unsigned char bytes[16];
+    char text[34];
+    if (access(below(root, "/etc/machine-id"), F_OK) != 0 || getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40; // RFC 4122 4.4: version 4.
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    for (size_t i = 0; i < sizeof bytes; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
+    strcat(text, "\n");
+    file_write_text(below(root, "/etc/machine-id"), 0444, text);
+}
+
+static void become_new(const struct seed *seed, const char *root, struct login login) {
+    char hosts[300];
+    const char *name = seed->host_name[0] ? seed->host_name : "localhost";
+    mkdir(below(root, STATE_FOLDER), 0755);
+    forget_host_keys(root, "/etc/dropbear");
+    forget_host_keys(root, "/etc/ssh");
+    unlink(below(root, STATE_FOLDER "/user-data.result"));
+    unlink(below(root, "/var/log/user-data.log"));
+    unlink(below(root, "/var/log/cloud-init.log"));
+    snprintf(hosts, sizeof hosts, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\n", name);
+    file_write_text(below(root, "/etc/hosts"), 0644, hosts);
+    file_write_text(below(root, "/etc/hostname"), 0644, name);
+    write_machine_id(root);
+    write_keys(seed, root, login);
+    file_write_text(below(root, STATE_FOLDER "/instance-id"), 0644, seed->instance_id);
+}
+
+bool seed_apply(const struct seed *seed, const char *root, struct login login) {
+    char *before = file_read(below(root, STATE_FOLDER "/instance-id"), 256, NULL);
     bool is_new = seed->instance_id[0] && (!before || strcmp(before, seed->instance_id) != 0);
-    bool first = !before;
     free(before);
-    char *name = file_read("/etc/hostname", 256, NULL);
-    if (is_new) {
-        if (!first) {
-            forget_host_keys();
-            unlink(STATE_FOLDER "/user-data.result");
-        }
-        char hosts[300];
-        const char *host_name = seed->host_name[0] ? seed->host_name : "tiny";
-        snprintf(hosts, sizeof hosts, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n", host_name);
-        file_write_text("/etc/hosts", 0644, hosts);
-        file_write_text("/etc/hostname", 0644, host_name);
-        if (seed->authorized_keys) file_write_text("/root/.ssh/authorized_keys", 0600, seed->authorized_keys);
-        file_write_text(STATE_FOLDER "/instance-id", 0644, seed->instance_id);
-        sethostname(host_name, strlen(host_name));
-    } else if (name) {
+    if (is_new) become_new(seed, root, login);
+    char *name = file_read(below(root, "/etc/hostname"), 256, NULL);
+    if (name) {
         name[strcspn(name, "\n")] = 0;
         sethostname(name, strlen(name));
     }

@@ -17,26 +17,29 @@
 #define RESULT STATE_FOLDER "/user-data.result"
 #define LOG "/var/log/user-data.log"
 #define LOG_LENGTH_MAX (16 * 1024 * 1024)
-#define STARTED "started"
+#define STARTED (-2)
 
-// A text for people and init alike: "started", "exit N", or why it could not be run.
-static void keep_result(const struct user_data_result *result) {
-    char text[320];
-    if (result->error[0]) snprintf(text, sizeof text, "%s", result->error);
-    else snprintf(text, sizeof text, "exit %d", result->exit_code);
+// Two lines: the exit code, negative where there is none, and what went wrong, if it did. While it runs the code is STARTED.
+void user_data_keep(const struct user_data_result *result) {
+    char text[400];
+    snprintf(text, sizeof text, "%d\n%s\n", result->exit_code, result->error);
     file_write_text(RESULT ".new", 0600, text);
     rename(RESULT ".new", RESULT);
-    sync();
+    if (result->exit_code != STARTED) sync(); // What is reported as done is not done again, whatever happens to the machine.
 }
 
-static bool recall_result(struct user_data_result *result) {
+void user_data_recall(struct user_data_result *result) {
     char *text = file_read(RESULT, 400, NULL);
-    if (!text) return false;
+    memset(result, 0, sizeof *result);
+    if (!text) return;
     result->present = true;
-    if (strcmp(text, STARTED) == 0) snprintf(result->error, sizeof result->error, "The machine was stopped while the user data ran. It is not run again.");
-    else if (sscanf(text, "exit %d", &result->exit_code) != 1) snprintf(result->error, sizeof result->error, "%s", text);
+    result->exit_code = -1;
+    sscanf(text, "%d\n%299[^\n]", &result->exit_code, result->error);
+    if (result->exit_code == STARTED) {
+        result->exit_code = -1;
+        snprintf(result->error, sizeof result->error, "The machine was stopped while the user data ran. It is not run again.");
+    }
     free(text);
-    return true;
 }
 
 static void copy_on(int console, int log, long long *logged, const char *bytes, size_t length) {
@@ -75,7 +78,7 @@ static const char *missing_interpreter(const struct seed *seed, char *path, size
 
 static void tell(int told, struct user_data_result *result, int status) {
     result->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    keep_result(result);
+    user_data_keep(result);
     if (write(told, result, sizeof *result) < 0) perror("init: user data");
     close(told);
 }
@@ -124,13 +127,13 @@ static void run_and_watch(int told) {
 }
 
 static int refuse(struct user_data_result *result) {
-    keep_result(result);
+    user_data_keep(result);
     return -1;
 }
 
 int user_data_start(const struct seed *seed, struct user_data_result *result) {
-    memset(result, 0, sizeof *result);
-    if (recall_result(result)) return -1;
+    user_data_recall(result);
+    if (result->present) return -1;
     if (!seed->user_data || seed->user_data_length == 0) return -1;
     result->present = true;
     result->exit_code = -1;
@@ -145,12 +148,26 @@ int user_data_start(const struct seed *seed, struct user_data_result *result) {
         result->exit_code = 127;
         return refuse(result);
     }
-    if (!file_write(SCRIPT, 0700, seed->user_data, seed->user_data_length) || !file_write_text(RESULT, 0600, STARTED) || pipe2(told, O_CLOEXEC) != 0) {
+    if (!file_write(SCRIPT, 0700, seed->user_data, seed->user_data_length) || pipe2(told, O_CLOEXEC) != 0) {
         snprintf(result->error, sizeof result->error, "The user data could not be stored: %s", strerror(errno));
         return -1;
     }
+    user_data_keep(&(struct user_data_result){.exit_code = STARTED});
     pid_t watcher = fork();
     if (watcher == 0) run_and_watch(told[1]);
     close(told[1]);
     return told[0];
+}
+
+void user_data_wait(int told, struct user_data_result *result) {
+    if (read(told, result, sizeof *result) != sizeof *result)
+        *result = (struct user_data_result){.present = true, .exit_code = -1, .error = "What ran the user data was killed."};
+    close(told);
+}
+
+void user_data_report(const struct user_data_result *result) {
+    if (result->present) report_phase("user-data", uptime_seconds(), result->exit_code, result->error[0] ? result->error : NULL);
+    if (result->error[0]) printf("init: %s\n", result->error);
+    else if (result->present && result->exit_code != 0) printf("init: the user data exited with %d\n", result->exit_code);
+    report_phase("ready", uptime_seconds(), -1, NULL);
 }

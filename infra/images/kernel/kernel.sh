@@ -1,6 +1,6 @@
 # Small Linux kernels from Debian's source package, for guests that never see other hardware than ours. Sourced by the pieces kernel-….
 
-kernel_packages="gcc libc6-dev make flex bison bc libelf-dev kmod cpio perl python3 xz-utils"
+kernel_packages="gcc libc6-dev make flex bison bc libelf-dev kmod cpio patch perl python3 xz-utils"
 
 # build_kernel ARCHITECTURE LINUX_NAME CROSS_PREFIX TARGET…: common.config and ARCHITECTURE.config over the smallest kernel there is.
 # What was built lies in the folder kernel. Where this machine has unpacked Debian's source already it is fetched all the same: the
@@ -12,6 +12,7 @@ build_kernel() {
   unpack_packages packages linux-source-6.1
   tar xf packages/usr/src/linux-source-6.1.tar.xz
   rm -rf packages
+  for change in "$images"/kernel/patches/*.patch; do patch -d linux-source-6.1 -p1 < "$change"; done
   mkdir kernel
   make=(make -s -C linux-source-6.1 "O=$PWD/kernel" "ARCH=$linux_name" "CROSS_COMPILE=$prefix" KBUILD_BUILD_USER=cloud KBUILD_BUILD_HOST=cloud)
   "${make[@]}" tinyconfig

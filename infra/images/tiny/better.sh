@@ -12,8 +12,8 @@ build() {
   build_guest gcc guest
   make_userland root guest
   cp "$(piece_folder kernel-x86_64)/vmlinux" "$out/vmlinux"
-  make_disk root "$out/disk.qcow2" 64
+  make_disk 2G "$out/disk.qcow2" cp -dR --preserve=mode,links,timestamps root/.
   write_tiny_manifest "$out" tiny x86_64 vmlinux \
-    'commandLine="console=ttyS0 loglevel=6 panic=-1 root=/dev/vda rw rootfstype=ext4 rootflags=noinit_itable"' \
+    'commandLine="console=ttyS0 loglevel=6 panic=-1 no_timer_check scsi_mod.scan=manual root=/dev/vda rw rootfstype=ext4 rootflags=noinit_itable"' \
     'description="A small Linux with busybox and ssh, on a small kernel of its own."'
 }

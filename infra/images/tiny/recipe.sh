@@ -1,9 +1,9 @@
 # tiny for x86-64 at once: Debian's cloud kernel as it comes, with the drivers it needs in an initial RAM disk.
-packages="gcc libc6-dev linux-libc-dev e2fsprogs qemu-utils cpio kmod"
+packages="gcc libc6-dev linux-libc-dev e2fsprogs qemu-utils cpio kmod lz4"
 uses="init agent userland"
 
 # The order is that of loading; what these depend on comes before them by itself.
-modules="virtio_pci virtio_blk crc32c_generic ext4 virtio_console virtio_net af_packet virtio_scsi sr_mod isofs virtio-rng virtio_balloon evdev button"
+modules="virtio_pci virtio_blk crc32c_generic ext4 virtio_console virtio_net af_packet virtio_scsi sr_mod isofs virtio-rng virtio_balloon pvpanic-mmio evdev button"
 
 build() {
   local out=$1 kernel version
@@ -16,24 +16,10 @@ build() {
   progress "Making the disk …"
   build_guest gcc guest
   make_userland root guest
-  make_initrd "$version" "$out/initrd"
-  cp "kernel/boot/vmlinuz-$version" "$out/vmlinuz"
-  make_disk root "$out/disk.qcow2" 64
-  write_tiny_manifest "$out" tiny x86_64 vmlinuz \
-    'initrd="initrd"' 'commandLine="console=ttyS0 loglevel=6 panic=-1 net.ifnames=0 cryptomgr.notests noreplace-smp"' \
+  make_initrd kernel "$version" guest "$out/initrd" $modules
+  extract_vmlinux "kernel/boot/vmlinuz-$version" "$out/vmlinux"
+  make_disk 2G "$out/disk.qcow2" cp -dR --preserve=mode,links,timestamps root/.
+  write_tiny_manifest "$out" tiny x86_64 vmlinux \
+    'initrd="initrd"' 'commandLine="console=ttyS0 loglevel=6 panic=-1 net.ifnames=0 cryptomgr.notests noreplace-smp no_timer_check"' \
     'description="A small Linux with busybox and ssh, on Debian'\''s cloud kernel."'
-}
-
-make_initrd() {
-  local version=$1 initrd=$2 module path
-  depmod -b kernel "$version"
-  mkdir -p initrd/dev initrd/root initrd/modules
-  cp guest initrd/init
-  for module in $modules; do
-    modprobe -d kernel -S "$version" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
-  done | awk '!seen[$0]++' | while read -r path; do
-    cp "$path" initrd/modules/
-    printf '/modules/%s\n' "$(basename "$path")"
-  done > initrd/modules.list
-  (cd initrd && find . | cpio --quiet -o -H newc -R 0:0) > "$initrd"
 }

@@ -21,7 +21,7 @@ unpack_debian_userland() {
 make_userland() {
   local root=$1 guest=$2 busybox=${3:-$1/bin/busybox} applet
   cp -R "$images/userland/root/." "$root/"
-  mkdir -p "$root"/{dev,proc,sys,run,tmp,mnt,home,etc/dropbear,root/.ssh,usr/bin,usr/sbin,var/lib/cloud,var/log,var/tmp,var/run}
+  mkdir -p "$root"/{dev,proc,sys,run,tmp,mnt,home,etc/dropbear,root/.ssh,usr/bin,usr/sbin,var/lib/cloud-guest,var/log,var/tmp,var/run}
   chmod 700 "$root/root" "$root/root/.ssh" "$root/etc/dropbear"
   chmod 1777 "$root/tmp" "$root/var/tmp"
   chmod 600 "$root/etc/shadow"

@@ -6,5 +6,6 @@ uses="kernel"
 build() {
   build_kernel x86_64 x86 '' vmlinux
   strip -o "$1/vmlinux" kernel/vmlinux
+  cp kernel/System.map "$1/"
   cp kernel/.config "$1/config"
 }
