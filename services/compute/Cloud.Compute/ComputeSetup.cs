@@ -46,6 +46,7 @@ public static class ComputeSetup
         builder.Services.AddSingleton<InstanceChanges>();
         builder.Services.AddSingleton<InstanceSteps>();
         builder.Services.AddSingleton<InstanceWaiter>();
+        builder.Services.AddSingleton<InstanceReads>();
         builder.Services.AddScoped<InstanceAction>();
         // What these two have seen is kept from one look to the next.
         builder.Services.AddSingleton<HostLinks>();

@@ -15,6 +15,8 @@ namespace Cloud.Messaging;
 public sealed record ResourceEvent(
     string Id, string Type, string Project, string Resource, DateTimeOffset At, JsonElement Data, string? Actor, string? TraceId)
 {
+    private static readonly JsonElement Nothing = JsonSerializer.SerializeToElement<object?>(null);
+
     /// <summary>The id of the token that the actor used, and the role it had; null as <see cref="Actor"/> is.</summary>
     public string? ActorToken { get; init; }
 
@@ -24,7 +26,8 @@ public sealed record ResourceEvent(
     public static ResourceEvent Of(string type, string project, string resource, JsonElement data)
     {
         var actor = Primitives.Actor.Current;
-        return new ResourceEvent("", type, project, resource, default, data, actor?.Subject, System.Diagnostics.Activity.Current?.TraceId.ToString())
+        return new ResourceEvent("", type, project, resource, default, data.ValueKind == JsonValueKind.Undefined ? Nothing : data, actor?.Subject,
+            System.Diagnostics.Activity.Current?.TraceId.ToString())
         {
             ActorToken = actor?.Token,
             ActorRole = actor?.Role,

@@ -12,8 +12,8 @@ public sealed class ChangeSignals(TimeProvider time)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Waiters> _waiters = new(StringComparer.Ordinal);
 
-    /// <summary>Told of every change, on the thread that makes it: a listener does no more than set a signal.</summary>
-    internal event Action<string>? OnChanged;
+    /// <summary>Told of every change, after its commit and before who made it goes on, on its thread: a listener does no more than set a signal.</summary>
+    public event Action<string>? OnChanged;
 
     public void Changed(string id)
     {

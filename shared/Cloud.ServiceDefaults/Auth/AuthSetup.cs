@@ -17,7 +17,8 @@ internal static class AuthSetup
         services.AddHttpClient(JwksClient.Client, (provider, client) =>
         {
             client.BaseAddress = new Uri(provider.GetRequiredService<IConfiguration>()["Cloud:Services:Identity"]
-                ?? throw new InvalidOperationException("Cloud:Services:Identity is not set: there is nobody to ask for the keys of tokens."));
+                ?? throw new InvalidOperationException(
+                    "Cloud:Services:Identity is not set: there is nobody to ask for the keys of tokens."));
             client.Timeout = JwksTimeout;
         });
         services.TryAddSingleton<IVerificationKeys, JwksClient>();
@@ -31,5 +32,7 @@ internal static class AuthSetup
     }
 
     private static string PathOfServiceKey(IConfiguration configuration) =>
-        configuration["Cloud:ServiceKeyFile"] is { Length: > 0 } file ? file : Path.Combine(configuration["Cloud:Data"]!, "secrets", "service.key");
+        configuration["Cloud:ServiceKeyFile"] is { Length: > 0 } file
+            ? file
+            : Path.Combine(configuration["Cloud:Data"]!, "secrets", "service.key");
 }

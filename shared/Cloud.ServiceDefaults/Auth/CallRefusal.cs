@@ -14,9 +14,16 @@ internal static class CallRefusal
             return null;
         }
 
-        var least = context.GetEndpoint()?.Metadata.GetOrderedMetadata<LeastRole>().Select(needed => needed.Role).DefaultIfEmpty(Role.Viewer).Max() ?? Role.Viewer;
+        var roles = context.GetEndpoint()?.Metadata.GetOrderedMetadata<LeastRole>() ?? [];
+        var least = roles.Select(needed => needed.Role).DefaultIfEmpty(Role.Viewer).Max();
         return caller.Role < least
-            ? new CloudException(ErrorKind.Forbidden, "forbidden", $"This call needs the role '{EnumWords.Of(least)}'; the token has '{EnumWords.Of(caller.Role)}'.")
-            : new CloudException(ErrorKind.Forbidden, "scope-missing", $"The token is limited to {string.Join(", ", caller.Scopes)}, which does not cover this call.");
+            ? new CloudException(
+                ErrorKind.Forbidden,
+                "forbidden",
+                $"This call needs the role '{EnumWords.Of(least)}'; the token has '{EnumWords.Of(caller.Role)}'.")
+            : new CloudException(
+                ErrorKind.Forbidden,
+                "scope-missing",
+                $"The token is limited to {string.Join(", ", caller.Scopes)}, which does not cover this call.");
     }
 }

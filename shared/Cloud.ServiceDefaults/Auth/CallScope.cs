@@ -8,10 +8,12 @@ namespace Cloud.ServiceDefaults.Auth;
 internal static class CallScope
 {
     public static bool Allows(Caller caller, HttpContext context) =>
-        caller.Scopes.Count == 0
-        || TokenScopes.Allow(caller.Scopes, context.GetEndpoint()?.Metadata.GetMetadata<IEndpointGroupNameMetadata>()?.EndpointGroupName, Reads(context));
+        caller.Scopes.Count == 0 || TokenScopes.Allow(caller.Scopes, ServiceOf(context.GetEndpoint()), Reads(context));
+
+    private static string? ServiceOf(Endpoint? endpoint) => endpoint?.Metadata.GetMetadata<IEndpointGroupNameMetadata>()?.EndpointGroupName;
 
     /// <summary>A WebSocket begins as a GET, and then carries anything.</summary>
     private static bool Reads(HttpContext context) =>
-        (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)) && context.Request.Headers.Upgrade.Count == 0;
+        (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))
+        && context.Request.Headers.Upgrade.Count == 0;
 }

@@ -22,7 +22,10 @@ public sealed record Caller(string Subject, string Token, string Project, string
     public static Caller From(ExchangedToken token)
     {
         ArgumentNullException.ThrowIfNull(token);
-        return new Caller(token.Subject, token.Token, token.Project, token.ProjectName, Enum.Parse<Role>(token.Role)) { Scopes = token.Scopes };
+        return new Caller(token.Subject, token.Token, token.Project, token.ProjectName, Enum.Parse<Role>(token.Role))
+        {
+            Scopes = token.Scopes,
+        };
     }
 
     /// <summary>Taken from the verified claims; an endpoint that lets anybody in must not ask for a caller.</summary>
@@ -45,7 +48,8 @@ public sealed record Caller(string Subject, string Token, string Project, string
 }
 
 /// <summary>An identity that needs no parsing: a verified token's is asked for the caller several times a call.</summary>
-internal sealed class CallerIdentity(Caller caller, string scheme) : ClaimsIdentity(ClaimsOf(caller), scheme, CallerClaims.Subject, CallerClaims.Role)
+internal sealed class CallerIdentity(Caller caller, string scheme)
+    : ClaimsIdentity(ClaimsOf(caller), scheme, CallerClaims.Subject, CallerClaims.Role)
 {
     public Caller Caller => caller;
 

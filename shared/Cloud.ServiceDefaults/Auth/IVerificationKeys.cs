@@ -8,6 +8,8 @@ public interface IVerificationKeys
 {
     /// <param name="kid">As the token's header names it: untrusted.</param>
     /// <returns>Null where identity has no such key.</returns>
-    /// <exception cref="CloudException"><see cref="ErrorKind.Unavailable"/>: identity does not answer, and the key is not known yet.</exception>
+    /// <exception cref="CloudException">
+    /// <see cref="ErrorKind.Unavailable"/>: identity does not answer, and the key is not known yet.
+    /// </exception>
     ValueTask<SecurityKey?> FindAsync(string kid, CancellationToken ct);
 }

@@ -7,10 +7,11 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cloud.ServiceDefaults.Auth;
 
 /// <summary>
-/// Identity's keys by <c>/.well-known/jwks.json</c>, kept. They are fetched again for a key that is not known (rotation), and once in a while
-/// so that one which identity no longer shows is forgotten. While identity is down the keys that are known hold.
+/// Identity's keys by <c>/.well-known/jwks.json</c>, kept. They are fetched again for a key that is not known (rotation), and once in a
+/// while so that one which identity no longer shows is forgotten. While identity is down the keys that are known hold.
 /// </summary>
-internal sealed partial class JwksClient(IHttpClientFactory clients, TimeProvider time, ILogger<JwksClient> log) : IVerificationKeys, IDisposable
+internal sealed partial class JwksClient(IHttpClientFactory clients, TimeProvider time, ILogger<JwksClient> log)
+    : IVerificationKeys, IDisposable
 {
     /// <summary>The name of the HTTP client, whose base address is identity's.</summary>
     public const string Client = "identity-jwks";
@@ -43,7 +44,8 @@ internal sealed partial class JwksClient(IHttpClientFactory clients, TimeProvide
 
         return key is not null || known.Answered
             ? key
-            : throw new CloudException(ErrorKind.Unavailable, "identity-unavailable", "The identity service does not answer now. Try again.")
+            : throw new CloudException(
+                ErrorKind.Unavailable, "identity-unavailable", "The identity service does not answer now. Try again.")
             {
                 RetryAfter = PauseMin,
             };

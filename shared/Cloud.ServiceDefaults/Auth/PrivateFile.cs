@@ -1,6 +1,8 @@
 namespace Cloud.ServiceDefaults.Auth;
 
-/// <summary>Files that only their owner reads: secrets. They appear whole or not at all, also where two processes make one at once.</summary>
+/// <summary>
+/// Files that only their owner reads: secrets. They appear whole or not at all, also where two processes make one at once.
+/// </summary>
 public static class PrivateFile
 {
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -38,7 +40,8 @@ public static class PrivateFile
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Directory.CreateDirectory(folder);
         var beside = Path.Combine(folder, $".{Path.GetFileName(path)}.{Guid.NewGuid():N}");
-        using var file = new FileStream(beside, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Mode });
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Mode };
+        using var file = new FileStream(beside, options);
         using (var writer = new StreamWriter(file, leaveOpen: true))
         {
             writer.Write(text);

@@ -14,7 +14,9 @@ public static class RolePolicies
         where TBuilder : IEndpointConventionBuilder =>
         builder.RequireAuthorization(least.ToString()).WithMetadata(new LeastRole(least));
 
-    /// <summary>For <c>/internal</c> routes: only the cloud's own processes call this route, or all routes of this group. No user's token opens it.</summary>
+    /// <summary>
+    /// For <c>/internal</c> routes: only the cloud's own processes call this route, or all routes of this group. No user's token opens it.
+    /// </summary>
     public static TBuilder RequireServiceKey<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder =>
         builder.RequireAuthorization(ServiceKeyPolicy).WithMetadata(new NeedsServiceKey());

@@ -4,8 +4,8 @@ using System.Text;
 namespace Cloud.ServiceDefaults.Auth;
 
 /// <summary>
-/// The secret by which the cloud's own processes know one another on <c>/internal</c> routes. It lies in the file <c>Cloud:ServiceKeyFile</c>
-/// (<c>{Cloud:Data}/secrets/service.key</c>, mode 0600); the first process makes it.
+/// The secret by which the cloud's own processes know one another on <c>/internal</c> routes. It lies in the file
+/// <c>Cloud:ServiceKeyFile</c> (<c>{Cloud:Data}/secrets/service.key</c>, mode 0600); the first process makes it.
 /// </summary>
 public sealed class ServiceKey
 {
@@ -30,7 +30,9 @@ public sealed class ServiceKey
     public static ServiceKey ReadOrCreate(string path)
     {
         var secret = PrivateFile.ReadOrCreate(path, () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SecretBytes))).Trim();
-        return secret.Length > 0 ? new ServiceKey(secret) : throw new InvalidOperationException($"The service key's file {path} is empty: remove it.");
+        return secret.Length > 0
+            ? new ServiceKey(secret)
+            : throw new InvalidOperationException($"The service key's file {path} is empty: remove it.");
     }
 
     /// <summary>In a time that does not tell how much of it is right.</summary>

@@ -4,7 +4,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.ServiceDefaults.Auth;
 
-/// <summary>Refuses a revoked token from now on, whatever was verified before. Nothing is stored: a token between services lives for a minute.</summary>
+/// <summary>
+/// Refuses a revoked token from now on, whatever was verified before. Nothing is stored: a token between services lives for a minute.
+/// </summary>
 internal sealed class TokenRevokedHandler<TContext>(VerifiedTokens tokens) : IMessageHandler<TContext, TokenRevoked>
     where TContext : DbContext
 {

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Authentication;
 namespace Cloud.ServiceDefaults.Auth;
 
 /// <summary>
-/// Verified tokens until they expire, so that not every call pays for a signature; and the ids of tokens that were revoked, which are refused
-/// whatever their signature says.
+/// Verified tokens until they expire, so that not every call pays for a signature; and the ids of tokens that were revoked, which are
+/// refused whatever their signature says.
 /// </summary>
 internal sealed class VerifiedTokens(JwtVerifier verifier, TimeProvider time)
 {

@@ -11,9 +11,10 @@ internal static class JsonErrors
 
     private static readonly (string Type, string Expected)[] Expectations =
     [
+        // Lists and objects first: their names hold those of what is in them.
+        ("Dictionary`2", "Expected an object of strings."), ("List`1", "Expected a list."), ("[]", "Expected a list."),
         ("System.Int32", "Expected an integer."), ("System.Int64", "Expected an integer."), ("System.Double", "Expected a number."),
         ("System.String", "Expected a string."), ("System.Boolean", "Expected true or false."),
-        ("Dictionary`2", "Expected an object of strings."), ("List`1", "Expected a list."), ("[]", "Expected a list."),
     ];
 
     /// <summary>The refusal, by the field's path: <c>ports[0].guest</c>; <c>body</c> where the text is no JSON at all.</summary>
@@ -23,9 +24,12 @@ internal static class JsonErrors
         var text = WithoutPosition(json.Message);
         if (Quoted(text, "The JSON property '") is { } unknown)
         {
-            return text.Contains("duplicate", StringComparison.OrdinalIgnoreCase)
-                ? CloudException.Invalid(unknown, "It is there more than once.")
-                : CloudException.Invalid(unknown, "There is no such field.");
+            return CloudException.Invalid(unknown, "There is no such field.");
+        }
+
+        if (Quoted(text, "Duplicate property '") is { } twice)
+        {
+            return CloudException.Invalid(twice, "It is there more than once.");
         }
 
         if (text.Contains("missing required properties", StringComparison.Ordinal))

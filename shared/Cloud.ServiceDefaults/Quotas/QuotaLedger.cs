@@ -17,8 +17,9 @@ public readonly record struct QuotaLedger
     internal QuotaLedger(DbContext db) => _db = db;
 
     /// <summary>
-    /// Takes from a quota, or gives back where the amount is negative. What is in use is told to identity with the context's next save, so a
-    /// save must follow. Several quotas of one transaction are taken in the same order everywhere, or two transactions might wait for each other.
+    /// Takes from a quota, or gives back where the amount is negative. What is in use is told to identity with the context's next save,
+    /// so a save must follow. Several quotas of one transaction are taken in the same order everywhere, or two transactions might wait
+    /// for each other.
     /// </summary>
     /// <param name="project">The project's id.</param>
     /// <param name="name">One of <see cref="QuotaCatalog"/>.</param>
@@ -66,11 +67,13 @@ public readonly record struct QuotaLedger
 
     private async Task<bool> CountAsync(string project, QuotaKind kind, long amount, CancellationToken ct)
     {
-        // What is given back always fits, also where the limit was lowered below what is in use. Compared by subtraction, which cannot overflow.
+        // What is given back always fits, also where the limit was lowered below what is in use. Compared by subtraction, which cannot
+        // overflow.
         var rows = amount < 0
             ? await _db.Database.ExecuteSqlAsync(
                 $"""
-                UPDATE "quota_counts" SET "Used" = CASE WHEN "Used" > {-amount} THEN "Used" - {-amount} ELSE 0 END, "Generation" = "Generation" + 1
+                UPDATE "quota_counts"
+                SET "Used" = CASE WHEN "Used" > {-amount} THEN "Used" - {-amount} ELSE 0 END, "Generation" = "Generation" + 1
                 WHERE "Project" = {project} AND "Name" = {kind.Name}
                 """,
                 ct)
@@ -78,7 +81,8 @@ public readonly record struct QuotaLedger
                 $"""
                 UPDATE "quota_counts" SET "Used" = "Used" + {amount}, "Generation" = "Generation" + 1
                 WHERE "Project" = {project} AND "Name" = {kind.Name} AND "Used" <= COALESCE(
-                    (SELECT "Limit" FROM "quota_limits" WHERE "Project" = {project} AND "Name" = {kind.Name}), {kind.DefaultLimit}) - {amount}
+                    (SELECT "Limit" FROM "quota_limits" WHERE "Project" = {project} AND "Name" = {kind.Name}),
+                    {kind.DefaultLimit}) - {amount}
                 """,
                 ct);
         return rows == 1;
@@ -87,12 +91,14 @@ public readonly record struct QuotaLedger
     private async Task<CloudException> RefusalAsync(string project, QuotaKind kind, long amount, CancellationToken ct)
     {
         var used = await CountOf(project, kind.Name).Select(count => count.Used).SingleAsync(ct);
-        var limit = await _db.Set<QuotaLimit>().Where(row => row.Project == project && row.Name == kind.Name).Select(row => row.Limit).SingleOrDefaultAsync(ct)
-            ?? kind.DefaultLimit;
+        var set = await _db.Set<QuotaLimit>().AsNoTracking()
+            .SingleOrDefaultAsync(row => row.Project == project && row.Name == kind.Name, ct);
+        var limit = set?.Limit ?? kind.DefaultLimit;
         return new CloudException(
             ErrorKind.Conflict,
             "quota-exceeded",
-            $"The project's quota '{kind.Name}' is {Text(kind, limit)} and {Text(kind, used)} are in use: {Text(kind, amount)} more do not fit. An admin can raise it.")
+            $"The project's quota '{kind.Name}' is {Text(kind, limit)} and {Text(kind, used)} are in use: {Text(kind, amount)} more do "
+            + "not fit. An admin can raise it.")
         {
             Details = new Dictionary<string, object> { ["quota"] = kind.Name, ["limit"] = limit, ["used"] = used, ["requested"] = amount },
         };

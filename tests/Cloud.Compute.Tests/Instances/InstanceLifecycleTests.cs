@@ -141,6 +141,18 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     }
 
     [Fact]
+    public async Task Reads_ShowEveryChangeAtOnce()
+    {
+        var id = IdOf(await compute.CreateAsync("mirror"));
+        for (var at = 0; at < 50; at++)
+        {
+            await compute.GetAsync($"/v1/instances/{id}");
+            await compute.SendAsync(HttpMethod.Patch, $"/v1/instances/{id}", new { labels = new Dictionary<string, string> { ["at"] = $"{at}" } });
+            (await compute.GetAsync($"/v1/instances/{id}")).GetProperty("labels").GetProperty("at").GetString().ShouldBe($"{at}");
+        }
+    }
+
+    [Fact]
     public async Task AnotherProject_SeesNothing()
     {
         var id = IdOf(await compute.CreateAsync("private"));

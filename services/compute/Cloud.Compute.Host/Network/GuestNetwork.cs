@@ -27,11 +27,11 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     private SwitchFolder Folder { get; } = new(Path.Combine(options.Value.Folder, "switch"));
 
     /// <summary>Makes the switch have these guests' ports and no other.</summary>
-    public async Task EnsureAsync(IReadOnlyList<(GuestSpec Spec, GuestFolder Folder)> guests, CancellationToken ct)
+    public async Task EnsureAsync(IReadOnlyList<GuestSpec> guests, CancellationToken ct)
     {
-        foreach (var (spec, folder) in guests)
+        foreach (var spec in guests)
         {
-            _wanted[spec.Id] = ToPort(spec, folder);
+            _wanted[spec.Id] = ToPort(spec);
         }
 
         await AskAsync(
@@ -53,9 +53,9 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     /// <summary>Makes the guest's port, or brings it to the spec.</summary>
     /// <exception cref="CloudException">A published port is taken by another program; the switch can't be started.</exception>
-    public async Task<VmNic> JoinAsync(GuestSpec spec, GuestFolder folder, CancellationToken ct)
+    public async Task<VmNic> JoinAsync(GuestSpec spec, CancellationToken ct)
     {
-        var port = ToPort(spec, folder);
+        var port = ToPort(spec);
         await AskAsync(
             async client =>
             {
@@ -64,7 +64,7 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
             },
             ct);
         _wanted[spec.Id] = port;
-        return new VmNic(spec.MacAddress, Folder.SwitchSocket(spec.Id), folder.GuestSocket);
+        return new VmNic(spec.MacAddress, Folder.SwitchSocket(spec.Id), Folder.GuestSocket(spec.Id));
     }
 
     public async Task LeaveAsync(GuestSpec spec, CancellationToken ct)
@@ -272,14 +272,14 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
         }
     }
 
-    private static SwitchPort ToPort(GuestSpec spec, GuestFolder folder) => new()
+    private SwitchPort ToPort(GuestSpec spec) => new()
     {
         Id = spec.Id,
         Project = spec.Project,
         HostName = spec.HostName,
         MacAddress = spec.MacAddress,
         Address = spec.Address,
-        GuestSocket = folder.GuestSocket,
+        GuestSocket = Folder.GuestSocket(spec.Id),
         Published = spec.Ports.Select(port => new PublishedPort(port.Guest, port.Host)).ToList(),
         Metadata = new PortMetadata
         {
