@@ -36,6 +36,7 @@ public static class ComputeSetup
         builder.AddServiceDocument(Name, "Compute", "Images, instance types, key pairs, instances and the hosts they run on.");
         builder.AddCloudDatabase<ComputeDbContext>(Name);
         builder.Services.AddHttpClient(HostLinks.Client, client => client.Timeout = TimeSpan.FromMinutes(10)).AddServiceKey();
+        builder.Services.AddHealthChecks().AddCheck<HostsHealthCheck>("hosts");
         builder.Services.AddSingleton<OutboundHttp>();
         builder.Services.AddSingleton<ImageFiles>();
         builder.Services.AddSingleton<ImageImport>();

@@ -59,9 +59,9 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     /// <summary>Removes the spec first, so that a crash half-way leaves a folder that is no guest and is swept.</summary>
     public void Delete()
     {
-        System.IO.File.Delete(File(SpecName));
         if (Directory.Exists(Path))
         {
+            System.IO.File.Delete(File(SpecName));
             Directory.Delete(Path, recursive: true);
         }
     }

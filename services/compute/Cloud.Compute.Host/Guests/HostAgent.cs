@@ -27,7 +27,7 @@ internal sealed partial class HostAgent(
 
     // Starts at the time, so that an agent's generations come after those of the agent before it.
     private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
-    private IReadOnlyList<EngineProbe> _probes = [];
+    private readonly TaskCompletionSource<IReadOnlyList<EngineProbe>> _probes = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private string GuestsFolder => Path.Combine(options.Value.Folder, "guests");
 
@@ -55,13 +55,14 @@ internal sealed partial class HostAgent(
         }
 
         await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
-        _probes = await probing;
         _adopted.TrySetResult();
+        _probes.TrySetResult(await probing);
     }
 
     public async Task<HostReport> DescribeAsync(CancellationToken ct)
     {
         await _adopted.Task.WaitAsync(ct);
+        var probes = await _probes.Task.WaitAsync(ct);
         return new HostReport
         {
             Name = options.Value.Name,
@@ -69,7 +70,7 @@ internal sealed partial class HostAgent(
             Cpus = Environment.ProcessorCount,
             MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,
-            Engines = _probes.Select(probe => new HostEngine(
+            Engines = probes.Select(probe => new HostEngine(
                 probe.Engine.ToString().ToLowerInvariant(),
                 probe.Architecture == VmArchitecture.RiscV64 ? "riscv64" : "x86_64",
                 probe.Works,

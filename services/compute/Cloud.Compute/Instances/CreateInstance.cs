@@ -193,7 +193,9 @@ internal static class CreateInstance
         image.Architecture, request.Engine, type.Vcpus, type.MemoryBytes, new Labels(request.HostLabels ?? new Dictionary<string, string>()));
 
     private static CloudException NoCapacity(IReadOnlyList<HostVerdict> verdicts) =>
-        new(ErrorKind.Conflict, "no-capacity", "No host has room for it: " + string.Join(" ", verdicts.Select(verdict => $"{verdict.Host}: {verdict.Refused}")))
+        new(ErrorKind.Conflict, "no-capacity", verdicts.Count == 0
+            ? "There is no host yet."
+            : "No host has room for it: " + string.Join(" ", verdicts.Select(verdict => $"{verdict.Host}: {verdict.Refused}")))
         {
             Details = new Dictionary<string, object> { ["hosts"] = verdicts },
         };

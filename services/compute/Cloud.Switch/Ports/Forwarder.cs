@@ -75,7 +75,7 @@ internal sealed class Forwarder(RouteGuard guard)
         }
 
         var destination = Ethernet.Destination(frame);
-        if (packet.Source != port.Address)
+        if (packet.Source != port.Address || IsDhcpReply(packet))
         {
             port.CountRefused();
         }
@@ -106,6 +106,10 @@ internal sealed class Forwarder(RouteGuard guard)
             && UdpDatagram.TryRead(packet.Payload, out datagram)
             && datagram.SourcePort == DhcpServer.ClientPort && datagram.DestinationPort == DhcpServer.ServerPort;
     }
+
+    /// <summary>A guest that would be another's DHCP server.</summary>
+    private static bool IsDhcpReply(in Ipv4 packet) => packet.Protocol == Ipv4.Udp && !packet.IsFragment
+        && UdpDatagram.TryRead(packet.Payload, out var datagram) && datagram.DestinationPort == DhcpServer.ClientPort;
 
     private static void Broadcast(Port port, ReadOnlySpan<byte> frame, in Ipv4 packet, long now)
     {

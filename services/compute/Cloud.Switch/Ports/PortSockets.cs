@@ -11,8 +11,11 @@ internal sealed unsafe class PortSockets : IDisposable
 {
     /// <summary>Anybody may send who gets there: the folder above lets nobody through, and the port's own is handed to its guest's process alone.</summary>
     private const uint SocketMode = 0x1ff;
+
+    /// <summary>The guest's process makes its socket in there, and cannot take away the switch's.</summary>
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute | UnixFileMode.StickyBit;
+
     private const uint FileTypeSocket = 0xc000;
     private const int ConnectAgainMilliseconds = 100;
 
@@ -29,7 +32,8 @@ internal sealed unsafe class PortSockets : IDisposable
         _path = path;
         _guestPath = guestPath;
         _owner = owner;
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!, FolderMode);
+        var own = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.SetUnixFileMode(own.FullName, FolderMode);
         Receiver = Libc.BindDatagram(path, SocketMode);
     }
 
@@ -73,23 +77,22 @@ internal sealed unsafe class PortSockets : IDisposable
 
             // The process that bound the guest's end is gone; another may have bound it since.
             Disconnect();
-            _connectAgainAt = 0;
-            if (again || !TryConnect(now))
+            if (again || !TryConnect(now, atOnce: true))
             {
                 return SendResult.NobodyThere;
             }
         }
     }
 
-    /// <summary>Looks for the guest's socket, unless that was done a moment ago.</summary>
-    public bool TryConnect(long now)
+    /// <summary>Looks for the guest's socket; unless <paramref name="atOnce"/> not where that was done a moment ago.</summary>
+    public bool TryConnect(long now, bool atOnce = false)
     {
         if (_sender >= 0)
         {
             return true;
         }
 
-        if (now < _connectAgainAt)
+        if (now < _connectAgainAt && !atOnce)
         {
             return false;
         }
@@ -126,13 +129,15 @@ internal sealed unsafe class PortSockets : IDisposable
         }
     }
 
+    /// <summary>Lets go of both ends. The port's folder stays: a guest that goes on has it open, and finds a switch that is started again in it.</summary>
     public void Dispose()
     {
         Disconnect();
         _ = Libc.Close(Receiver);
-        File.Delete(_path);
-        Directory.Delete(Path.GetDirectoryName(_path)!);
     }
+
+    /// <summary>Removes the port's folder, the guest's end in it too.</summary>
+    public void Remove() => Directory.Delete(Path.GetDirectoryName(_path)!, recursive: true);
 
     private void Disconnect()
     {

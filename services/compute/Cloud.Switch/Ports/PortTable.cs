@@ -48,6 +48,7 @@ internal sealed class PortTable(
         }
 
         port.Dispose();
+        port.Sockets.Remove();
         metadata.Close(id);
     }
 
@@ -81,6 +82,7 @@ internal sealed class PortTable(
         catch
         {
             port.Dispose();
+            port.Sockets.Remove();
             metadata.Close(spec.Id);
             throw;
         }

@@ -77,15 +77,17 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     }
 
     /// <summary>
-    /// The process binds its end of the network in a folder that holds nothing else but the switch's end: that one becomes its own. The machine's
-    /// folder never does, so a guest that took over its process can put no link where the agent reads and writes.
+    /// The process binds its end of the network in a folder that holds nothing else but the switch's end: that one becomes its own, where the
+    /// process may not write in it already. The machine's folder never does, so a guest that took over its process can put no link where the agent reads and writes.
     /// </summary>
     private void GiveNicFolders(int? uid)
     {
         foreach (var nic in spec.Nics)
         {
             File.Delete(nic.GuestSocketPath);
-            if (uid is { } user && LibC.ChangeOwner(Path.GetDirectoryName(nic.GuestSocketPath)!, (uint)user, LibC.KeepOwner) != 0)
+            var folder = Path.GetDirectoryName(nic.GuestSocketPath)!;
+            if (uid is { } user && !File.GetUnixFileMode(folder).HasFlag(UnixFileMode.OtherWrite)
+                && LibC.ChangeOwner(folder, (uint)user, LibC.KeepOwner) != 0)
             {
                 throw new IOException($"The owner of a network interface's folder cannot be changed: {Descriptor.LastError()}");
             }
