@@ -3,7 +3,8 @@ using Cloud.Primitives;
 namespace Cloud.Identity.Contracts;
 
 /// <summary>
-/// Turns the opaque token of a user's call into who calls, with what rights. In the identity service's own process a look-up; from elsewhere
+/// Turns the opaque token of a user's call into who calls, with what rights. In the identity service's own process a look-up; from
+/// elsewhere
 /// <c>POST /internal/v1/token-exchange</c> (<see cref="TokenExchangeRequest"/>), which answers 200 with an <see cref="ExchangedToken"/>,
 /// 204 where this answers null, and a problem document where this refuses.
 /// </summary>

@@ -1,8 +1,8 @@
 namespace Cloud.Identity.Contracts;
 
 /// <summary>
-/// What a token may be limited to: a service (<c>compute</c>), reading a service (<c>compute:read</c>) or reading all of them (<c>read</c>).
-/// A token with several may do what any of them allows.
+/// What a token may be limited to: a service (<c>compute</c>), reading a service (<c>compute:read</c>) or reading all of them
+/// (<c>read</c>). A token with several may do what any of them allows.
 /// </summary>
 public static class TokenScopes
 {

@@ -55,7 +55,8 @@ public static class IdentitySetup
             messaging.AddReconciler<KeyRotation>(KeyRotationLook);
             messaging.AddReconciler<QuotaAnnouncer>(QuotaAnnouncement);
         });
-        builder.Services.AddSingleton(services => SecretBox.ReadOrCreate(services.GetRequiredService<IOptions<IdentityOptions>>().Value.KeyFile));
+        builder.Services.AddSingleton(services =>
+            SecretBox.ReadOrCreate(services.GetRequiredService<IOptions<IdentityOptions>>().Value.KeyFile));
         builder.Services.AddSingleton<KeyRing>();
         builder.Services.AddSingleton<IVerificationKeys>(services => services.GetRequiredService<KeyRing>());
         builder.Services.AddSingleton<JwtSigner>();

@@ -7,7 +7,9 @@ using Cloud.Primitives;
 
 namespace Cloud.Identity.AccessKeys;
 
-/// <summary>A pair by which S3 clients sign (Signature V4). The secret is kept, sealed, as a signature cannot be verified without it.</summary>
+/// <summary>
+/// A pair by which S3 clients sign (Signature V4). The secret is kept, sealed, as a signature cannot be verified without it.
+/// </summary>
 internal sealed class AccessKey : IVersioned, INamed
 {
     private AccessKey()

@@ -27,5 +27,6 @@ internal static class AccessKeyPair
 
     public static byte[] Seal(SecretBox secrets, string secret, string publicId) => secrets.Seal(Encoding.ASCII.GetBytes(secret), publicId);
 
-    public static string Open(SecretBox secrets, byte[] sealedSecret, string publicId) => Encoding.ASCII.GetString(secrets.Open(sealedSecret, publicId));
+    public static string Open(SecretBox secrets, byte[] sealedSecret, string publicId) =>
+        Encoding.ASCII.GetString(secrets.Open(sealedSecret, publicId));
 }

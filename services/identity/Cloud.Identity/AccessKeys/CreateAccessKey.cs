@@ -93,7 +93,9 @@ internal static class CreateAccessKey
         for (var at = 0; at < Math.Min(buckets.Count, BucketsMax); at++)
         {
             errors.Require(
-                IsBucketName(buckets[at]), $"buckets[{at}]", "Expected a bucket's name: 3 to 63 characters of lower-case letters, digits, '-' and '.'.");
+                IsBucketName(buckets[at]),
+                $"buckets[{at}]",
+                "Expected a bucket's name: 3 to 63 characters of lower-case letters, digits, '-' and '.'.");
         }
 
         var expiresAt = Expiry.Of(request.ExpiresAt, request.ExpiresIn, now, errors);
@@ -110,10 +112,11 @@ internal static class CreateAccessKey
     {
         if (!TokenScopes.Allow(caller.Scopes, Storage, request.ReadOnly))
         {
+            var verb = request.ReadOnly ? "read" : "change";
             throw new CloudException(
                 ErrorKind.Forbidden,
                 "scope-too-wide",
-                $"A token that is limited to {string.Join(", ", caller.Scopes)} makes no key to {(request.ReadOnly ? "read" : "change")} objects.");
+                $"A token that is limited to {string.Join(", ", caller.Scopes)} makes no key to {verb} objects.");
         }
     }
 }

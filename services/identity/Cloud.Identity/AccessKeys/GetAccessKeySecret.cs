@@ -15,7 +15,13 @@ namespace Cloud.Identity.AccessKeys;
 internal static partial class GetAccessKeySecret
 {
     public static async Task<AccessKeySecret> HandleAsync(
-        string id, IdentityDbContext db, SecretBox secrets, LastUses uses, TimeProvider time, ILogger<AccessKeySecret> log, CancellationToken ct)
+        string id,
+        IdentityDbContext db,
+        SecretBox secrets,
+        LastUses uses,
+        TimeProvider time,
+        ILogger<AccessKeySecret> log,
+        CancellationToken ct)
     {
         var found = await (
             from key in db.AccessKeys.AsNoTracking()
@@ -24,7 +30,8 @@ internal static partial class GetAccessKeySecret
             from member in db.Members.Where(row => row.Project == key.Project && row.User == key.User && !row.Removed).DefaultIfEmpty()
             where key.PublicId == id && user.Status == UserStatus.Active && project.Status == ProjectStatus.Active
             select new { Key = key, user.IsAdmin, ProjectName = project.Name, MemberRole = (Role?)member.Role }).SingleOrDefaultAsync(ct);
-        if (found is null || found.Key.StatusAt(time.GetUtcNow()) != TokenStatus.Active || (found.IsAdmin ? Role.Admin : found.MemberRole) is not { } most)
+        if (found is null || found.Key.StatusAt(time.GetUtcNow()) != TokenStatus.Active
+            || (found.IsAdmin ? Role.Admin : found.MemberRole) is not { } most)
         {
             throw CloudException.NotFound("access key", id);
         }

@@ -27,8 +27,7 @@ internal static class ListAccessKeys
 
         if (list.After is { } after)
         {
-            var from = AccessKeyId.FromValue(after);
-            rows = rows.Where(key => string.Compare((string)(object)key.Id, (string)(object)from) > 0);
+            rows = rows.Where(key => string.Compare((string)(object)key.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(key => key.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -7,7 +7,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Identity.Audit;
 
-/// <summary>Writes down what users did to resources of any service. What was done to this service's own is written in its transaction already.</summary>
+/// <summary>
+/// Writes down what users did to resources of any service. What was done to this service's own is written in its transaction already.
+/// </summary>
 internal sealed class ResourceEventAudit(TimeProvider time) : IMessageHandler<IdentityDbContext, ResourceEvent>
 {
     public async Task HandleAsync(ResourceEvent message, IdentityDbContext db, CancellationToken ct)

@@ -5,7 +5,10 @@ using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.Identity.Audit;
 
-/// <summary>What the audit log can be asked: <c>user, token, action, resource, outcome, traceId, since, until</c>; by an admin also <c>allProjects</c>.</summary>
+/// <summary>
+/// What the audit log can be asked: <c>user, token, action, resource, outcome, traceId, since, until</c>; by an admin also
+/// <c>allProjects</c>.
+/// </summary>
 internal static class AuditQuery
 {
     private const int TextLengthMax = 1000;
@@ -38,7 +41,9 @@ internal static class AuditQuery
         if (Text(query, "action") is { } action)
         {
             // "instance." asks for all that happens to instances.
-            rows = action.EndsWith('.') ? rows.Where(entry => entry.Action.StartsWith(action)) : rows.Where(entry => entry.Action == action);
+            rows = action.EndsWith('.')
+                ? rows.Where(entry => entry.Action.StartsWith(action))
+                : rows.Where(entry => entry.Action == action);
         }
 
         if (Text(query, "outcome") is { } outcomeText)
@@ -82,7 +87,9 @@ internal static class AuditQuery
         }
 
         var text = values.ToString();
-        return text.Length is > 0 and <= TextLengthMax ? text : throw CloudException.Invalid(name, $"Expected 1 to {TextLengthMax} characters.");
+        return text.Length is > 0 and <= TextLengthMax
+            ? text
+            : throw CloudException.Invalid(name, $"Expected 1 to {TextLengthMax} characters.");
     }
 
     private static DateTimeOffset? Time(IQueryCollection query, string name)
@@ -92,7 +99,8 @@ internal static class AuditQuery
             return null;
         }
 
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at)
+        const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, Utc, out var at)
             ? at
             : throw CloudException.Invalid(name, "Expected a time such as 2026-11-23T14:03:27Z.");
     }

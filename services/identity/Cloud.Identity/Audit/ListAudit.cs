@@ -31,13 +31,17 @@ internal sealed record AuditQuestions(
 internal static class ListAudit
 {
     public static async Task<Page<AuditEntryView>> HandleAsync(
-        [AsParameters] AuditQuestions questions, Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
+        [AsParameters] AuditQuestions questions,
+        Caller caller,
+        ListQuery list,
+        HttpContext context,
+        IdentityDbContext db,
+        CancellationToken ct)
     {
         var rows = db.AuditEntries.AsNoTracking().Asked(caller, context.Request.Query);
         if (list.After is { } before)
         {
-            var from = AuditEntryId.FromValue(before);
-            rows = rows.Where(entry => string.Compare((string)(object)entry.Id, (string)(object)from) < 0);
+            rows = rows.Where(entry => string.Compare((string)(object)entry.Id, before) < 0);
         }
 
         var found = await rows.OrderByDescending(entry => entry.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -16,9 +16,9 @@ using Microsoft.Extensions.Options;
 namespace Cloud.Identity.FirstStart;
 
 /// <summary>
-/// Sees at every start, before any call is taken, that the cloud can be used: that there is a signing key, an admin, a project, and a file of
-/// credentials that work. The rows are committed before the file is written, so a start that is killed in between leaves a lost file, and
-/// the next one makes new credentials and revokes those that nobody has ever seen.
+/// Sees at every start, before any call is taken, that the cloud can be used: that there is a signing key, an admin, a project, and a
+/// file of credentials that work. The rows are committed before the file is written, so a start that is killed in between leaves a lost
+/// file, and the next one makes new credentials and revokes those that nobody has ever seen.
 /// </summary>
 internal sealed partial class CloudStart(
     IDbContextFactory<IdentityDbContext> databases,
@@ -74,7 +74,11 @@ internal sealed partial class CloudStart(
     }
 
     private CredentialsFile FileOf(string token, string accessKeyId, string secret) => new(
-        $"http://127.0.0.1:{configuration["Cloud:HttpPort"]}", $"http://127.0.0.1:{configuration["Cloud:S3Port"]}", token, accessKeyId, secret);
+        $"http://127.0.0.1:{configuration["Cloud:HttpPort"]}",
+        $"http://127.0.0.1:{configuration["Cloud:S3Port"]}",
+        token,
+        accessKeyId,
+        secret);
 
     private async Task<CredentialsFile> IssueAsync(IdentityDbContext db, CancellationToken ct)
     {
@@ -165,7 +169,8 @@ internal sealed partial class CloudStart(
     {
         var id = TypedId.New<TokenId>(time);
         var text = TokenText.New(id);
-        var token = ApiToken.Create(new NewToken { Id = id, Project = project, User = user, Name = CredentialsName, Role = Role.Admin }, text, now);
+        var token = ApiToken.Create(
+            new NewToken { Id = id, Project = project, User = user, Name = CredentialsName, Role = Role.Admin }, text, now);
         db.Tokens.Add(token);
         db.AddResourceEvent("token.created", project.Value, id.Value, TokenView.From(token, now));
         return (token, text);
@@ -176,7 +181,14 @@ internal sealed partial class CloudStart(
         var publicId = AccessKeyPair.NewPublicId();
         var secret = AccessKeyPair.NewSecret();
         var key = AccessKey.Create(
-            new NewAccessKey { Id = TypedId.New<AccessKeyId>(time), PublicId = publicId, Project = project, User = user, Name = CredentialsName },
+            new NewAccessKey
+            {
+                Id = TypedId.New<AccessKeyId>(time),
+                PublicId = publicId,
+                Project = project,
+                User = user,
+                Name = CredentialsName,
+            },
             AccessKeyPair.Seal(secrets, secret, publicId),
             now);
         db.AccessKeys.Add(key);
@@ -213,6 +225,7 @@ internal sealed partial class CloudStart(
     [LoggerMessage(EventId = 1002, Level = LogLevel.Information, Message = "Issued the admin token {Token} and the access key {AccessKey}")]
     private static partial void LogIssued(ILogger log, string token, string accessKey);
 
-    [LoggerMessage(EventId = 1003, Level = LogLevel.Error, Message = "The access key {AccessKey} cannot be opened, a new one is made: {Reason}")]
+    [LoggerMessage(
+        EventId = 1003, Level = LogLevel.Error, Message = "The access key {AccessKey} cannot be opened, a new one is made: {Reason}")]
     private static partial void LogLost(ILogger log, string accessKey, string reason);
 }

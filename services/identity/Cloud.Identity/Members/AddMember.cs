@@ -22,7 +22,13 @@ public sealed record AddMemberRequest
 internal static class AddMember
 {
     public static async Task<IResult> HandleAsync(
-        string project, AddMemberRequest request, Caller caller, HttpContext context, IdentityDbContext db, TimeProvider time, CancellationToken ct)
+        string project,
+        AddMemberRequest request,
+        Caller caller,
+        HttpContext context,
+        IdentityDbContext db,
+        TimeProvider time,
+        CancellationToken ct)
     {
         var role = MemberQueries.RequireProjectRole(request.Role);
         await using var transaction = await db.BeginGuardedAsync(ct);
@@ -47,6 +53,7 @@ internal static class AddMember
         db.AddMemberEvent("created", member, user.Name);
         await db.SaveChangesAsync(ct);
         await transaction.CommitAsync(ct);
-        return ResourceResults.Created(context, $"/v1/projects/{to.Id}/members/{user.Id}", MemberView.From(member, user.Name), member.Version);
+        return ResourceResults.Created(
+            context, $"/v1/projects/{to.Id}/members/{user.Id}", MemberView.From(member, user.Name), member.Version);
     }
 }

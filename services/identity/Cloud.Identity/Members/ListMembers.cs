@@ -18,11 +18,11 @@ internal static class ListMembers
         var users = db.Users.AsNoTracking().Matching(list);
         if (list.After is { } after)
         {
-            var from = UserId.FromValue(after);
-            users = users.Where(user => string.Compare((string)(object)user.Id, (string)(object)from) > 0);
+            users = users.Where(user => string.Compare((string)(object)user.Id, after) > 0);
         }
 
-        var rows = db.Members.AsNoTracking().Of(of.Id).Join(users, member => member.User, user => user.Id, (member, user) => new { member, user });
+        var rows = db.Members.AsNoTracking().Of(of.Id)
+            .Join(users, member => member.User, user => user.Id, (member, user) => new { member, user });
         var found = await rows.OrderBy(row => row.user.Id).Take(list.Limit + 1).ToListAsync(ct);
         return list.ToPage(context, found, row => row.member.User.Value, row => MemberView.From(row.member, row.user.Name));
     }

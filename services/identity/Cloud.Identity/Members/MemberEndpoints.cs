@@ -13,6 +13,7 @@ internal static class MemberEndpoints
         var change = routes.MapGroup("/v1/projects/{project}/members").WithTags("Members").RequireRole(Role.Owner);
         change.MapPost("/", AddMember.HandleAsync).WithName("AddMember").WithSummary("Makes a user a member of a project");
         change.MapPatch("/{user}", PatchMember.HandleAsync).WithName("PatchMember").WithSummary("Gives a member another role");
-        change.MapDelete("/{user}", RemoveMember.HandleAsync).WithName("RemoveMember").WithSummary("Takes a member from a project; their tokens of it end");
+        change.MapDelete("/{user}", RemoveMember.HandleAsync)
+            .WithName("RemoveMember").WithSummary("Takes a member from a project; their tokens of it end");
     }
 }

@@ -16,7 +16,8 @@ internal static class MemberQueries
         members.Where(member => member.Project == project && !member.Removed);
 
     /// <summary>By the user's name or id.</summary>
-    public static async Task<NamedMember?> FindMemberOrDefaultAsync(this IdentityDbContext db, Project project, string user, CancellationToken ct)
+    public static async Task<NamedMember?> FindMemberOrDefaultAsync(
+        this IdentityDbContext db, Project project, string user, CancellationToken ct)
     {
         var found = await db.Users.AsNoTracking().Existing().FindOrDefaultAsync(user, ct);
         var member = found is null ? null : await db.Members.Of(project.Id).SingleOrDefaultAsync(member => member.User == found.Id, ct);
@@ -27,7 +28,9 @@ internal static class MemberQueries
     public static async Task<NamedMember> FindMemberAsync(this IdentityDbContext db, Project project, string user, CancellationToken ct) =>
         await db.FindMemberOrDefaultAsync(project, user, ct) ?? throw CloudException.NotFound("member", user);
 
-    /// <summary>Refuses what would take the last owner from a project, unless an admin does it: nobody else could put it right again.</summary>
+    /// <summary>
+    /// Refuses what would take the last owner from a project, unless an admin does it: nobody else could put it right again.
+    /// </summary>
     /// <exception cref="CloudException">The member is the last owner.</exception>
     public static async Task RequireOtherOwnerAsync(this IdentityDbContext db, Member leaving, Caller caller, CancellationToken ct)
     {

@@ -10,7 +10,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Identity.Members;
 
-/// <summary>Tokens and access keys of the member's stay listed, and open nothing: what they may is the least of theirs and of their user's.</summary>
+/// <summary>
+/// Tokens and access keys of the member's stay listed, and open nothing: what they may is the least of theirs and of their user's.
+/// </summary>
 internal static class RemoveMember
 {
     public static async Task<IResult> HandleAsync(

@@ -61,7 +61,8 @@ public sealed class IdentityDbContext(DbContextOptions<IdentityDbContext> option
 
     /// <summary>
     /// Begins a transaction that is alone in changing who may what, over all replicas of this service, so that two admins who remove each
-    /// other at once do not both succeed. In SQLite every transaction that writes is alone; in PostgreSQL an advisory lock is held until its end.
+    /// other at once do not both succeed. In SQLite every transaction that writes is alone; in PostgreSQL an advisory lock is held until
+    /// its end.
     /// </summary>
     internal async Task<IDbContextTransaction> BeginGuardedAsync(CancellationToken ct)
     {
@@ -83,7 +84,8 @@ public sealed class IdentityDbContext(DbContextOptions<IdentityDbContext> option
         }
         catch (DbUpdateException taken) when (taken.IsUniqueViolation())
         {
-            throw new CloudException(ErrorKind.Conflict, "name-taken", $"There is already {(kind[0] is 'a' ? "an" : "a")} {kind} '{name}'.", taken);
+            var article = kind[0] is 'a' ? "an" : "a";
+            throw new CloudException(ErrorKind.Conflict, "name-taken", $"There is already {article} {kind} '{name}'.", taken);
         }
     }
 
@@ -91,6 +93,9 @@ public sealed class IdentityDbContext(DbContextOptions<IdentityDbContext> option
     {
         ArgumentNullException.ThrowIfNull(configurationBuilder);
         configurationBuilder.AddCloudConventions();
+
+        // EF meets the nullable id before the plain one (AccessKey.CreatedBy), and would take it for no property at all.
+        configurationBuilder.Properties<UserId>();
     }
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)

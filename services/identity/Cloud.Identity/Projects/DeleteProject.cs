@@ -57,20 +57,27 @@ internal static class DeleteProject
         if (await db.Tokens.AnyAsync(row => row.Id == token && row.Project == project.Id, ct))
         {
             throw CloudException.Conflict(
-                "project-in-use", $"The token of this call belongs to project '{project.Name}'. Delete it with a token of another project.");
+                "project-in-use",
+                $"The token of this call belongs to project '{project.Name}'. Delete it with a token of another project.");
         }
     }
 
     private static async Task RequireUnusedAsync(Project project, IdentityDbContext db, CancellationToken ct)
     {
-        var used = await db.QuotaUses.AsNoTracking().Where(use => use.Project == project.Id.Value && use.Used > 0).OrderBy(use => use.Name).ToListAsync(ct);
-        var holding = used.Where(use => QuotaCatalog.Find(use.Name) is not { GoesWithProject: true }).ToDictionary(use => use.Name, use => use.Used);
+        var used = await db.QuotaUses.AsNoTracking()
+            .Where(use => use.Project == project.Id.Value && use.Used > 0)
+            .OrderBy(use => use.Name)
+            .ToListAsync(ct);
+        var holding = used
+            .Where(use => QuotaCatalog.Find(use.Name) is not { GoesWithProject: true })
+            .ToDictionary(use => use.Name, use => use.Used);
         if (holding.Count > 0)
         {
+            var what = string.Join(", ", holding.Select(use => $"{use.Key}: {use.Value}"));
             throw new CloudException(
                 ErrorKind.Conflict,
                 "project-in-use",
-                $"Project '{project.Name}' still has {string.Join(", ", holding.Select(use => $"{use.Key}: {use.Value}"))}. Delete these first.")
+                $"Project '{project.Name}' still has {what}. Delete these first.")
             {
                 Details = new Dictionary<string, object> { ["usedBy"] = holding },
             };

@@ -9,7 +9,8 @@ namespace Cloud.Identity.Projects;
 
 internal static class ListProjects
 {
-    public static async Task<Page<ProjectView>> HandleAsync(Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
+    public static async Task<Page<ProjectView>> HandleAsync(
+        Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
     {
         var rows = db.Projects.AsNoTracking().VisibleTo(caller).Matching(list);
         if (list.Status is { } statusText)
@@ -20,8 +21,7 @@ internal static class ListProjects
 
         if (list.After is { } after)
         {
-            var from = ProjectId.FromValue(after);
-            rows = rows.Where(project => string.Compare((string)(object)project.Id, (string)(object)from) > 0);
+            rows = rows.Where(project => string.Compare((string)(object)project.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(project => project.Id).Take(list.Limit + 1).ToListAsync(ct);

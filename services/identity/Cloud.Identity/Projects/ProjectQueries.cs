@@ -24,6 +24,7 @@ internal static class ProjectQueries
             : projects.SingleOrDefaultAsync(project => project.Name == nameOrId, ct);
 
     /// <exception cref="CloudException">The caller sees no such project.</exception>
-    public static async Task<Project> FindVisibleAsync(this IQueryable<Project> projects, Caller caller, string nameOrId, CancellationToken ct) =>
+    public static async Task<Project> FindVisibleAsync(
+        this IQueryable<Project> projects, Caller caller, string nameOrId, CancellationToken ct) =>
         await projects.VisibleTo(caller).FindOrDefaultAsync(nameOrId, ct) ?? throw CloudException.NotFound("project", nameOrId);
 }

@@ -6,7 +6,8 @@ namespace Cloud.Identity.Quotas;
 
 internal static class GetQuota
 {
-    public static async Task<IResult> HandleAsync(string name, Caller caller, HttpContext context, IdentityDbContext db, CancellationToken ct)
+    public static async Task<IResult> HandleAsync(
+        string name, Caller caller, HttpContext context, IdentityDbContext db, CancellationToken ct)
     {
         var kind = QuotaQueries.FindKind(name);
         var set = await db.FindSetAsync(kind, caller, ct);

@@ -7,11 +7,18 @@ using Cloud.ServiceDefaults.Lists;
 
 namespace Cloud.Identity.Quotas;
 
-/// <summary><c>PATCH /v1/quotas</c>: a merge patch of names to limits, <c>{"instances": 5, "memoryBytes": "64Gi", "vcpus": null}</c>.</summary>
+/// <summary>
+/// <c>PATCH /v1/quotas</c>: a merge patch of names to limits, <c>{"instances": 5, "memoryBytes": "64Gi", "vcpus": null}</c>.
+/// </summary>
 internal static class PatchQuotas
 {
     public static async Task<Page<QuotaView>> HandleAsync(
-        MergePatch<Dictionary<string, ByteSize?>> patch, Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
+        MergePatch<Dictionary<string, ByteSize?>> patch,
+        Caller caller,
+        ListQuery list,
+        HttpContext context,
+        IdentityDbContext db,
+        CancellationToken ct)
     {
         var errors = new FieldErrors();
         foreach (var (name, limit) in patch.Fields)

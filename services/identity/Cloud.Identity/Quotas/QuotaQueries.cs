@@ -16,9 +16,12 @@ internal static class QuotaQueries
     /// <exception cref="CloudException">There is no such quota.</exception>
     public static QuotaKind FindKind(string name) => QuotaCatalog.Find(name) ?? throw CloudException.NotFound("quota", name);
 
-    public static async Task<QuotaView> ShowAsync(this IdentityDbContext db, QuotaKind kind, ProjectQuota? set, Caller caller, CancellationToken ct) =>
+    public static async Task<QuotaView> ShowAsync(
+        this IdentityDbContext db, QuotaKind kind, ProjectQuota? set, Caller caller, CancellationToken ct) =>
         QuotaView.From(
-            kind, set, await db.QuotaUses.AsNoTracking().SingleOrDefaultAsync(use => use.Project == caller.Project && use.Name == kind.Name, ct));
+            kind,
+            set,
+            await db.QuotaUses.AsNoTracking().SingleOrDefaultAsync(use => use.Project == caller.Project && use.Name == kind.Name, ct));
 
     public static Task<ProjectQuota?> FindSetAsync(this IdentityDbContext db, QuotaKind kind, Caller caller, CancellationToken ct)
     {
@@ -38,7 +41,8 @@ internal static class QuotaQueries
 
         set.Set(limit);
         db.Outbox().Add(new QuotaChanged(caller.Project, kind.Name, limit, set.Generation), $"quota:{caller.Project}:{kind.Name}");
-        db.AddResourceEvent("quota.changed", caller.Project, $"{caller.Project}/{kind.Name}", new QuotaLimitSet(kind.Name, limit ?? kind.DefaultLimit));
+        db.AddResourceEvent(
+            "quota.changed", caller.Project, $"{caller.Project}/{kind.Name}", new QuotaLimitSet(kind.Name, limit ?? kind.DefaultLimit));
         return set;
     }
 

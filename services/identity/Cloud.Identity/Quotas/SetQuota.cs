@@ -8,14 +8,22 @@ namespace Cloud.Identity.Quotas;
 /// <summary>The body of <c>PUT /v1/quotas/{name}</c>.</summary>
 public sealed record SetQuotaRequest
 {
-    /// <summary>Inclusive; for sizes also <c>"256Gi"</c>. Below what is in use it refuses more, and takes nothing away. Null for the default.</summary>
+    /// <summary>
+    /// Inclusive; for sizes also <c>"256Gi"</c>. Below what is in use it refuses more, and takes nothing away. Null for the default.
+    /// </summary>
     public required ByteSize? Limit { get; init; }
 }
 
 internal static class SetQuota
 {
     public static async Task<IResult> HandleAsync(
-        string name, SetQuotaRequest request, Caller caller, IfMatch ifMatch, HttpContext context, IdentityDbContext db, CancellationToken ct)
+        string name,
+        SetQuotaRequest request,
+        Caller caller,
+        IfMatch ifMatch,
+        HttpContext context,
+        IdentityDbContext db,
+        CancellationToken ct)
     {
         var kind = QuotaQueries.FindKind(name);
         var errors = new FieldErrors();

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Cloud.ServiceDefaults.Auth;
@@ -6,9 +5,9 @@ using Cloud.ServiceDefaults.Auth;
 namespace Cloud.Identity.Secrets;
 
 /// <summary>
-/// Encrypts what must be read again (access keys' secrets, private keys) before it goes into the database: AES-256-GCM with the master key in
-/// the file <c>{Cloud:Data}/secrets/identity.key</c> (<c>Cloud:Identity:KeyFile</c>), mode 0600. A backup of the database alone opens nothing;
-/// without the file its secrets are lost.
+/// Encrypts what must be read again (access keys' secrets, private keys) before it goes into the database: AES-256-GCM with the master
+/// key in the file <c>{Cloud:Data}/secrets/identity.key</c> (<c>Cloud:Identity:KeyFile</c>), mode 0600. A backup of the database alone
+/// opens nothing; without the file its secrets are lost.
 /// </summary>
 internal sealed class SecretBox
 {
@@ -45,7 +44,8 @@ internal sealed class SecretBox
         var nonce = box.AsSpan(FingerprintBytes, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
         using var aes = new AesGcm(_key, TagBytes);
-        aes.Encrypt(nonce, secret, box.AsSpan(HeaderBytes), box.AsSpan(FingerprintBytes + NonceBytes, TagBytes), Encoding.UTF8.GetBytes(owner));
+        var tag = box.AsSpan(FingerprintBytes + NonceBytes, TagBytes);
+        aes.Encrypt(nonce, secret, box.AsSpan(HeaderBytes), tag, Encoding.UTF8.GetBytes(owner));
         return box;
     }
 
@@ -59,14 +59,15 @@ internal sealed class SecretBox
 
         if (!box[..FingerprintBytes].SequenceEqual(_fingerprint))
         {
-            throw new CryptographicException(
-                $"The secret of {owner} was sealed with the master key {BinaryPrimitives.ReadUInt32BigEndian(box):x8}; this one is {Convert.ToHexStringLower(_fingerprint)}.");
+            var other = Convert.ToHexStringLower(box[..FingerprintBytes]);
+            var own = Convert.ToHexStringLower(_fingerprint);
+            throw new CryptographicException($"The secret of {owner} was sealed with the master key {other}; this one is {own}.");
         }
 
         var secret = new byte[box.Length - HeaderBytes];
         using var aes = new AesGcm(_key, TagBytes);
-        aes.Decrypt(
-            box.Slice(FingerprintBytes, NonceBytes), box[HeaderBytes..], box.Slice(FingerprintBytes + NonceBytes, TagBytes), secret, Encoding.UTF8.GetBytes(owner));
+        var tag = box.Slice(FingerprintBytes + NonceBytes, TagBytes);
+        aes.Decrypt(box.Slice(FingerprintBytes, NonceBytes), box[HeaderBytes..], tag, secret, Encoding.UTF8.GetBytes(owner));
         return secret;
     }
 }

@@ -12,7 +12,8 @@ public sealed record JwkView(string Kty, string Crv, string Use, string Alg, str
     internal static JwkView From(ECDsaSecurityKey key)
     {
         var point = key.ECDsa.ExportParameters(includePrivateParameters: false).Q;
-        return new JwkView("EC", "P-256", "sig", SecurityAlgorithms.EcdsaSha256, key.KeyId, Base64UrlEncoder.Encode(point.X), Base64UrlEncoder.Encode(point.Y));
+        var (x, y) = (Base64UrlEncoder.Encode(point.X), Base64UrlEncoder.Encode(point.Y));
+        return new JwkView("EC", "P-256", "sig", SecurityAlgorithms.EcdsaSha256, key.KeyId, x, y);
     }
 }
 

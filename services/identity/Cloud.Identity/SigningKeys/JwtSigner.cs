@@ -12,7 +12,9 @@ internal sealed class JwtSigner(KeyRing keys, IOptions<IdentityOptions> options,
 {
     private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false };
 
-    /// <param name="before">The answer before; where it says the same and lives for a good while yet, so does its signature, and services know it already.</param>
+    /// <param name="before">
+    /// The answer before; where it says the same and lives for a good while yet, so does its signature, and services know it already.
+    /// </param>
     public ExchangedToken Sign(TokenGrant grant, ExchangedToken? before)
     {
         var now = time.GetUtcNow();

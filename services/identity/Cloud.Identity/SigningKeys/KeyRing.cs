@@ -9,7 +9,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace Cloud.Identity.SigningKeys;
 
 /// <summary>The signing keys as they are in the database, read again now and then: another replica may have made a new one.</summary>
-internal sealed partial class KeyRing(IDbContextFactory<IdentityDbContext> databases, SecretBox secrets, TimeProvider time, ILogger<KeyRing> log)
+internal sealed partial class KeyRing(
+    IDbContextFactory<IdentityDbContext> databases, SecretBox secrets, TimeProvider time, ILogger<KeyRing> log)
     : IVerificationKeys, IDisposable
 {
     /// <summary>Asking for key ids that do not exist makes no more queries than this.</summary>
@@ -148,7 +149,8 @@ internal sealed partial class KeyRing(IDbContextFactory<IdentityDbContext> datab
     [LoggerMessage(EventId = 1010, Level = LogLevel.Information, Message = "Made the signing key {Kid}")]
     private static partial void LogMade(ILogger log, string kid);
 
-    [LoggerMessage(EventId = 1011, Level = LogLevel.Error, Message = "The signing key {Kid} cannot be opened, another one is used: {Reason}")]
+    [LoggerMessage(
+        EventId = 1011, Level = LogLevel.Error, Message = "The signing key {Kid} cannot be opened, another one is used: {Reason}")]
     private static partial void LogLost(ILogger log, string kid, string reason);
 
     private sealed record Ring(ECDsaSecurityKey? Signer, IReadOnlyList<ECDsaSecurityKey> Verifiers)

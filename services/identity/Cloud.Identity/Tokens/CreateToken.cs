@@ -22,7 +22,9 @@ public sealed record CreateTokenRequest
     /// <summary>The name or id of the member whose token it is; left out, the caller's.</summary>
     public string? User { get; init; }
 
-    /// <summary>What it is limited to: <c>read</c>, a service such as <c>compute</c>, or <c>compute:read</c>. Left out or empty: nothing.</summary>
+    /// <summary>
+    /// What it is limited to: <c>read</c>, a service such as <c>compute</c>, or <c>compute:read</c>. Left out or empty: nothing.
+    /// </summary>
     public IReadOnlyList<string>? Scopes { get; init; }
 
     /// <summary>When it ends; left out, never.</summary>
@@ -97,7 +99,9 @@ internal static class CreateToken
         if (role > caller.Role)
         {
             throw new CloudException(
-                ErrorKind.Forbidden, "role-too-high", $"A token with the role '{EnumWords.Of(caller.Role)}' makes none with '{EnumWords.Of(role)}'.");
+                ErrorKind.Forbidden,
+                "role-too-high",
+                $"A token with the role '{EnumWords.Of(caller.Role)}' makes none with '{EnumWords.Of(role)}'.");
         }
 
         if (!TokenScopes.Cover(caller.Scopes, scopes))

@@ -27,10 +27,11 @@ internal sealed class LastUses(TimeProvider time)
 }
 
 /// <summary>
-/// Writes last uses in bunches, each at most once in <see cref="IdentityOptions.LastUseEvery"/>, over all replicas: a use that is written less
-/// long ago is left as it is. Past the rows' versions, as it changes nothing that anybody set.
+/// Writes last uses in bunches, each at most once in <see cref="IdentityOptions.LastUseEvery"/>, over all replicas: a use that is written
+/// less long ago is left as it is. Past the rows' versions, as it changes nothing that anybody set.
 /// </summary>
-internal sealed class LastUseWriter(LastUses uses, IDbContextFactory<IdentityDbContext> databases, IOptions<IdentityOptions> options) : IReconciler
+internal sealed class LastUseWriter(LastUses uses, IDbContextFactory<IdentityDbContext> databases, IOptions<IdentityOptions> options)
+    : IReconciler
 {
     public async Task ReconcileAsync(CancellationToken ct)
     {

@@ -26,8 +26,7 @@ internal static class ListTokens
 
         if (list.After is { } after)
         {
-            var from = TokenId.FromValue(after);
-            rows = rows.Where(token => string.Compare((string)(object)token.Id, (string)(object)from) > 0);
+            rows = rows.Where(token => string.Compare((string)(object)token.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(token => token.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -13,10 +13,12 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Identity.Tokens;
 
 /// <summary>
-/// Looks tokens up, and keeps each answer for a moment: calls come in bursts, and a revoked token must be refused everywhere within a second,
-/// of which the gateway's own memory takes half. Answers are kept by the token's hash, not by the token.
+/// Looks tokens up, and keeps each answer for a moment: calls come in bursts, and a revoked token must be refused everywhere within a
+/// second, of which the gateway's own memory takes half. Answers are kept by the token's hash, not by the token.
 /// </summary>
-internal sealed class TokenExchange(IDbContextFactory<IdentityDbContext> databases, JwtSigner signer, LastUses uses, TimeProvider time) : ITokenExchange
+internal sealed class TokenExchange(
+    IDbContextFactory<IdentityDbContext> databases, JwtSigner signer, LastUses uses, TimeProvider time)
+    : ITokenExchange
 {
     /// <summary>The oldest answer that is given without asking the database.</summary>
     internal static readonly TimeSpan AgeMax = TimeSpan.FromMilliseconds(400);
@@ -64,7 +66,8 @@ internal sealed class TokenExchange(IDbContextFactory<IdentityDbContext> databas
 
     private bool IsFresh(Entry entry) => time.GetElapsedTime(entry.AskedAt) < AgeMax && entry.Era == Interlocked.Read(ref _era);
 
-    private async Task AskAsync(Key key, Entry asking, TokenId id, string apiToken, Entry? known, TaskCompletionSource<ExchangedToken?> answer)
+    private async Task AskAsync(
+        Key key, Entry asking, TokenId id, string apiToken, Entry? known, TaskCompletionSource<ExchangedToken?> answer)
     {
         MakeRoom();
         try
@@ -97,9 +100,11 @@ internal sealed class TokenExchange(IDbContextFactory<IdentityDbContext> databas
             join project in db.Projects on token.Project equals project.Id
             from member in db.Members.Where(row => row.Project == token.Project && row.User == token.User && !row.Removed).DefaultIfEmpty()
             where token.Id == id && user.Status == UserStatus.Active && project.Status == ProjectStatus.Active
-            select new { Token = token, user.IsAdmin, ProjectName = project.Name, MemberRole = (Role?)member.Role }).SingleOrDefaultAsync(ct);
+            select new { Token = token, user.IsAdmin, ProjectName = project.Name, MemberRole = (Role?)member.Role })
+            .SingleOrDefaultAsync(ct);
         var now = time.GetUtcNow();
-        if (found is null || !CryptographicOperations.FixedTimeEquals(hash, found.Token.Hash) || found.Token.StatusAt(now) != TokenStatus.Active
+        if (found is null || !CryptographicOperations.FixedTimeEquals(hash, found.Token.Hash)
+            || found.Token.StatusAt(now) != TokenStatus.Active
             || (found.IsAdmin ? Role.Admin : found.MemberRole) is not { } most)
         {
             return null;
@@ -108,7 +113,9 @@ internal sealed class TokenExchange(IDbContextFactory<IdentityDbContext> databas
         var role = found.Token.Role < most ? found.Token.Role : most;
         var grant = new TokenGrant(
             found.Token.User, id, found.Token.Project, found.ProjectName, role, found.Token.Scopes, found.Token.ExpiresAt);
-        return asked is null || asked == grant.ProjectName || asked == grant.Project.Value ? grant : await ElsewhereAsync(grant, asked, db, ct);
+        return asked is null || asked == grant.ProjectName || asked == grant.Project.Value
+            ? grant
+            : await ElsewhereAsync(grant, asked, db, ct);
     }
 
     private static async Task<TokenGrant> ElsewhereAsync(TokenGrant grant, string asked, IdentityDbContext db, CancellationToken ct)

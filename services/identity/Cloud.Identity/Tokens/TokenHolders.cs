@@ -19,7 +19,8 @@ internal static class TokenHolders
     /// <param name="user">As the request names them; null for the caller.</param>
     /// <param name="role">What the token is to allow; the user must be allowed it.</param>
     /// <exception cref="CloudException">There is no such user, or they may not so much.</exception>
-    public static async Task<UserId> FindHolderAsync(this IdentityDbContext db, string? user, Role role, Caller caller, CancellationToken ct)
+    public static async Task<UserId> FindHolderAsync(
+        this IdentityDbContext db, string? user, Role role, Caller caller, CancellationToken ct)
     {
         var project = ProjectId.FromValue(caller.Project);
         var self = UserId.FromValue(caller.Subject);
@@ -33,7 +34,8 @@ internal static class TokenHolders
 
         if (holder.Id != self && holder.IsAdmin && !caller.IsAdmin)
         {
-            throw new CloudException(ErrorKind.Forbidden, "forbidden", $"User '{holder.Name}' is an admin: only an admin makes tokens in their name.");
+            throw new CloudException(
+                ErrorKind.Forbidden, "forbidden", $"User '{holder.Name}' is an admin: only an admin makes tokens in their name.");
         }
 
         var member = await db.Members.AsNoTracking().Of(project).SingleOrDefaultAsync(row => row.User == holder.Id, ct);
@@ -41,7 +43,8 @@ internal static class TokenHolders
         return most switch
         {
             null => throw CloudException.Invalid("user", $"User '{holder.Name}' is no member of this project. Add them first."),
-            { } may when may < role => throw CloudException.Invalid("role", $"User '{holder.Name}' is {EnumWords.Of(may)} and gets no token that may more."),
+            { } may when may < role => throw CloudException.Invalid(
+                "role", $"User '{holder.Name}' is {EnumWords.Of(may)} and gets no token that may more."),
             _ => holder.Id,
         };
     }

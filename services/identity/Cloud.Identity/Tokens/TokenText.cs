@@ -6,9 +6,9 @@ using Cloud.Primitives;
 namespace Cloud.Identity.Tokens;
 
 /// <summary>
-/// An API token as its user holds it: <c>cloud_ID_SECRET</c> and six characters of checksum without a separator. ID is the token's id without
-/// its prefix, which finds the row; SECRET has 256 bits. A slip of the pen, and what a scanner for lost secrets finds, is told by the checksum
-/// without asking the database.
+/// An API token as its user holds it: <c>cloud_ID_SECRET</c> and six characters of checksum without a separator. ID is the token's id
+/// without its prefix, which finds the row; SECRET has 256 bits. A slip of the pen, and what a scanner for lost secrets finds, is told by
+/// the checksum without asking the database.
 /// </summary>
 internal static class TokenText
 {

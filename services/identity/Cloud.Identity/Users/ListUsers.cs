@@ -9,7 +9,8 @@ namespace Cloud.Identity.Users;
 
 internal static class ListUsers
 {
-    public static async Task<Page<UserView>> HandleAsync(Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
+    public static async Task<Page<UserView>> HandleAsync(
+        Caller caller, ListQuery list, HttpContext context, IdentityDbContext db, CancellationToken ct)
     {
         var rows = db.VisibleTo(caller).AsNoTracking().Matching(list);
         if (list.Status is { } statusText)
@@ -20,8 +21,7 @@ internal static class ListUsers
 
         if (list.After is { } after)
         {
-            var from = UserId.FromValue(after);
-            rows = rows.Where(user => string.Compare((string)(object)user.Id, (string)(object)from) > 0);
+            rows = rows.Where(user => string.Compare((string)(object)user.Id, after) > 0);
         }
 
         var found = await rows.OrderBy(user => user.Id).Take(list.Limit + 1).ToListAsync(ct);

@@ -44,7 +44,8 @@ internal static class PatchUser
         return ResourceResults.Ok(context, UserView.From(user), user.Version);
     }
 
-    private static async Task ApplyAsync(MergePatch<PatchUserRequest> patch, User user, IdentityDbContext db, DateTimeOffset now, CancellationToken ct)
+    private static async Task ApplyAsync(
+        MergePatch<PatchUserRequest> patch, User user, IdentityDbContext db, DateTimeOffset now, CancellationToken ct)
     {
         var fields = patch.Fields;
         if (patch.Has(nameof(fields.Name)))

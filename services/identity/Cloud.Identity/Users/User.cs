@@ -4,7 +4,9 @@ using Cloud.Primitives;
 
 namespace Cloud.Identity.Users;
 
-/// <summary>A person or a program that calls. It has no password: it acts by API tokens and access keys, which belong to it and a project.</summary>
+/// <summary>
+/// A person or a program that calls. It has no password: it acts by API tokens and access keys, which belong to it and a project.
+/// </summary>
 internal sealed class User : IVersioned, INamed
 {
     private User()

@@ -29,7 +29,10 @@ internal static class UserQueries
     public static Task<User?> FindOrDefaultAsync(this IQueryable<User> users, string nameOrId, CancellationToken ct) =>
         UserId.TryParse(nameOrId, out var id)
             ? users.SingleOrDefaultAsync(user => user.Id == id, ct)
-            : users.Where(user => user.Name == nameOrId).OrderBy(user => user.Status).ThenByDescending(user => user.Id).FirstOrDefaultAsync(ct);
+            : users.Where(user => user.Name == nameOrId)
+                .OrderBy(user => user.Status)
+                .ThenByDescending(user => user.Id)
+                .FirstOrDefaultAsync(ct);
 
     /// <exception cref="CloudException">The caller sees no such user.</exception>
     public static async Task<User> FindVisibleAsync(this IdentityDbContext db, Caller caller, string nameOrId, CancellationToken ct) =>
@@ -44,7 +47,8 @@ internal static class UserQueries
     /// <exception cref="CloudException">The user is the last one.</exception>
     public static async Task RequireOtherAdminAsync(this IQueryable<User> users, User leaving, CancellationToken ct)
     {
-        if (leaving is { IsAdmin: true, Status: UserStatus.Active } && !await users.ActiveAdmins().AnyAsync(user => user.Id != leaving.Id, ct))
+        if (leaving is { IsAdmin: true, Status: UserStatus.Active }
+            && !await users.ActiveAdmins().AnyAsync(user => user.Id != leaving.Id, ct))
         {
             throw CloudException.Conflict("last-admin", "The cloud would have no admin left. Make another user admin first.");
         }

@@ -7,5 +7,6 @@ namespace Cloud.Identity.Users;
 public sealed record UserView(
     UserId Id, string Name, Labels Labels, bool Admin, UserStatus Status, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
-    internal static UserView From(User user) => new(user.Id, user.Name, user.Labels, user.IsAdmin, user.Status, user.CreatedAt, user.UpdatedAt);
+    internal static UserView From(User user) =>
+        new(user.Id, user.Name, user.Labels, user.IsAdmin, user.Status, user.CreatedAt, user.UpdatedAt);
 }
