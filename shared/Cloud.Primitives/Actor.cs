@@ -8,6 +8,9 @@ public sealed record Actor(string Subject, string Token, string Role)
 {
     private static readonly AsyncLocal<Actor?> Ambient = new();
 
+    /// <summary>The IP address that the request came from, where it is known.</summary>
+    public string? SourceAddress { get; init; }
+
     /// <summary>The actor of the work that runs here; it flows with awaits.</summary>
     public static Actor? Current
     {

@@ -22,6 +22,9 @@ public sealed record ResourceEvent(
 
     public string? ActorRole { get; init; }
 
+    /// <summary>The IP address that the actor's request came from, where it is known.</summary>
+    public string? ActorAddress { get; init; }
+
     /// <summary>An event of the ambient actor and trace. The outbox gives it its id and time.</summary>
     public static ResourceEvent Of(string type, string project, string resource, JsonElement data)
     {
@@ -31,6 +34,7 @@ public sealed record ResourceEvent(
         {
             ActorToken = actor?.Token,
             ActorRole = actor?.Role,
+            ActorAddress = actor?.SourceAddress,
         };
     }
 }

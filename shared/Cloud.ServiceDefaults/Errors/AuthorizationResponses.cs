@@ -12,6 +12,8 @@ namespace Cloud.ServiceDefaults.Errors;
 /// </summary>
 internal sealed class AuthorizationResponses : IAuthorizationMiddlewareResultHandler
 {
+    private const int AddressLengthMax = 45;
+
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (!authorizeResult.Succeeded)
@@ -24,9 +26,15 @@ internal sealed class AuthorizationResponses : IAuthorizationMiddlewareResultHan
         // A read changes nothing that could be put down to anybody, and most calls are reads.
         if (!HttpMethods.IsGet(context.Request.Method) && Caller.TryFrom(context.User, out var caller))
         {
-            Actor.Current = new Actor(caller.Subject, caller.Token, EnumWords.Of(caller.Role));
+            Actor.Current = new Actor(caller.Subject, caller.Token, EnumWords.Of(caller.Role)) { SourceAddress = AddressOf(context) };
         }
 
         return next(context);
     }
+
+    /// <summary>Behind the gateway its word: it drops what callers say, and nobody else has a token that a service takes.</summary>
+    private static string? AddressOf(HttpContext context) =>
+        context.Request.Headers["X-Forwarded-For"].ToString() is { Length: > 0 and <= AddressLengthMax } forwarded
+            ? forwarded
+            : context.Connection.RemoteIpAddress?.ToString();
 }

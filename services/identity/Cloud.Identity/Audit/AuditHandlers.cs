@@ -67,5 +67,6 @@ internal static class AuditEntries
         Resource = happened.Resource,
         Outcome = AuditOutcome.Allowed,
         TraceId = happened.TraceId,
+        SourceAddress = happened.ActorAddress,
     };
 }
