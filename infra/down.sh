@@ -1,31 +1,52 @@
 #!/usr/bin/env bash
-# Stops the cloud, its guests too; --keep-guests leaves them running. What it holds stays for the next up.sh.
+# Stops the cloud, its guests and their network too, also after parts of it were killed. What it holds stays for the next up.sh.
+#   --keep-guests        leave the guests running; the next up.sh finds them
+# CLOUD_DATA says which cloud.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/processes.sh"
+. "$(dirname "$0")/units.sh"
 
 keep=
 for word in "$@"; do
   case $word in
     --keep-guests) keep=1 ;;
-    -h | --help) sed -n '2s/^# //p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die "down.sh does not know '$word'; it takes --keep-guests." ;;
   esac
 done
 
-pid=$(cloud_pid cloud)
-if [ -n "$pid" ]; then
-  say "Stopping the cloud …"
-  kill "$pid"
-  for _ in $(seq 300); do
-    [ -e "/proc/$pid" ] || break
-    sleep 0.1
-  done
-  [ ! -e "/proc/$pid" ] || kill -9 "$pid"
-fi
-rm -f "$CLOUD_DATA/run/cloud.pid"
+[ -d "$CLOUD_DATA/run" ] || { say "There is no cloud in $CLOUD_DATA."; exit 0; }
+[ -w "$CLOUD_DATA/run" ] || die "The cloud in $CLOUD_DATA belongs to $(stat -c %U "$CLOUD_DATA/run"). Stop it as $(stat -c %U "$CLOUD_DATA/run")."
+exec 9> "$CLOUD_DATA/run/up.lock"
+flock -n 9 || { say "Another up.sh or down.sh is at work in $CLOUD_DATA; waiting for it …"; flock 9; }
 
-if [ -z "$keep" ] && [ -d "$CLOUD_DATA/host" ]; then
-  say "Stopping its guests …"
-  dotnet "$root/artifacts/bin/Cloud.Local/release/Cloud.Compute.Host.dll" stop-guests
+# The agent's program, where one was ever started here.
+host_program() {
+  local program
+  for program in "$programs"/Cloud.Compute.Host/Cloud.Compute.Host.dll "$programs"/Cloud.Local/Cloud.Compute.Host.dll; do
+    [ ! -e "$program" ] || { printf '%s' "$program"; return; }
+  done
+}
+
+# Services first, so that nothing starts a guest any more; then guests; then what stores.
+stop_unit supervisor TERM 5
+stop_unit jobs/images TERM 5
+for name in gateway compute identity host cloud; do stop_unit "$name" TERM 30; done
+
+status=0
+if [ -n "$keep" ]; then
+  [ ! -d "$CLOUD_DATA/host" ] || : > "$CLOUD_DATA/run/guests-kept"
+elif [ -d "$CLOUD_DATA/host" ] && program=$(host_program) && [ -n "$program" ]; then
+  log=$CLOUD_DATA/log/stop-guests.log
+  if step "Stopping its guests" "$log" dotnet "$program" stop-guests; then
+    rm -f "$CLOUD_DATA/run/guests-kept"
+  else
+    say "Some guests may still run; what was said is in $log"
+    status=1
+  fi
 fi
+
+for name in rabbitmq postgres; do stop_unit "$name" "${stop_signal[$name]:-TERM}" 30; done
 say "Stopped."
+exit "$status"

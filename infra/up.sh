@@ -1,76 +1,217 @@
 #!/usr/bin/env bash
-# Starts the cloud: installs what is missing, builds, starts, and says how to use it. Safe to run again.
-#   --detach             return when it is ready; else stay and stop it all on Ctrl-C
-#   --profile PROFILE    local (all in one process; the default) or distributed
+# Starts the cloud: installs what is missing, builds, starts, and says how to use it. Safe to run again, and to repair a cloud that lost a process.
+#   --detach             return when it is ready; else stay, and stop it all on Ctrl-C
+#   --profile PROFILE    local (all in one process; the default) or distributed (a process a service, PostgreSQL, RabbitMQ)
 #   --no-install         install nothing; say what is missing
-# CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it.
+# CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it: with their own, several clouds run side by side.
+# CLOUD_IMAGES=first builds no image but the one that the first machine needs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/processes.sh"
+. "$(dirname "$0")/units.sh"
+. "$(dirname "$0")/state.sh"
 
 profile=local detach=
 while [ $# -gt 0 ]; do
   case $1 in
     --detach) detach=1 ;;
-    --profile) profile=${2:?--profile needs local or distributed}; shift ;;
+    --profile) profile=${2:-}; [ $# -lt 2 ] || shift ;;
+    --profile=*) profile=${1#*=} ;;
     --no-install) export CLOUD_NO_INSTALL=1 ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die "up.sh does not know '$1'; it takes --detach, --profile, --no-install." ;;
   esac
   shift
 done
-case $profile in local) ;; *) die "There is no profile '$profile'; there is local." ;; esac
+case $profile in local | distributed) ;; *) die "There is no profile '$profile'; there are local and distributed." ;; esac
 
-url=http://127.0.0.1:$CLOUD_HTTP_PORT
-mkdir -p "$CLOUD_DATA/run" "$CLOUD_DATA/log" "$CLOUD_CACHE" || die "CLOUD_DATA ($CLOUD_DATA) or CLOUD_CACHE ($CLOUD_CACHE) cannot be made. Choose folders that you may write to."
-chmod 711 "$CLOUD_DATA"
-free=$(df -Pk "$CLOUD_DATA" | awk 'NR == 2 { print int($4 / 1024) }')
-[ "$free" -ge 1024 ] || die "Only $free MiB are free below $CLOUD_DATA; the cloud needs 1 GiB to start. Free some, or move it with CLOUD_DATA."
-free=$(df -Pk "$CLOUD_CACHE" | awk 'NR == 2 { print int($4 / 1024) }')
-[ "$free" -ge 512 ] || die "Only $free MiB are free below $CLOUD_CACHE; images need 512 MiB. Free some, or move it with CLOUD_CACHE."
-
-command -v dotnet > /dev/null || die "The .NET 10 SDK is missing: there is no 'dotnet' on the PATH."
-# shellcheck disable=SC2046
-need_packages curl qemu-system-x86 qemu-utils libslirp0 genisoimage $("$root/infra/images/build.sh" --packages tiny)
-
-running=$(cloud_pid cloud)
-if [ -z "$running" ] && port_taken "$CLOUD_HTTP_PORT"; then
-  die "Port $CLOUD_HTTP_PORT is taken by another program. Stop it, or choose another port with CLOUD_HTTP_PORT."
-fi
-
-# Built again only when a source is newer than the build.
-built=$root/artifacts/up.built
-if [ ! -e "$built" ] || [ -n "$(cd "$root" && find services gateway shared infra Directory.*.props global.json -newer "$built" -type f \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json' \) -print -quit)" ]; then
-  say "Building the cloud …"
-  mkdir -p "$root/artifacts"
-  start=$(mktemp)
-  dotnet build "$root/infra/Cloud.Local" -c Release --nologo -v quiet > "$CLOUD_DATA/log/build.log" 2>&1 ||
-    { grep -E 'error|warn' "$CLOUD_DATA/log/build.log" | sort -u | head -5 >&2; die "The build failed; all of it is in $CLOUD_DATA/log/build.log"; }
-  mv "$start" "$built"
-fi
-
-say "Building the image tiny, where it is not built yet …"
-"$root/infra/images/build.sh" tiny > /dev/null
-
-if [ -z "$running" ]; then
-  say "Starting the cloud …"
-  CLOUD_IMAGE_RECIPES=$root/infra/images setsid --fork sh -c 'echo $$ > "$1"; shift; exec "$@"' start "$CLOUD_DATA/run/cloud.pid" \
-    dotnet "$root/artifacts/bin/Cloud.Local/release/Cloud.Local.dll" < /dev/null >> "$CLOUD_DATA/log/cloud.log" 2>&1
-fi
-
-for try in $(seq 600); do
-  [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "$url/health/ready")" = 200 ] && break
-  if [ "$try" -gt 20 ] && [ -z "$(cloud_pid cloud)" ]; then
-    tail -n 5 "$CLOUD_DATA/log/cloud.log" >&2
-    die "The cloud ended at its start; all it said is in $CLOUD_DATA/log/cloud.log"
+# Makes the folders, or says in one line why the cloud cannot live in them.
+make_folders() {
+  local folder owner
+  umask 022
+  for folder in "$CLOUD_DATA" "$CLOUD_DATA/run/jobs" "$CLOUD_DATA/log" "$CLOUD_CACHE"; do
+    { mkdir -p "$folder" && : > "$folder/.probe" && rm -f "$folder/.probe"; } 2> /dev/null && continue
+    die "$folder cannot be written$(full_disk "$folder"). Choose a folder that you may write to with CLOUD_DATA (state) or CLOUD_CACHE (images)."
+  done
+  if [ "$(stat -c %u "$CLOUD_DATA/run")" != "$(id -u)" ]; then
+    owner=$(stat -c %U "$CLOUD_DATA/run")
+    die "The cloud in $CLOUD_DATA belongs to $owner. Start it as $owner, or choose another folder with CLOUD_DATA."
   fi
-  [ "$try" = 600 ] && die "The cloud did not get ready within a minute; see $CLOUD_DATA/log/cloud.log"
-  sleep 0.1
-done
+  # Guests' own users must be able to pass, not to look.
+  chmod 711 "$CLOUD_DATA"
+  chmod 700 "$CLOUD_DATA/run" "$CLOUD_DATA/log"
+}
 
+need_space() {
+  local free
+  free=$(free_mib "$1")
+  [ "$free" -ge "$2" ] || die "Only $free MiB are free below $1; $3 needs $2. Free some, or choose a folder on another disk with $4."
+}
+
+all_units_run() {
+  local name
+  unit_pid supervisor || return 1
+  for name in "${units[@]}"; do unit_pid "$name" || return 1; done
+}
+
+# A copy of what was built, so that neither a build nor a removed checkout touches a cloud that runs. Copies in use stay.
+install_programs() {
+  local id folder program
+  id=$(< "$root/artifacts/release.built")
+  folder=$CLOUD_DATA/programs
+  if [ ! -d "$folder/$id" ]; then
+    rm -rf "$folder/new" && mkdir -p "$folder/new" &&
+      for program in $(profile_programs "$profile"); do
+        cp -r --reflink=auto "$root/artifacts/bin/$program/release" "$folder/new/$program" && add_migrations "$program" "$folder/new/$program" || return 1
+      done &&
+      mv -T "$folder/new" "$folder/$id" || return 1
+  fi
+  ln -sfnT "$id" "$folder/current"
+  for program in "$folder"/*/; do
+    case $program in "$folder/current/" | "$folder/$id/") continue ;; esac
+    grep -qsaF -- "$program" /proc/[0-9]*/cmdline || rm -rf "$program"
+  done
+}
+
+# A service cannot reference its migrations, as they reference it: they are put beside it.
+add_migrations() {
+  local assembly
+  for assembly in "$root/artifacts/bin/$1".Migrations.*/release/"$1".Migrations.*.dll; do
+    [ ! -e "$assembly" ] || cp "$assembly" "$2" || return 1
+  done
+}
+
+# The images that the first machine does not need are built while the cloud runs, by the least priority; down.sh ends that, and the next start goes on.
+build_other_images() {
+  local log=$CLOUD_DATA/log/images.log
+  [ "${CLOUD_IMAGES:-all}" = all ] && ! unit_pid jobs/images || return 0
+  (
+    write_pid jobs/images "$BASHPID"
+    export CLOUD_UNIT=$CLOUD_DATA:jobs/images
+    exec setsid nice -n 19 bash -c '
+      . "$0/lib.sh"
+      # shellcheck disable=SC2046
+      (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages --all))
+      exec "$0/images/build.sh" --all' "$root/infra"
+  ) < /dev/null >> "$log" 2>&1 9>&- &
+}
+
+# Everything that a start needs and a running cloud has.
+prepare() {
+  local log=$CLOUD_DATA/log
+  command -v dotnet > /dev/null || need_dotnet
+  need_space "$CLOUD_DATA" 1024 "the cloud" CLOUD_DATA
+  need_space "$CLOUD_CACHE" 512 "its images" CLOUD_CACHE
+  local -n packages=packages_$profile
+  # shellcheck disable=SC2046
+  need_packages "${packages[@]}" $("$root/infra/images/build.sh" --packages tiny)
+  # What runs and what starts anew beside it are of one build.
+  ! any_unit_runs || return 0
+  lock_build
+  if build_is_old; then
+    need_dotnet
+    build_release "$log/build.log" "$root/infra/Cloud.Local"
+  fi
+  install_programs 2> "$log/install.log" || step_failed "The programs could not be copied to $CLOUD_DATA/programs" "$log/install.log"
+  unlock_build
+  step "Preparing the image tiny" "$log/images.log" "$root/infra/images/build.sh" tiny ||
+    step_failed "The image tiny could not be built" "$log/images.log"
+}
+
+# Ends with what a unit said last before it ended again and again.
+start_failed() {
+  local log=$CLOUD_DATA/log/$1.log full
+  exec 9>&-
+  "$root/infra/down.sh" --keep-guests > /dev/null 2>&1 || :
+  full=$(full_disk "$CLOUD_DATA" "$CLOUD_CACHE" "${TMPDIR:-/tmp}")
+  [ -z "$full" ] || die "The cloud could not start$full."
+  tail -n 200 "$log" | grep -a '^Unhandled exception' | tail -n 1 >&2 || tail -n 5 "$log" >&2
+  die "$1 ended at its start; all that it said is in $log"
+}
+
+# Waits until /health/ready answers 200, as long as no unit ends twice and time is left.
+wait_ready() {
+  local name pid began=$SECONDS said=$SECONDS
+  local -A seen deaths
+  until [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/health/ready")" = 200 ]; do
+    for name in "${units[@]}"; do
+      { read -r pid _ < "$CLOUD_DATA/run/$name.pid"; } 2> /dev/null || continue
+      [ "${seen[$name]:-$pid}" = "$pid" ] || deaths[$name]=$((${deaths[$name]:-0} + 1))
+      seen[$name]=$pid
+      [ "${deaths[$name]:-0}" -lt 2 ] || start_failed "$name"
+    done
+    if [ $((SECONDS - said)) -ge 5 ]; then
+      said=$SECONDS
+      say "Starting the cloud … $((SECONDS - began)) s$(not_ready)"
+    fi
+    [ $((SECONDS - began)) -lt "${CLOUD_START_SECONDS:-180}" ] ||
+      die "The cloud is not ready after $((SECONDS - began)) s$(not_ready). It goes on; see $CLOUD_DATA/log and $url/health/ready"
+    pause 0.1
+  done
+}
+
+# What is not ready yet, in the words of /health/ready.
+not_ready() {
+  local answer
+  answer=$(curl -s --max-time 2 "$url/health/ready" | tr -d '\n' | cut -c 1-200) || :
+  printf '%s' "${answer:+ ($answer)}"
+}
+
+start_supervisor() {
+  local tries=100
+  unit_pid supervisor && return
+  setsid "$root/infra/supervise.sh" "$profile" < /dev/null >> "$CLOUD_DATA/log/supervisor.log" 2>&1 9>&- &
+  until unit_pid supervisor; do
+    [ $((tries -= 1)) -gt 0 ] || step_failed "The supervisor did not start" "$CLOUD_DATA/log/supervisor.log"
+    pause 0.05
+  done
+}
+
+# Ctrl-C: what this run started, it stops again.
+interrupted() {
+  trap '' INT TERM
+  exec 9>&-
+  [ -z "${ticker:-}" ] || kill "$ticker" 2> /dev/null || :
+  [ -z "${shown:-}" ] || kill "$shown" 2> /dev/null || :
+  [ -z "$started" ] || "$root/infra/down.sh"
+  exit 130
+}
+
+make_folders
+exec 9> "$CLOUD_DATA/run/up.lock"
+flock -n 9 || { say "Another up.sh or down.sh is at work in $CLOUD_DATA; waiting for it …"; flock 9; }
+
+if any_unit_runs; then
+  running=$(cat "$CLOUD_DATA/profile")
+  [ "$running" = "$profile" ] ||
+    die "The profile $running runs in $CLOUD_DATA. Stop it with infra/down.sh first, or choose another folder with CLOUD_DATA."
+fi
+choose_ports "$profile"
+profile_units "$profile"
+url=http://127.0.0.1:$CLOUD_HTTP_PORT
+started=
+trap interrupted INT TERM
+
+if ! all_units_run; then
+  # A supervisor that only ever sees its units fail was told of an older cloud.
+  any_unit_runs || { stop_unit supervisor TERM 5 2> /dev/null; take_profile "$profile"; }
+  prepare
+  make_secrets "$profile"
+  save_ports
+  rm -f "$CLOUD_DATA/run/guests-kept"
+  say "Starting the cloud …"
+  started=1
+  start_supervisor
+fi
+wait_ready
+build_other_images
+exec 9>&-
+
+# shellcheck disable=SC1091
 token=$(. "$CLOUD_DATA/credentials.env" && printf '%s' "$CLOUD_TOKEN")
-cat << EOF
+cat << END
 
-The cloud runs at $url   (API: $url/swagger)
+The cloud runs at $url   (its API: $url/swagger)
 Token: $token
   source $CLOUD_DATA/credentials.env      sets CLOUD_URL and CLOUD_TOKEN
 
@@ -81,9 +222,13 @@ Try:
   curl -s "\$CLOUD_URL/v1/instances/ID/console?tail=5" -H "Authorization: Bearer \$CLOUD_TOKEN"
 
 Stop it with $root/infra/down.sh
-EOF
+END
+[ -z "$detach" ] || exit 0
 
-[ -n "$detach" ] && exit 0
-trap '"$root/infra/down.sh"; exit 0' INT TERM
 say "Ctrl-C stops it, guests too."
-tail -n 0 -F "$CLOUD_DATA/log/cloud.log" & wait
+started=1
+tail --pid=$$ -q -n 0 -F "$CLOUD_DATA/log/supervisor.log" "$CLOUD_DATA/log/${units[-1]}.log" 2> /dev/null &
+shown=$!
+while unit_pid supervisor; do pause 0.5; done
+kill "$shown" 2> /dev/null || :
+say "The cloud was stopped from elsewhere."

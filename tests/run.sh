@@ -1,48 +1,91 @@
 #!/usr/bin/env bash
-# Runs every test, on real parts: QEMU, PostgreSQL, RabbitMQ. Installs what is missing. Ends in a line "N passed, N failed".
+# Runs every test, on real parts: QEMU, PostgreSQL, RabbitMQ. Installs and builds what is missing. Ends in a line "N passed, N failed, N skipped".
 #   tests/run.sh [--no-install] [PROJECT …]     e.g. tests/run.sh Cloud.Vmm.Tests
+# CLOUD_TEST_ROUNDS=100 runs that many rounds of the tests that kill things at random (else a few); CLOUD_TEST_SEED=N repeats a seed that one printed.
 set -uo pipefail
 . "$(dirname "$0")/../infra/lib.sh"
+
+# A project that hangs is ended, and counts as failed.
+project_seconds=${CLOUD_TEST_PROJECT_SECONDS:-900}
 
 projects=()
 for word in "$@"; do
   case $word in
     --no-install) export CLOUD_NO_INSTALL=1 ;;
-    *) projects+=("$word") ;;
+    -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) die "run.sh does not know '$word'; it takes --no-install and names of projects." ;;
+    *)
+      word=$(basename "${word%/}")
+      [ -d "$root/tests/$word" ] || die "There is no project tests/$word; there are: $(cd "$root/tests" && echo *.Tests)"
+      projects+=("$word")
+      ;;
   esac
 done
+# All of them, those that start whole clouds last.
 if [ ${#projects[@]} = 0 ]; then
-  mapfile -t projects < <(cd "$root/tests" && ls -d *.Tests)
+  mapfile -t projects < <(cd "$root/tests" && printf '%s\n' *.Tests | sort | awk '/EndToEnd/ { last = $0; next } { print } END { if (last) print last }')
 fi
 
-# shellcheck disable=SC2046
-need_packages curl qemu-system-x86 qemu-system-misc qemu-utils libslirp0 genisoimage openssh-client rabbitmq-server postgresql-15 $("$root/infra/images/build.sh" --packages tiny)
-say "Building the image tiny, where it is not built yet …"
-"$root/infra/images/build.sh" tiny > /dev/null || exit 1
+give_up() { say "$1"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-say "Building …"
-log=$root/artifacts/test-build.log
-mkdir -p "$root/artifacts"
-cd "$root" && dotnet build Cloud.sln --nologo -v quiet > "$log" 2>&1 || { grep -E 'error' "$log" | sort -u | head -20; echo "0 passed, 1 failed"; exit 1; }
+prepare() {
+  # shellcheck disable=SC2046,SC2154
+  need_packages "${packages_tests[@]}" $("$root/infra/images/build.sh" --packages tiny)
+  need_dotnet
+  lock_build
+  build_release "$root/artifacts/test-build.log" "$root/Cloud.sln"
+  unlock_build
+  step "Preparing the image tiny" "$root/artifacts/test-images.log" "$root/infra/images/build.sh" tiny ||
+    step_failed "The image tiny could not be built" "$root/artifacts/test-images.log"
+}
 
-passed=0 failed=0 skipped=0 broken=
-for project in "${projects[@]}"; do
-  say "Testing $project …"
-  log=$root/artifacts/$project.log
-  dotnet "$root/artifacts/bin/$project/debug/$project.dll" > "$log" 2>&1
-  status=$?
-  line=$(grep -E 'Total: [0-9]+|total: [0-9]+' "$log" | tail -n 1)
-  count() { sed -n "s/.*$1: *\([0-9]*\).*/\1/Ip" <<< "$line"; }
-  f=$(($(count Failed) + $(count Errors)))
-  s=$(count Skipped)
-  t=$(count Total)
-  if [ -z "$t" ]; then broken="$broken $project"; failed=$((failed + 1)); tail -n 20 "$log"; continue; fi
-  passed=$((passed + t - f - s)) failed=$((failed + f)) skipped=$((skipped + s))
-  echo "$project: $((t - f - s)) passed, $f failed, $s skipped"
-  [ "$s" = 0 ] || grep -E '\[SKIP\]' -A1 "$log"
-  if [ "$f" != 0 ] || [ "$status" != 0 ]; then grep -E '\[FAIL\]' -A 25 "$log" | head -200; fi
-  if [ "$status" != 0 ] && [ "$f" = 0 ]; then broken="$broken $project"; failed=$((failed + 1)); tail -n 20 "$log"; fi
-done
-[ -z "$broken" ] || echo "These ended without a count or with an error:$broken"
+# The processes that a project's tests left running, by the mark in their environment; the servers that builds leave are the SDK's own affair.
+leftovers() {
+  local pid words
+  for pid in $(grep -lzxsF "CLOUD_TEST_RUN=$$" /proc/[0-9]*/environ | cut -d / -f 3); do
+    words=$(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)
+    case $words in '' | *VBCSCompiler* | *MSBuild.dll*) ;; *) printf '%s %s\n' "$pid" "${words:0:160}" ;; esac
+  done
+}
+
+# Those that are about to end get a moment.
+end_leftovers() {
+  local tries=50 left
+  while left=$(leftovers) && [ -n "$left" ] && [ $((tries -= 1)) -gt 0 ]; do pause 0.1; done
+  [ -z "$left" ] && return 0
+  printf '%s left processes behind:\n%s\n' "$1" "$left"
+  cut -d ' ' -f 1 <<< "$left" | xargs -r kill -9 2> /dev/null
+  return 1
+}
+
+# Prints each failed or skipped test with its message and output.
+explain() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '/\[(FAIL|SKIP)\]$/ { on = 1; n = 0 } /^ *Finished: |^=== / { on = 0 } on && n++ < 80' | head -n 600
+}
+
+run_project() {
+  local project=$1 log=$root/artifacts/$1.log status=0 line began=$SECONDS total f s
+  CLOUD_TEST_RUN=$$ step "Testing $project" "$log" timeout --kill-after=20 "$project_seconds" \
+    dotnet "$root/artifacts/bin/$project/release/$project.dll" || status=$?
+  line=$(grep -aE 'Total: [0-9]+' "$log" | tail -n 1)
+  count() { sed -nE "s/.*$1: *([0-9]+).*/\1/p" <<< "$line"; }
+  total=$(count Total) f=$(($(count Failed) + $(count Errors))) s=$(count Skipped)
+  if [ -z "$total" ]; then
+    tail -n 40 "$log"
+    [ "$status" != 124 ] || echo "$project did not end in $project_seconds s."
+    total=1 f=1 s=0
+  elif [ "$status" != 0 ] && [ "$f" = 0 ]; then
+    tail -n 40 "$log"
+    total=$((total + 1)) f=1
+  fi
+  if [ "$f" != 0 ] || [ "$s" != 0 ]; then explain "$log"; fi
+  end_leftovers "$project" || total=$((total + 1)) f=$((f + 1))
+  passed=$((passed + total - f - s)) failed=$((failed + f)) skipped=$((skipped + s))
+  echo "$project: $((total - f - s)) passed, $f failed, $s skipped ($((SECONDS - began)) s)"
+}
+
+(prepare) || give_up "The tests could not be built."
+passed=0 failed=0 skipped=0
+for project in "${projects[@]}"; do run_project "$project"; done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,1 +1,19 @@
-return;
+using System.Globalization;
+using System.Net;
+using Cloud.Gateway;
+using Cloud.Gateway.Persistence;
+using Cloud.Messaging;
+using Cloud.Persistence;
+using Cloud.ServiceDefaults;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.AddCloudMessaging();
+builder.AddGateway();
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+    IPAddress.Loopback, int.Parse(builder.Configuration["Cloud:HttpPort"]!, CultureInfo.InvariantCulture)));
+var app = builder.Build();
+await app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None);
+app.UseGateway();
+app.MapGateway();
+await app.RunAsync();

@@ -1,1 +1,34 @@
-return;
+using System.Globalization;
+using System.Net;
+using Cloud.Compute;
+using Cloud.Compute.Host;
+using Cloud.Compute.Persistence;
+using Cloud.Gateway;
+using Cloud.Gateway.Persistence;
+using Cloud.Identity;
+using Cloud.Identity.Persistence;
+using Cloud.Messaging;
+using Cloud.Persistence;
+using Cloud.ServiceDefaults;
+
+// The whole cloud in one process: the gateway's pipeline in front, the endpoints of all services behind it.
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+    IPAddress.Loopback, int.Parse(builder.Configuration["Cloud:HttpPort"]!, CultureInfo.InvariantCulture)));
+builder.AddCloudMessaging();
+builder.AddIdentity();
+builder.AddCompute();
+builder.AddComputeHost();
+builder.AddGateway();
+
+var app = builder.Build();
+await Task.WhenAll(
+    app.Services.MigrateCloudDatabaseAsync<IdentityDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None));
+app.UseGateway();
+app.MapGateway();
+app.MapIdentity();
+app.MapCompute();
+await app.RunAsync();

@@ -32,4 +32,7 @@ public enum ErrorKind
 
     /// <summary>More bytes than are taken.</summary>
     TooLarge = 10,
+
+    /// <summary>The bytes are in a format or encoding that is not taken.</summary>
+    UnsupportedFormat = 11,
 }

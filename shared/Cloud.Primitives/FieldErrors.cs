@@ -31,13 +31,17 @@ public sealed class FieldErrors
     /// <exception cref="CloudException">Something was added.</exception>
     public void ThrowIfAny()
     {
-        if (!Any)
+        if (Any)
         {
-            return;
+            throw ToRefusal();
         }
+    }
 
+    /// <summary>The refusal that names all of what was added; something must have been.</summary>
+    public CloudException ToRefusal()
+    {
         var first = _errors.First();
-        throw new CloudException(ErrorKind.Invalid, "invalid-request", $"{first.Key}: {first.Value[0]}")
+        return new CloudException(ErrorKind.Invalid, "invalid-request", $"{first.Key}: {first.Value[0]}")
         {
             Errors = _errors.ToDictionary(pair => pair.Key, pair => pair.Value.ToArray()),
         };

@@ -18,8 +18,11 @@ public static class ResourceName
         name is { Length: > 0 and <= LengthMax } && char.IsAsciiLetterOrDigit(name[0]) && char.IsAsciiLetterOrDigit(name[^1])
         && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
 
+    /// <exception cref="CloudException">The name has another form; the field is named.</exception>
+    public static string Require(string? name, string field) => IsValid(name) ? name! : throw CloudException.Invalid(field, $"Expected {Form}.");
+
     /// <summary>Checks labels: bounded in number and length, with no control characters.</summary>
-    public static void CheckLabels(IReadOnlyDictionary<string, string>? labels, FieldErrors errors)
+    public static void CheckLabels(IReadOnlyDictionary<string, string>? labels, FieldErrors errors, string field = "labels")
     {
         ArgumentNullException.ThrowIfNull(errors);
         if (labels is null)
@@ -27,16 +30,16 @@ public static class ResourceName
             return;
         }
 
-        errors.Require(labels.Count <= LabelsMax, "labels", $"At most {LabelsMax} labels.");
+        errors.Require(labels.Count <= LabelsMax, field, $"At most {LabelsMax} labels.");
         foreach (var (key, value) in labels.Take(LabelsMax))
         {
             errors.Require(
                 key.Length is > 0 and <= LabelKeyLengthMax && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':'),
-                "labels",
+                field,
                 $"A label's key has 1 to {LabelKeyLengthMax} characters of letters, digits and '-_./:'.");
             errors.Require(
                 value is not null && value.Length <= LabelValueLengthMax && !value.Any(char.IsControl),
-                "labels",
+                field,
                 $"A label's value has at most {LabelValueLengthMax} characters and no control character.");
         }
     }

@@ -7,10 +7,16 @@ public static class CloudEnvironment
 {
     private static readonly (string Variable, string Key)[] Variables =
     [
+        ("CLOUD_PROFILE", "Cloud:Profile"),
         ("CLOUD_DATA", "Cloud:Data"),
         ("CLOUD_CACHE", "Cloud:Cache"),
         ("CLOUD_HTTP_PORT", "Cloud:HttpPort"),
         ("CLOUD_S3_PORT", "Cloud:S3Port"),
+        ("CLOUD_POSTGRES", "Cloud:Postgres"),
+        ("CLOUD_RABBITMQ", "Cloud:RabbitMq"),
+        ("CLOUD_SERVICE_KEY_FILE", "Cloud:ServiceKeyFile"),
+        ("CLOUD_IDENTITY_URL", "Cloud:Services:Identity"),
+        ("CLOUD_COMPUTE_URL", "Cloud:Services:Compute"),
         ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
     ];
 
@@ -28,12 +34,15 @@ public static class CloudEnvironment
         }
 
         configuration.AddInMemoryCollection(set);
+        var data = Path.GetFullPath(configuration["Cloud:Data"] ?? ".cloud");
         var defaults = new Dictionary<string, string?>
         {
-            ["Cloud:Data"] = Path.GetFullPath(configuration["Cloud:Data"] ?? ".cloud"),
+            ["Cloud:Profile"] = configuration["Cloud:Profile"] ?? "local",
+            ["Cloud:Data"] = data,
             ["Cloud:Cache"] = Path.GetFullPath(configuration["Cloud:Cache"] ?? DefaultCache()),
             ["Cloud:HttpPort"] = configuration["Cloud:HttpPort"] ?? "8080",
             ["Cloud:S3Port"] = configuration["Cloud:S3Port"] ?? "9000",
+            ["Cloud:ServiceKeyFile"] = Path.GetFullPath(configuration["Cloud:ServiceKeyFile"] ?? Path.Combine(data, "secrets", "service.key")),
         };
         configuration.AddInMemoryCollection(defaults);
     }

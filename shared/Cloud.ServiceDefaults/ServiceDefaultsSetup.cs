@@ -1,28 +1,41 @@
 using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Edge;
 using Cloud.ServiceDefaults.Errors;
-using Cloud.ServiceDefaults.Waiting;
+using Cloud.ServiceDefaults.Health;
+using Cloud.ServiceDefaults.Idempotency;
+using Cloud.ServiceDefaults.OpenApi;
+using Cloud.ServiceDefaults.Telemetry;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Cloud.ServiceDefaults;
 
-/// <summary>What every process of the cloud has, whichever services it hosts: errors, JSON, roles, waiting, the clock.</summary>
+/// <summary>What every process of the cloud has, whichever services it hosts: errors, JSON, callers, idempotency, telemetry, health, the clock.</summary>
 public static class ServiceDefaultsSetup
 {
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
         CloudEnvironment.Add(builder.Configuration);
-        builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Services.TryAddSingleton<ChangeSignals>();
-        builder.Services.Configure<JsonOptions>(options => JsonDefaults.Apply(options.SerializerOptions));
-        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        builder.Services.AddExceptionHandler<ExceptionResponses>();
-        builder.Services.AddProblemDetails();
-        builder.Services.AddAuthorizationBuilder().AddRolePolicies();
+        builder.AddTelemetry();
+        builder.AddCallerAuth();
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.Configure<KestrelServerOptions>(BodyLimits.Apply);
+        services.Configure<JsonOptions>(options => JsonDefaults.Apply(options.SerializerOptions));
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddHealthChecks();
+        services.TryAddSingleton<HealthReports>();
+        services.TryAddSingleton<ExceptionResponses>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationResponses>();
+        services.TryAddSingleton<CallTurns>();
+        services.TryAddSingleton<ResourceReads>();
+        services.TryAddSingleton<AnswerSecret>();
         return builder;
     }
 
@@ -30,8 +43,16 @@ public static class ServiceDefaultsSetup
     public static WebApplication UseServiceDefaults(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
-        app.UseStatusCodePages(context => ProblemWriter.WriteAsync(context.HttpContext, context.HttpContext.Response.StatusCode));
+        app.UseMiddleware<CallEdge>();
         return app;
+    }
+
+    /// <summary>What a service's own process serves beside the service: its document, its health, its metrics. The gateway has its own of these.</summary>
+    public static void MapServiceDefaults(this IEndpointRouteBuilder routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        routes.MapServiceDocuments();
+        routes.MapHealth();
+        routes.MapMetrics();
     }
 }

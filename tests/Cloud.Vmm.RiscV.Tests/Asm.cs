@@ -95,7 +95,8 @@ internal sealed class Asm
             Format.I or Format.Csr => Field(rd, 7) | Field(rs1, 15) | i << 20,
             Format.Shift => Field(rd, 7) | Field(rs1, 15) | (i & 63) << 20,
             Format.S => Field(rs1, 15) | Field(rs2, 20) | (i & 31) << 7 | (i >> 5 & 127) << 25,
-            Format.B => Field(rs1, 15) | Field(rs2, 20) | (i >> 11 & 1) << 7 | (i >> 1 & 15) << 8 | (i >> 5 & 63) << 25 | (i >> 12 & 1) << 31,
+            Format.B => Field(rs1, 15) | Field(rs2, 20) | (i >> 11 & 1) << 7 | (i >> 1 & 15) << 8 | (i >> 5 & 63) << 25
+                | (i >> 12 & 1) << 31,
             Format.U => Field(rd, 7) | i & 0xFFFFF000,
             _ => Field(rd, 7) | (i >> 12 & 255) << 12 | (i >> 11 & 1) << 20 | (i >> 1 & 1023) << 21 | (i >> 20 & 1) << 31,
         } & ~entry.Mask;

@@ -1,1 +1,20 @@
-return;
+using Cloud.Compute;
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Persistence;
+using Cloud.ServiceDefaults;
+using Cloud.ServiceDefaults.OpenApi;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.AddCloudMessaging();
+builder.AddCompute();
+var app = builder.Build();
+await app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None);
+app.UseServiceDefaults();
+app.UseWebSockets();
+app.UseAuthentication();
+app.UseAuthorization();
+app.MapServiceDocuments();
+app.MapCompute();
+await app.RunAsync();

@@ -1,1 +1,3 @@
-return;
+using Cloud.Switch;
+
+return SwitchProgram.Run(args);

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Text.Json;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Errors;
@@ -23,25 +24,38 @@ public sealed class MergePatch<TFields>
     public TFields Fields { get; }
 
     /// <param name="field">The property's name; <c>nameof(TFields.Name)</c>.</param>
-    public bool Has(string field) => _present.Contains(JsonNamingPolicy.CamelCase.ConvertName(field));
+    public bool Has(string field) => _present.Contains(field);
 
     public static async ValueTask<MergePatch<TFields>> BindAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        RequireJson(context.Request.ContentType);
         try
         {
-            using var document = await JsonDocument.ParseAsync(context.Request.Body, default, context.RequestAborted);
+            using var document = await JsonDocument.ParseAsync(context.Request.Body, JsonDefaults.DocumentOptions, context.RequestAborted);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw CloudException.Invalid("body", "Expected a JSON object with the fields to change.");
             }
 
             var fields = document.RootElement.Deserialize<TFields>(JsonDefaults.Options)!;
-            return new MergePatch<TFields>(fields, document.RootElement.EnumerateObject().Select(property => property.Name).ToHashSet());
+            // As the names are read: without regard to case.
+            return new MergePatch<TFields>(
+                fields, document.RootElement.EnumerateObject().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase));
         }
         catch (JsonException json)
         {
-            throw ExceptionResponses.FromJson(json);
+            throw JsonErrors.ToRefusal(json);
+        }
+    }
+
+    private static void RequireJson(string? type)
+    {
+        var media = MediaTypeHeaderValue.TryParse(type, out var parsed) ? parsed.MediaType : null;
+        if (media is not ("application/json" or "application/merge-patch+json"))
+        {
+            throw new CloudException(
+                ErrorKind.UnsupportedFormat, "unsupported-media-type", "The body must be a merge patch: Content-Type: application/merge-patch+json, or application/json.");
         }
     }
 }

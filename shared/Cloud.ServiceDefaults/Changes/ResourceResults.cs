@@ -16,6 +16,16 @@ public static class ResourceResults
             : TypedResults.Json(view, JsonDefaults.Options);
     }
 
+    /// <summary>The same, of a view that was written before.</summary>
+    public static IResult Ok(HttpContext context, byte[] json, string tag)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.Response.Headers.ETag = tag;
+        return context.Request.Headers.IfNoneMatch.Contains(tag)
+            ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
+            : TypedResults.Bytes(json, "application/json; charset=utf-8");
+    }
+
     /// <summary>201 with <c>Location</c>.</summary>
     public static IResult Created<TView>(HttpContext context, string location, TView view, long version)
     {

@@ -18,6 +18,7 @@ public static class ErrorResponses
         ErrorKind.Throttled => StatusCodes.Status429TooManyRequests,
         ErrorKind.Unavailable => StatusCodes.Status503ServiceUnavailable,
         ErrorKind.TooLarge => StatusCodes.Status413PayloadTooLarge,
+        ErrorKind.UnsupportedFormat => StatusCodes.Status415UnsupportedMediaType,
         _ => StatusCodes.Status500InternalServerError,
     };
 
@@ -32,12 +33,14 @@ public static class ErrorResponses
         StatusCodes.Status406NotAcceptable => "not-acceptable",
         StatusCodes.Status408RequestTimeout => "request-timeout",
         StatusCodes.Status413PayloadTooLarge => "too-large",
+        StatusCodes.Status414UriTooLong => "uri-too-long",
         StatusCodes.Status415UnsupportedMediaType => "unsupported-media-type",
         StatusCodes.Status429TooManyRequests => "too-many-requests",
         StatusCodes.Status431RequestHeaderFieldsTooLarge => "headers-too-large",
         StatusCodes.Status502BadGateway => "service-unavailable",
         StatusCodes.Status503ServiceUnavailable => "service-unavailable",
         StatusCodes.Status504GatewayTimeout => "service-timeout",
+        < StatusCodes.Status500InternalServerError => "invalid-request",
         _ => "internal-error",
     };
 
@@ -48,6 +51,7 @@ public static class ErrorResponses
         StatusCodes.Status403Forbidden => "The token's role does not allow this call.",
         StatusCodes.Status404NotFound => "There is nothing at this path.",
         StatusCodes.Status405MethodNotAllowed => "This path does not take this method.",
+        StatusCodes.Status413PayloadTooLarge => "The body is larger than this call takes.",
         StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: Content-Type: application/json.",
         StatusCodes.Status502BadGateway or StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout =>
             "A service that this call needs does not answer now. Try again.",

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Cloud.Persistence;
 using Cloud.Primitives;
-using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
@@ -8,59 +8,48 @@ using Microsoft.Extensions.Logging;
 namespace Cloud.ServiceDefaults.Errors;
 
 /// <summary>Turns what a handler threw into a problem document: refusals as they are, the caller's bad JSON as a field's error, the rest as a bug.</summary>
-internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log) : IExceptionHandler
+internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log)
 {
-    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
-    {
-        if (httpContext.RequestAborted.IsCancellationRequested || httpContext.Response.HasStarted)
-        {
-            return false;
-        }
+    private static readonly TimeSpan DatabaseRetryAfter = TimeSpan.FromSeconds(1);
 
+    public Task WriteAsync(HttpContext context, Exception exception)
+    {
         switch (exception)
         {
             case CloudException refusal:
-                await ProblemWriter.WriteAsync(httpContext, refusal);
-                return true;
+                return ProblemWriter.WriteAsync(context, refusal);
             case BadHttpRequestException { InnerException: JsonException json }:
-                await ProblemWriter.WriteAsync(httpContext, FromJson(json));
-                return true;
+                return ProblemWriter.WriteAsync(context, JsonErrors.ToRefusal(json));
             case BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad:
-                await ProblemWriter.WriteAsync(httpContext, new CloudException(ErrorKind.Invalid, "invalid-request", bad.Message));
-                return true;
+                return ProblemWriter.WriteAsync(context, BindingErrors.ToRefusal(bad));
             case BadHttpRequestException bad:
-                await ProblemWriter.WriteAsync(httpContext, bad.StatusCode);
-                return true;
+                return ProblemWriter.WriteAsync(context, bad.StatusCode);
             case DbUpdateConcurrencyException:
-                await ProblemWriter.WriteAsync(httpContext, CloudException.Conflict("changed-meanwhile", "Somebody changed it at the same moment. Read it again."));
-                return true;
+                return ProblemWriter.WriteAsync(context, CloudException.Conflict("changed-meanwhile", "Somebody changed it at the same moment. Read it again."));
             default:
-                LogUnhandled(log, exception, httpContext.Request.Method, httpContext.Request.Path);
-                await ProblemWriter.WriteAsync(httpContext, StatusCodes.Status500InternalServerError);
-                return true;
+                return exception.IsDatabaseUnavailable() ? WriteUnavailableAsync(context, exception) : WriteBugAsync(context, exception);
         }
     }
 
-    /// <summary>System.Text.Json's path (<c>$.ports[0].guest</c>) is the field's path in our errors.</summary>
-    internal static CloudException FromJson(JsonException json)
+    private Task WriteUnavailableAsync(HttpContext context, Exception exception)
     {
-        var field = json.Path is { Length: > 2 } path && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : "body";
-        var text = json.Message;
-        var cut = text.IndexOf(" Path: ", StringComparison.Ordinal);
-        text = cut > 0 ? text[..cut] : text;
-        if (text.StartsWith("The JSON property '", StringComparison.Ordinal))
+        LogDatabaseUnavailable(log, exception, context.Request.Method, context.Request.Path);
+        var refusal = new CloudException(ErrorKind.Unavailable, "database-unavailable", "The database does not answer now. Try again.")
         {
-            field = text.Split('\'')[1];
-            text = "There is no such field.";
-        }
-        else if (text.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
-        {
-            text = "The value has the wrong type or form.";
-        }
+            RetryAfter = DatabaseRetryAfter,
+        };
+        return ProblemWriter.WriteAsync(context, refusal);
+    }
 
-        return CloudException.Invalid(field, text);
+    private Task WriteBugAsync(HttpContext context, Exception exception)
+    {
+        LogUnhandled(log, exception, context.Request.Method, context.Request.Path);
+        return ProblemWriter.WriteAsync(context, StatusCodes.Status500InternalServerError);
     }
 
     [LoggerMessage(EventId = 100, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogUnhandled(ILogger log, Exception exception, string method, string path);
+
+    [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "{Method} {Path} found no database")]
+    private static partial void LogDatabaseUnavailable(ILogger log, Exception exception, string method, string path);
 }

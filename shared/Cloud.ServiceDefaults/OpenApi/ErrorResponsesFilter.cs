@@ -1,5 +1,7 @@
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
+using Cloud.ServiceDefaults.Idempotency;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
@@ -19,14 +21,17 @@ internal sealed class ErrorResponsesFilter : IOperationFilter
     {
         var method = context.ApiDescription.HttpMethod ?? "GET";
         var changes = method is "POST" or "PUT" or "PATCH" or "DELETE";
+        var metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+        var token = !metadata.OfType<IAllowAnonymous>().Any();
         var problem = context.SchemaGenerator.GenerateSchema(typeof(Problem), context.SchemaRepository);
         operation.Responses ??= [];
         foreach (var (applies, status) in new[]
         {
-            (true, 400), (true, 401), (context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<LeastRole>().Any(), 403),
+            (token, 400), (token, 401), (metadata.OfType<LeastRole>().Any(), 403),
             (context.ApiDescription.RelativePath?.Contains('{', StringComparison.Ordinal) == true, 404), (changes, 409),
             (context.MethodInfo.GetParameters().Any(parameter => parameter.ParameterType == typeof(IfMatch)), 412),
-            (operation.RequestBody is not null, 413), (operation.RequestBody is not null, 415), (method == "POST", 422), (true, 429), (true, 503),
+            (operation.RequestBody is not null, 413), (operation.RequestBody is not null, 415),
+            (metadata.OfType<TakesIdempotencyKey>().Any() && changes, 422), (true, 429), (true, 503),
         })
         {
             if (applies)

@@ -1,19 +1,15 @@
 using System.Text.Json.Serialization;
 using Cloud.Primitives;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Cloud.ServiceDefaults.OpenApi;
 
-/// <summary>Each service's OpenAPI document: <c>/swagger/NAME/openapi.json</c>, open to all, like the page that shows it.</summary>
+/// <summary>Each service's OpenAPI document, open to all, like the page that shows it.</summary>
 public static class OpenApiSetup
 {
-    /// <summary>The route of the documents; <c>{documentName}</c> is the service's.</summary>
-    public const string DocumentRoute = "/swagger/{documentName}/openapi.json";
-
     private const string Scheme = "token";
 
     /// <summary>Adds the document of one service hosted in this process. Its routes carry the name: <c>MapGroup("").WithGroupName(name)</c>.</summary>
@@ -32,18 +28,20 @@ public static class OpenApiSetup
         return builder;
     }
 
-    /// <summary>Serves the documents of all services hosted in this process.</summary>
-    public static void MapServiceDocuments(this IEndpointRouteBuilder routes) =>
-        routes.MapSwagger(DocumentRoute).AllowAnonymous();
-
     private static void Configure(SwaggerGenOptions options)
     {
         options.DocInclusionPredicate((document, description) => description.GroupName == document);
         options.SupportNonNullableReferenceTypes();
+        options.NonNullableReferenceTypesAsRequired();
         options.CustomSchemaIds(SchemaName);
         options.OperationFilter<BoundParameters>();
+        options.OperationFilter<RequestExamples>();
         options.OperationFilter<ErrorResponsesFilter>();
-        options.MapType<ByteSize>(() => new OpenApiSchema { Type = JsonSchemaType.Integer | JsonSchemaType.String, Description = ByteSize.Form });
+        options.MapType<ByteSize>(() => new OpenApiSchema
+        {
+            OneOf = [new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" }, new OpenApiSchema { Type = JsonSchemaType.String }],
+            Description = $"Expected {ByteSize.Form}.",
+        });
         options.MapType<Labels>(() => new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.String } });
         options.SchemaFilter<TypedIdSchemas>();
         options.AddSecurityDefinition(Scheme, new OpenApiSecurityScheme
@@ -63,15 +61,6 @@ public static class OpenApiSetup
     private static string SchemaName(Type type) => type.IsGenericType
         ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of" + string.Concat(type.GetGenericArguments().Select(SchemaName))
         : type.Name;
-}
-
-/// <summary>A service's document, for the page that lists them.</summary>
-public sealed record ServiceDocument(string Name, string Title);
-
-/// <summary>The documents of the services in this process.</summary>
-public sealed class ServiceDocuments(IEnumerable<ServiceDocument> documents)
-{
-    public IReadOnlyList<ServiceDocument> All { get; } = documents.ToList();
 }
 
 /// <summary>Typed ids are strings in JSON.</summary>

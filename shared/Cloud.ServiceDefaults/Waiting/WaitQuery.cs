@@ -9,6 +9,9 @@ public sealed record WaitQuery(TimeSpan Limit)
 {
     private const int SecondsMax = 300;
 
+    /// <summary>Does not wait.</summary>
+    public static WaitQuery None { get; } = new(TimeSpan.Zero);
+
     public bool Waits => Limit > TimeSpan.Zero;
 
     public static ValueTask<WaitQuery> BindAsync(HttpContext context)

@@ -92,7 +92,8 @@ public abstract class TrapTests(bool translate)
     [Fact]
     public void MachineTimer_PastItsCompare_InterruptsAndEndsTheWait()
     {
-        var program = new Asm().I(Op.Csrrw, 0, 5, (int)CsrAddress.Mie).I(Op.Csrrsi, 0, 8, (int)CsrAddress.Mstatus).Word(0x10500073).I(Op.Addi, 0, 0, 0);
+        Asm program = new Asm().I(Op.Csrrw, 0, 5, (int)CsrAddress.Mie).I(Op.Csrrsi, 0, 8, (int)CsrAddress.Mstatus)
+            .Word(0x10500073).I(Op.Addi, 0, 0, 0);
         using Board board = WithHandler(program);
         board[5] = Interrupts.MachineTimer;
         board.Run(10);

@@ -3,7 +3,9 @@ using Cloud.Vmm.RiscV.Isa;
 
 namespace Cloud.Vmm.RiscV.Tests.LockStep;
 
-/// <summary>Random streams of every instruction, here and on qemu-system-riscv64: any register, flag, trap or byte of memory that differs fails.</summary>
+/// <summary>
+/// Random streams of every instruction, here and on qemu-system-riscv64: any register, flag, trap or byte of memory that differs fails.
+/// </summary>
 public sealed class LockStepTests
 {
     private const int InstructionsPerStream = 1500;
@@ -46,7 +48,8 @@ public sealed class LockStepTests
         try
         {
             var start = new ProcessStartInfo("qemu-system-riscv64") { RedirectStandardOutput = true };
-            foreach (string argument in (string[])["-M", "virt", "-m", "8M", "-nographic", "-bios", path, "-monitor", "none", "-serial", "stdio"])
+            string[] arguments = ["-M", "virt", "-m", "8M", "-nographic", "-bios", path, "-monitor", "none", "-serial", "stdio"];
+            foreach (string argument in arguments)
             {
                 start.ArgumentList.Add(argument);
             }

@@ -3,8 +3,10 @@ using Cloud.Vmm.RiscV.Isa;
 namespace Cloud.Vmm.RiscV.Tests.LockStep;
 
 /// <summary>
-/// A random stream of instructions between a prologue that gives every register a value and an epilogue that prints all of them, the floating-point
-/// state and the memory that the stream could reach. A trap in it is hashed with its cause and skipped. The same bytes run here and on QEMU.
+/// A random stream of instructions between a prologue that gives every register a value and an epilogue that prints all of them, the
+/// floating-point
+/// state and the memory that the stream could reach. A trap in it is hashed with its cause and skipped. The same bytes run here and on
+/// QEMU.
 /// </summary>
 internal sealed class StreamProgram
 {
@@ -94,7 +96,8 @@ internal sealed class StreamProgram
         if (kind == 0)
         {
             // fcsr: flags and rounding mode, reserved modes too.
-            _asm.I(_random.Next(2) == 0 ? Op.Csrrw : Op.Csrrs, _random.Next(1, StreamRegisters), _random.Next(StreamRegisters), _random.Next(1, 4));
+            _asm.I(_random.Next(2) == 0 ? Op.Csrrw : Op.Csrrs, _random.Next(1, StreamRegisters), _random.Next(StreamRegisters),
+                _random.Next(1, 4));
             return;
         }
 

@@ -7,7 +7,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV;
 
 /// <summary>
-/// The board: harts, memory, devices, wired as QEMU's virt machine is. It is made stopped; what the guest asks of it (power off, reset) comes to
+/// The board: harts, memory, devices, wired as QEMU's virt machine is. It is made stopped; what the guest asks of it (power off, reset)
+/// comes to
 /// <see cref="Ended"/> once the harts have stopped.
 /// </summary>
 internal sealed class Machine : IDisposable
@@ -108,7 +109,8 @@ internal sealed class Machine : IDisposable
     {
         if (options.Virtio.Count > MemoryMap.VirtioSlots)
         {
-            throw new ArgumentException($"The board has {MemoryMap.VirtioSlots} virtio slots, {options.Virtio.Count} devices want one.", nameof(options));
+            throw new ArgumentException(
+                $"The board has {MemoryMap.VirtioSlots} virtio slots, {options.Virtio.Count} devices want one.", nameof(options));
         }
 
         var slots = new VirtioMmio[MemoryMap.VirtioSlots];

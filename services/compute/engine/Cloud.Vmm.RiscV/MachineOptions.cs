@@ -13,7 +13,10 @@ internal sealed record MachineOptions
     /// <summary>The guest's memory in bytes; whole pages.</summary>
     internal ulong MemoryBytes { get; init; } = 128UL << 20;
 
-    /// <summary>What runs first, in machine mode: an ELF, or a binary for the start of memory. OpenSBI's fw_dynamic and fw_jump both do. None runs the kernel at once.</summary>
+    /// <summary>
+    /// What runs first, in machine mode: an ELF, or a binary for the start of memory. OpenSBI's fw_dynamic and fw_jump both do. None runs
+    /// the kernel at once.
+    /// </summary>
     internal byte[]? Firmware { get; init; }
 
     /// <summary>A kernel Image, or an ELF.</summary>

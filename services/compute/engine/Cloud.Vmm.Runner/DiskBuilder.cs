@@ -3,7 +3,9 @@ using Cloud.Vmm.Runner.Options;
 
 namespace Cloud.Vmm.Runner;
 
-/// <summary>Makes a disk from a tree of block nodes. What lies below a qcow2 file is what its option names, never what its header does.</summary>
+/// <summary>
+/// Makes a disk from a tree of block nodes. What lies below a qcow2 file is what its option names, never what its header does.
+/// </summary>
 internal sealed class DiskBuilder(RunnerOptions options, HostFiles files)
 {
     private readonly HashSet<string> _used = [];

@@ -30,7 +30,9 @@ internal sealed record GuestMachine : IDisposable
         }
     }
 
-    /// <summary>Ends the machine; when it returns every disk is flushed and closed, and every byte that the guest printed has been handed on.</summary>
+    /// <summary>
+    /// Ends the machine; when it returns every disk is flushed and closed, and every byte that the guest printed has been handed on.
+    /// </summary>
     public void Dispose()
     {
         Machine.Stop();

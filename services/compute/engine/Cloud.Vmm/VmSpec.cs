@@ -66,7 +66,10 @@ public enum VmDiskFormat
     Qcow2 = 2,
 }
 
-/// <summary>A network interface that joins the host's switch over a pair of Unix datagram sockets, a frame a datagram.</summary>
+/// <summary>
+/// A network interface that joins the host's switch over a pair of Unix datagram sockets, a frame a datagram. They lie in a folder that
+/// holds nothing else: its owner becomes the user that the machine's process runs as.
+/// </summary>
 /// <param name="MacAddress">Six octets, colon-separated.</param>
 /// <param name="SwitchSocketPath">The switch's end: where the guest's frames are sent.</param>
 /// <param name="GuestSocketPath">The guest's end, bound by the driver: where the switch sends.</param>

@@ -99,7 +99,9 @@ internal static class BoardTree
         tree.Cells("#size-cells", 2);
         tree.Strings("compatible", "simple-bus");
         tree.Flag("ranges");
-        tree.Node($"rtc@{MemoryMap.Rtc:x}", () => Device(tree, MemoryMap.Rtc, MemoryMap.PageSize, MemoryMap.RtcInterrupt, "google,goldfish-rtc"));
+        tree.Node(
+            $"rtc@{MemoryMap.Rtc:x}",
+            () => Device(tree, MemoryMap.Rtc, MemoryMap.PageSize, MemoryMap.RtcInterrupt, "google,goldfish-rtc"));
         tree.Node($"serial@{MemoryMap.Uart:x}", () =>
         {
             Device(tree, MemoryMap.Uart, MemoryMap.UartSize, MemoryMap.UartInterrupt, "ns16550a");
@@ -158,7 +160,8 @@ internal static class BoardTree
     }
 
     private static uint[] PerHart(int harts, uint first, uint second) =>
-        [.. Enumerable.Range(0, harts).SelectMany(hart => (uint[])[InterruptHandle((uint)hart), first, InterruptHandle((uint)hart), second])];
+        [.. Enumerable.Range(0, harts).Select(hart => InterruptHandle((uint)hart))
+            .SelectMany(handle => (uint[])[handle, first, handle, second])];
 
     private static uint InterruptHandle(uint hart) => 1 + hart;
 

@@ -3,7 +3,9 @@ using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV.Boot;
 
-/// <summary>Puts firmware, kernel, initial RAM disk and device tree into memory before the first instruction, and again at each reset.</summary>
+/// <summary>
+/// Puts firmware, kernel, initial RAM disk and device tree into memory before the first instruction, and again at each reset.
+/// </summary>
 internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam rom)
 {
     // Firmware and kernels map the tree by pages of 2 MiB.

@@ -11,7 +11,8 @@ internal static class ElfLoader
     private const ushort MachineRiscV = 243;
     private const uint Loadable = 1;
 
-    internal static bool IsElf(ReadOnlySpan<byte> file) => file.Length >= HeaderSize && BinaryPrimitives.ReadUInt32LittleEndian(file) == Magic;
+    internal static bool IsElf(ReadOnlySpan<byte> file) =>
+        file.Length >= HeaderSize && BinaryPrimitives.ReadUInt32LittleEndian(file) == Magic;
 
     /// <summary>Hands each segment's address, bytes and size in memory to the writer; returns the entry point.</summary>
     /// <exception cref="InvalidDataException">The file is no RV64 ELF, or cut short.</exception>

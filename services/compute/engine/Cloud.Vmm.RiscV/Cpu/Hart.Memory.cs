@@ -118,7 +118,8 @@ internal sealed unsafe partial class Hart
 
         if (_bus.Ram.Code.HasCode(physical))
         {
-            // The atomic writes without a word to the code map: the page's code is forgotten beforehand, which makes it a page of data again.
+            // The atomic writes without a word to the code map: the page's code is forgotten beforehand, which makes it a page of data
+            // again.
             _bus.Ram.Code.Wrote(physical & PageMask, ~PageMask + 1);
         }
 

@@ -18,7 +18,8 @@ internal sealed unsafe partial class Hart
     internal void InterruptsChanged() => _interruptsChanged = true;
 
     /// <summary>
-    /// Runs about so many instructions, never more; an exception counts as one. Returns early when the hart waits for an interrupt or another thread
+    /// Runs about so many instructions, never more; an exception counts as one. Returns early when the hart waits for an interrupt or
+    /// another thread
     /// wants its attention.
     /// </summary>
     /// <returns>How many were taken.</returns>
@@ -66,7 +67,9 @@ internal sealed unsafe partial class Hart
         return steps - left;
     }
 
-    /// <summary>Runs instructions until so many retired or one needs more than its handler; returns how many, and one for an exception.</summary>
+    /// <summary>
+    /// Runs instructions until so many retired or one needs more than its handler; returns how many, and one for an exception.
+    /// </summary>
     private int RunSlice(int budget)
     {
         HartState* h = State;

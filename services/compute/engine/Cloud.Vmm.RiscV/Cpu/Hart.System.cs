@@ -21,7 +21,13 @@ internal sealed unsafe partial class Hart
 
                 break;
             case Op.Ecall:
-                return Fault(supervisor ? TrapCause.SupervisorCall : Mode == PrivilegeMode.User ? TrapCause.UserCall : TrapCause.MachineCall, 0);
+                TrapCause call = Mode switch
+                {
+                    PrivilegeMode.User => TrapCause.UserCall,
+                    PrivilegeMode.Supervisor => TrapCause.SupervisorCall,
+                    _ => TrapCause.MachineCall,
+                };
+                return Fault(call, 0);
             case Op.Sret when Mode != PrivilegeMode.User && !(supervisor && (status & Mstatus.Tsr) != 0):
                 ReturnFromSupervisor();
                 return true;

@@ -18,7 +18,9 @@ internal sealed unsafe partial class Hart
 
     private readonly TranslatedCode? _translated;
 
-    /// <summary>Runs translated code until so many instructions retired or the outer loop must look; returns how many, and one for an exception.</summary>
+    /// <summary>
+    /// Runs translated code until so many instructions retired or the outer loop must look; returns how many, and one for an exception.
+    /// </summary>
     private int RunTranslated(int budget)
     {
         HartState* h = State;
@@ -67,7 +69,9 @@ internal sealed unsafe partial class Hart
         }
     }
 
-    /// <summary>Runs the instruction at Pc by its handler; true where translated code goes on after it, else how many instructions were taken.</summary>
+    /// <summary>
+    /// Runs the instruction at Pc by its handler; true where translated code goes on after it, else how many instructions were taken.
+    /// </summary>
     private bool StepTranslated(int budget, out nint entry, out int taken)
     {
         HartState* h = State;
@@ -131,7 +135,9 @@ internal sealed unsafe partial class Hart
         return retired;
     }
 
-    /// <summary>MXCSR's flags (invalid, denormal, divide by zero, overflow, underflow, precision) as fflags has them; denormal has no counterpart.</summary>
+    /// <summary>
+    /// MXCSR's flags (invalid, denormal, divide by zero, overflow, underflow, precision) as fflags has them; denormal has no counterpart.
+    /// </summary>
     private static uint FlagsOf(uint raised) =>
         ((raised & 1) != 0 ? FloatFlags.Invalid : 0) | ((raised & 4) != 0 ? FloatFlags.DivideByZero : 0)
         | ((raised & 8) != 0 ? FloatFlags.Overflow : 0) | ((raised & 16) != 0 ? FloatFlags.Underflow : 0)

@@ -17,7 +17,9 @@ internal sealed unsafe partial class Hart
         return 1;
     }
 
-    /// <summary>Enters the handler of the first interrupt that is pending and enabled; true where there was one. One that is pending ends a wait.</summary>
+    /// <summary>
+    /// Enters the handler of the first interrupt that is pending and enabled; true where there was one. One that is pending ends a wait.
+    /// </summary>
     private bool TakeInterrupt()
     {
         _interruptsChanged = false;

@@ -8,7 +8,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Cpu;
 
 /// <summary>
-/// A hardware thread: registers, CSRs, translation, decoded code. One thread at a time runs it (<see cref="Run"/>); the members that say so may be
+/// A hardware thread: registers, CSRs, translation, decoded code. One thread at a time runs it (<see cref="Run"/>); the members that say so
+/// may be
 /// called from others.
 /// </summary>
 internal sealed unsafe partial class Hart : IDisposable

@@ -1,7 +1,8 @@
 namespace Cloud.Vmm.RiscV.Cpu;
 
 /// <summary>
-/// The deterministic scheduler, and its clock: every hart in turn on one thread for a fixed count of instructions, and ten instructions a tick
+/// The deterministic scheduler, and its clock: every hart in turn on one thread for a fixed count of instructions, and ten instructions a
+/// tick
 /// (100 million a second). Where all harts wait, time goes on to the next timer at once.
 /// </summary>
 internal sealed class HartRounds : IHartScheduler, IClock

@@ -5,9 +5,12 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Cpu;
 
 /// <summary>
-/// What instruction handlers and translated code touch of a hart, in unmanaged memory at a fixed address. Everything else is in <see cref="Hart"/>.
+/// What instruction handlers and translated code touch of a hart, in unmanaged memory at a fixed address. Everything else is in <see
+/// cref="Hart"/>.
 /// </summary>
-/// <remarks>WHY unsafe: handlers take it as one pointer in a register; a managed object would cost a null check and a moving base for each access.</remarks>
+/// <remarks>
+/// WHY unsafe: handlers take it as one pointer in a register; a managed object would cost a null check and a moving base for each access.
+/// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HartState
 {
@@ -50,7 +53,9 @@ internal unsafe struct HartState
     /// <summary>Where translated code left, as an offset in the page.</summary>
     internal uint PageOffset;
 
-    /// <summary>The SSE control and status register while translated code runs: rounding, and the flags raised since it was entered.</summary>
+    /// <summary>
+    /// The SSE control and status register while translated code runs: rounding, and the flags raised since it was entered.
+    /// </summary>
     internal uint Mxcsr;
 
     /// <summary>Where translated code goes on when the instruction it left for has been run; 0 where it must be looked up.</summary>

@@ -1,6 +1,8 @@
 namespace Cloud.Vmm.RiscV.Devices;
 
-/// <summary>A device with registers in the guest's physical address space. Called by any hart's thread: each device locks for itself.</summary>
+/// <summary>
+/// A device with registers in the guest's physical address space. Called by any hart's thread: each device locks for itself.
+/// </summary>
 internal interface IBusDevice
 {
     /// <summary>Reads 1 &lt;&lt; sizeLog2 bytes at an aligned offset; false is an access fault.</summary>

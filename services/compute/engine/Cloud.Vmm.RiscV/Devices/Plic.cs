@@ -10,7 +10,9 @@ namespace Cloud.Vmm.RiscV.Devices;
 //   0x200004 + 0x1000·ctx  claim (read) and complete (write)
 // Context 2·hart is the hart's machine mode, 2·hart + 1 its supervisor mode.
 
-/// <summary>The platform-level interrupt controller: levels of the devices in, one external interrupt line for each mode of each hart out.</summary>
+/// <summary>
+/// The platform-level interrupt controller: levels of the devices in, one external interrupt line for each mode of each hart out.
+/// </summary>
 internal sealed class Plic : IBusDevice
 {
     private const ulong EnableStride = 0x80;

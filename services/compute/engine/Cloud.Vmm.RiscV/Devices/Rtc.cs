@@ -40,7 +40,8 @@ internal sealed class Rtc : IBusDevice, IDisposable
         ClearInterrupt = 0x1C,
     }
 
-    private ulong Nanoseconds => (ulong)((_time.GetUtcNow().Ticks - DateTimeOffset.UnixEpoch.Ticks) * TimeSpan.NanosecondsPerTick + _offset);
+    private ulong Nanoseconds =>
+        (ulong)((_time.GetUtcNow().Ticks - DateTimeOffset.UnixEpoch.Ticks) * TimeSpan.NanosecondsPerTick + _offset);
 
     public bool Read(ulong offset, int sizeLog2, out ulong value)
     {

@@ -4,7 +4,9 @@ namespace Cloud.Vmm.RiscV.Devices;
 //   0 RBR (read), THR (write), DLL with LCR.DLAB    1 IER, DLM with LCR.DLAB    2 IIR (read), FCR (write)
 //   3 LCR    4 MCR    5 LSR    6 MSR    7 SCR
 
-/// <summary>The first serial port. What the guest writes leaves at once, so the transmitter is always empty; input waits in a bounded queue.</summary>
+/// <summary>
+/// The first serial port. What the guest writes leaves at once, so the transmitter is always empty; input waits in a bounded queue.
+/// </summary>
 internal sealed class Uart16550(InterruptLine line, Action<byte> transmit) : IBusDevice
 {
     private const byte DataReady = 0x01;

@@ -5,11 +5,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Cloud.Vmm.RiscV.Disks;
 
 /// <summary>
-/// A qcow2 file over a backing disk that the caller names: the header's own words about what lies below, or beside, it are never followed. Zero and
+/// A qcow2 file over a backing disk that the caller names: the header's own words about what lies below, or beside, it are never followed.
+/// Zero and
 /// compressed clusters are read; a write copies what it does not own.
 /// </summary>
 /// <remarks>
-/// Mappings of new clusters are held back until a flush, which first makes data and reference counts durable and then the mappings: a loss of power
+/// Mappings of new clusters are held back until a flush, which first makes data and reference counts durable and then the mappings: a loss
+/// of power
 /// leaks clusters at worst, and never shows a mapping to what was not written.
 /// </remarks>
 internal sealed class Qcow2Disk : IDisk
@@ -204,7 +206,8 @@ internal sealed class Qcow2Disk : IDisk
     private ulong Mapping(long cluster)
     {
         int level1Index = Level1Index(cluster);
-        return (_level1[level1Index] & OffsetMask) == 0 && !_level2.ContainsKey(level1Index) ? 0 : Table(level1Index)[IndexInTable(cluster)];
+        bool mapped = (_level1[level1Index] & OffsetMask) != 0 || _level2.ContainsKey(level1Index);
+        return mapped ? Table(level1Index)[IndexInTable(cluster)] : 0;
     }
 
     private int Level1Index(long cluster) => (int)((cluster >> _header.ClusterBits) / EntriesPerTable);

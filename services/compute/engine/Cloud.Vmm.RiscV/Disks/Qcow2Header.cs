@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Cloud.Vmm.RiscV.Disks;
 
 /// <summary>
-/// The header of a qcow2 file, version 2 or 3 (QEMU's docs/interop/qcow2.txt), checked: whatever a later read indexes by it is bounded here.
+/// The header of a qcow2 file, version 2 or 3 (QEMU's docs/interop/qcow2.txt), checked: whatever a later read indexes by it is bounded
+/// here.
 /// </summary>
 internal sealed record Qcow2Header
 {
@@ -40,7 +41,8 @@ internal sealed record Qcow2Header
 
     internal int ClusterSize => 1 << ClusterBits;
 
-    /// <exception cref="InvalidDataException">No qcow2, damaged, or with a feature that is not supported; the message says which.</exception>
+    /// <exception cref="InvalidDataException">No qcow2, damaged, or with a feature that is not supported; the message says
+    /// which.</exception>
     internal static Qcow2Header Parse(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < Version2Size || BinaryPrimitives.ReadUInt32BigEndian(bytes) != Magic)

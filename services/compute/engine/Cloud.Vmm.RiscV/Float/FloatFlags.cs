@@ -1,6 +1,8 @@
 namespace Cloud.Vmm.RiscV.Float;
 
-/// <summary>The accrued exception flags as fflags holds them (unprivileged manual, figure "Floating-Point Accrued Exception flag encoding").</summary>
+/// <summary>
+/// The accrued exception flags as fflags holds them (unprivileged manual, figure "Floating-Point Accrued Exception flag encoding").
+/// </summary>
 internal static class FloatFlags
 {
     internal const uint Inexact = 1;

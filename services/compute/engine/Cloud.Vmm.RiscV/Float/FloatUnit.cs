@@ -1,8 +1,10 @@
 namespace Cloud.Vmm.RiscV.Float;
 
 /// <summary>
-/// Arithmetic with the host's own where it provably gives the same bits and flags: rounding to nearest, even; a normal result (so neither overflow nor
-/// underflow, and no NaN or infinity went in); and an inexactness that an error-free transformation tells. Anything else is <see cref="SoftFloat"/>'s.
+/// Arithmetic with the host's own where it provably gives the same bits and flags: rounding to nearest, even; a normal result (so neither
+/// overflow nor
+/// underflow, and no NaN or infinity went in); and an inexactness that an error-free transformation tells. Anything else is <see
+/// cref="SoftFloat"/>'s.
 /// </summary>
 internal static class FloatUnit
 {
@@ -104,9 +106,11 @@ internal static class FloatUnit
         float x = BitConverter.UInt32BitsToSingle((uint)a);
         float y = BitConverter.UInt32BitsToSingle((uint)b);
         float quotient = x / y;
-        return rounding != SoftFloat.NearestEven || !(Math.Abs(quotient) is > SingleLeast and <= float.MaxValue) || !float.IsFinite(y) || y == 0
-            ? SoftFloat.Divide(FloatFormat.Single, a, b, rounding, ref flags)
-            : WithInexact(quotient, (double)quotient * y != x, ref flags);
+        bool host = rounding == SoftFloat.NearestEven && Math.Abs(quotient) is > SingleLeast and <= float.MaxValue
+            && float.IsFinite(y) && y != 0;
+        return host
+            ? WithInexact(quotient, (double)quotient * y != x, ref flags)
+            : SoftFloat.Divide(FloatFormat.Single, a, b, rounding, ref flags);
     }
 
     internal static ulong SquareRootSingle(ulong a, int rounding, ref uint flags)
@@ -126,7 +130,9 @@ internal static class FloatUnit
         if (rounding == SoftFloat.NearestEven && (flags & FloatFlags.Inexact) != 0)
         {
             float result = MathF.FusedMultiplyAdd(
-                BitConverter.UInt32BitsToSingle((uint)a), BitConverter.UInt32BitsToSingle((uint)b), BitConverter.UInt32BitsToSingle((uint)c));
+                BitConverter.UInt32BitsToSingle((uint)a),
+                BitConverter.UInt32BitsToSingle((uint)b),
+                BitConverter.UInt32BitsToSingle((uint)c));
             if (Math.Abs(result) is > SingleLeast and <= float.MaxValue)
             {
                 return BitConverter.SingleToUInt32Bits(result);

@@ -1,7 +1,8 @@
 namespace Cloud.Vmm.RiscV.Float;
 
 /// <summary>
-/// IEEE 754 arithmetic in integers: every rounding mode and flag to the bit, tininess detected after rounding, NaN results canonical, as the RISC-V
+/// IEEE 754 arithmetic in integers: every rounding mode and flag to the bit, tininess detected after rounding, NaN results canonical, as
+/// the RISC-V
 /// manual wants. The slow and sure path; <see cref="FloatUnit"/> takes the host's where that gives the same.
 /// </summary>
 internal static class SoftFloat
@@ -13,7 +14,8 @@ internal static class SoftFloat
     internal const int Up = 3;
     internal const int NearestMaxMagnitude = 4;
 
-    // Significands are held with the leading one at this bit: room above for a carry, and 74 bits below a double's for exact products and sticky bits.
+    // Significands are held with the leading one at this bit: room above for a carry, and 74 bits below a double's for exact products and
+    // sticky bits.
     private const int Top = 126;
 
     internal static ulong Add(FloatFormat format, ulong a, ulong b, int rounding, ref uint flags)
@@ -122,7 +124,8 @@ internal static class SoftFloat
 
         Unpacked x = Unpack(format, a);
 
-        // The radicand with an even exponent lies in [2^126, 2^128): its root has 64 bits, of which the lowest takes the remainder as sticky bit.
+        // The radicand with an even exponent lies in [2^126, 2^128): its root has 64 bits, of which the lowest takes the remainder as
+        // sticky bit.
         bool odd = (x.Exponent & 1) != 0;
         UInt128 radicand = odd ? x.Significand << 1 : x.Significand;
         UInt128 root = 0;
@@ -183,7 +186,8 @@ internal static class SoftFloat
         Pack(format, Normalized(negative, 0, magnitude, 0), rounding, ref flags);
 
     /// <summary>
-    /// A floating-point number as an integer of 32 or 64 bits; out of range gives the nearest end and only the invalid flag, NaN the highest.
+    /// A floating-point number as an integer of 32 or 64 bits; out of range gives the nearest end and only the invalid flag, NaN the
+    /// highest.
     /// The result is sign-extended from its width, as registers hold it.
     /// </summary>
     internal static ulong ToInteger(FloatFormat format, ulong a, int bits, bool signed, int rounding, ref uint flags)
@@ -400,7 +404,9 @@ internal static class SoftFloat
         return shifted << count == value ? shifted : shifted | 1;
     }
 
-    /// <summary>A finite number: Significand has its leading one at <see cref="Top"/> and weighs 2 to the exponent there; 0 is zero.</summary>
+    /// <summary>
+    /// A finite number: Significand has its leading one at <see cref="Top"/> and weighs 2 to the exponent there; 0 is zero.
+    /// </summary>
     private readonly record struct Unpacked(bool Negative, int Exponent, UInt128 Significand)
     {
         internal bool IsZero => Significand == 0;

@@ -5,15 +5,20 @@ using Cloud.Vmm.RiscV.Cpu;
 namespace Cloud.Vmm.RiscV.Isa;
 
 /// <summary>
-/// One pre-decoded instruction. A code page has a slot for each of its 2048 halfwords; an instruction of four bytes leaves its second slot unused.
+/// One pre-decoded instruction. A code page has a slot for each of its 2048 halfwords; an instruction of four bytes leaves its second slot
+/// unused.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 8, Size = 16)]
 internal unsafe struct CodeSlot
 {
-    /// <summary>Runs the instruction: returns the slot of the next one, or null after setting <see cref="HartState.Exit"/> and Pc.</summary>
+    /// <summary>
+    /// Runs the instruction: returns the slot of the next one, or null after setting <see cref="HartState.Exit"/> and Pc.
+    /// </summary>
     internal delegate*<HartState*, CodeSlot*, CodeSlot*> Handler;
 
-    /// <summary>The immediate; of a branch within its page the distance in bytes of slots; of floating point rs3 and the rounding mode.</summary>
+    /// <summary>
+    /// The immediate; of a branch within its page the distance in bytes of slots; of floating point rs3 and the rounding mode.
+    /// </summary>
     internal int Immediate;
 
     /// <summary>The destination; <see cref="HartState.Sink"/> for x0.</summary>

@@ -3,7 +3,9 @@ namespace Cloud.Vmm.RiscV.Isa;
 /// <summary>Turns encodings into instructions by <see cref="InstructionTable"/>; compressed ones are expanded first.</summary>
 internal static class Decoder
 {
-    /// <summary>Decodes the instruction that starts at the lowest bits of the encoding; only the low 16 are looked at where it is compressed.</summary>
+    /// <summary>
+    /// Decodes the instruction that starts at the lowest bits of the encoding; only the low 16 are looked at where it is compressed.
+    /// </summary>
     internal static Instruction Decode(uint raw)
     {
         if ((raw & 3) == 3)

@@ -37,7 +37,8 @@ internal static unsafe class FloatRegisters
     }
 
     /// <summary>
-    /// What a handler that is not ready does: an illegal instruction where floating point is off or the rounding mode reserved; else the state
+    /// What a handler that is not ready does: an illegal instruction where floating point is off or the rounding mode reserved; else the
+    /// state
     /// becomes dirty and the instruction runs again.
     /// </summary>
     internal static CodeSlot* NotReady(HartState* h, CodeSlot* s)

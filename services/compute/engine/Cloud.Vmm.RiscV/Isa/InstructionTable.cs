@@ -2,7 +2,9 @@ using Cloud.Vmm.RiscV.Cpu;
 
 namespace Cloud.Vmm.RiscV.Isa;
 
-/// <summary>Every instruction, one line each: opcode, function fields, and what runs it (unprivileged manual, "RV32/64G Instruction Set Listings").</summary>
+/// <summary>
+/// Every instruction, one line each: opcode, function fields, and what runs it (unprivileged manual, "RV32/64G Instruction Set Listings").
+/// </summary>
 internal static unsafe class InstructionTable
 {
     // By opcode and the function field of three bits: few entries are left to compare.
@@ -15,7 +17,8 @@ internal static unsafe class InstructionTable
     internal static ReadOnlySpan<InstructionEntry> Bucket(uint code) => Buckets[BucketOf(code)];
 
     /// <summary>What runs an instruction.</summary>
-    internal static delegate*<HartState*, CodeSlot*, CodeSlot*> HandlerOf(Op op) => ByOp[(int)op] is { } entry ? entry.Handler : &Rv64System.Illegal;
+    internal static delegate*<HartState*, CodeSlot*, CodeSlot*> HandlerOf(Op op) =>
+        ByOp[(int)op] is { } entry ? entry.Handler : &Rv64System.Illegal;
 
     internal static IEnumerable<InstructionEntry> Entries() =>
     [
@@ -256,52 +259,68 @@ internal static unsafe class InstructionTable
         Shift(Op.Bseti, 0x13, 1, 0x0A, &Rv64B.Bseti),
     ];
 
-    private static InstructionEntry R(Op op, uint opcode, uint function3, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry R(
+        Op op, uint opcode, uint function3, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R, function7 << 25 | function3 << 12 | opcode, 0xFE00707F, handler);
 
-    private static InstructionEntry Unary(Op op, uint opcode, uint function3, uint function7, uint rs2, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Unary(
+        Op op, uint opcode, uint function3, uint function7, uint rs2, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R, function7 << 25 | rs2 << 20 | function3 << 12 | opcode, 0xFFF0707F, handler);
 
-    private static InstructionEntry I(Op op, uint opcode, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry I(
+        Op op, uint opcode, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.I, function3 << 12 | opcode, 0x0000707F, handler);
 
-    private static InstructionEntry Shift(Op op, uint opcode, uint function3, uint function6, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Shift(
+        Op op, uint opcode, uint function3, uint function6, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.Shift, function6 << 26 | function3 << 12 | opcode, 0xFC00707F, handler);
 
-    private static InstructionEntry ShiftWord(Op op, uint function3, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry ShiftWord(
+        Op op, uint function3, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.Shift, function7 << 25 | function3 << 12 | 0x1B, 0xFE00707F, handler);
 
-    private static InstructionEntry S(Op op, uint opcode, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry S(
+        Op op, uint opcode, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.S, function3 << 12 | opcode, 0x0000707F, handler);
 
-    private static InstructionEntry B(Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry B(
+        Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.B, function3 << 12 | 0x63, 0x0000707F, handler);
 
-    private static InstructionEntry U(Op op, uint opcode, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry U(
+        Op op, uint opcode, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.U, opcode, 0x0000007F, handler);
 
-    private static InstructionEntry J(Op op, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry J(
+        Op op, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.J, 0x6F, 0x0000007F, handler);
 
-    private static InstructionEntry Csr(Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Csr(
+        Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.Csr, function3 << 12 | 0x73, 0x0000707F, handler);
 
-    private static InstructionEntry Exact(Op op, uint code, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Exact(
+        Op op, uint code, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R, code, 0xFFFFFFFF, handler);
 
-    private static InstructionEntry LoadReserved(Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry LoadReserved(
+        Op op, uint function3, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R, 0x10000000 | function3 << 12 | 0x2F, 0xF9F0707F, handler);
 
-    private static InstructionEntry Atomic(Op op, uint function3, uint function5, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Atomic(
+        Op op, uint function3, uint function5, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R, function5 << 27 | function3 << 12 | 0x2F, 0xF800707F, handler);
 
-    private static InstructionEntry Fused(Op op, uint opcode, uint format, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Fused(
+        Op op, uint opcode, uint format, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.R4, format << 25 | opcode, 0x0600007F, handler);
 
-    private static InstructionEntry Float(Op op, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry Float(
+        Op op, uint function7, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.RFloat, function7 << 25 | 0x53, 0xFE00007F, handler);
 
-    private static InstructionEntry FloatUnary(Op op, uint function7, uint rs2, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
+    private static InstructionEntry FloatUnary(
+        Op op, uint function7, uint rs2, delegate*<HartState*, CodeSlot*, CodeSlot*> handler) =>
         new(op, Format.RFloat, function7 << 25 | rs2 << 20 | 0x53, 0xFFF0007F, handler);
 
     private static InstructionEntry[][] Sort()

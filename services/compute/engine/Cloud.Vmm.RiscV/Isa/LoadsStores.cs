@@ -5,8 +5,12 @@ using static Cloud.Vmm.RiscV.Isa.Operands;
 
 namespace Cloud.Vmm.RiscV.Isa;
 
-/// <summary>Loads and stores: straight to host memory where the TLB holds the page and the address is aligned, else through the hart.</summary>
-/// <remarks>SAFE BECAUSE: a TLB entry is only filled for a page that lies whole in guest memory, and an aligned access does not leave its page.</remarks>
+/// <summary>
+/// Loads and stores: straight to host memory where the TLB holds the page and the address is aligned, else through the hart.
+/// </summary>
+/// <remarks>
+/// SAFE BECAUSE: a TLB entry is only filled for a page that lies whole in guest memory, and an aligned access does not leave its page.
+/// </remarks>
 internal static unsafe class LoadsStores
 {
     private const ulong Page = ~0xFFFUL;
@@ -158,7 +162,10 @@ internal static unsafe class LoadsStores
         return entry->Tag == (address & (Page | alignment));
     }
 
-    /// <summary>A load by the hart: misaligned, not in the TLB, or from a device. The value is shifted up and arithmetically down to extend its sign.</summary>
+    /// <summary>
+    /// A load by the hart: misaligned, not in the TLB, or from a device. The value is shifted up and arithmetically down to extend its
+    /// sign.
+    /// </summary>
     private static CodeSlot* LoadSlow(HartState* h, CodeSlot* s, ulong address, int sizeLog2, int signShift) =>
         Hart.Of(h).Load(address, sizeLog2, out ulong value) ? Set(h, s, (ulong)((long)(value << signShift) >> signShift)) : Fault(h, s);
 

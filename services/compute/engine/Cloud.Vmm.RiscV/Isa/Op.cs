@@ -1,6 +1,8 @@
 namespace Cloud.Vmm.RiscV.Isa;
 
-/// <summary>Every instruction of RV64GC with Zicsr, Zifencei, Zba, Zbb and Zbs; compressed ones are the instruction that they expand to.</summary>
+/// <summary>
+/// Every instruction of RV64GC with Zicsr, Zifencei, Zba, Zbb and Zbs; compressed ones are the instruction that they expand to.
+/// </summary>
 internal enum Op : ushort
 {
     Illegal = 0,

@@ -4,7 +4,9 @@ using Cloud.Vmm.RiscV.Cpu;
 namespace Cloud.Vmm.RiscV.Isa;
 
 /// <summary>How handlers read their operands and leave.</summary>
-/// <remarks>SAFE BECAUSE: register numbers in a slot come from five-bit fields, or are the sink, so every index lies inside the state's arrays.</remarks>
+/// <remarks>
+/// SAFE BECAUSE: register numbers in a slot come from five-bit fields, or are the sink, so every index lies inside the state's arrays.
+/// </remarks>
 internal static unsafe class Operands
 {
     /// <summary>The value of rs1.</summary>

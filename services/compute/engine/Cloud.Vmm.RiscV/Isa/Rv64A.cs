@@ -6,7 +6,8 @@ using static Cloud.Vmm.RiscV.Isa.Operands;
 namespace Cloud.Vmm.RiscV.Isa;
 
 /// <summary>
-/// Atomics, by the host's atomic operations on guest memory: each is at least as ordered as its aq and rl bits ask. SC succeeds where memory still
+/// Atomics, by the host's atomic operations on guest memory: each is at least as ordered as its aq and rl bits ask. SC succeeds where
+/// memory still
 /// holds what LR read, by compare and exchange.
 /// </summary>
 internal static unsafe class Rv64A

@@ -158,7 +158,8 @@ internal static class Rv64C
     private static uint Branch(uint c, uint function)
     {
         uint rs1 = 8 + Bits(c, 7, 3);
-        uint offset = (uint)(-(int)Bits(c, 12, 1) << 8) | Bits(c, 10, 2) << 3 | Bits(c, 5, 2) << 6 | Bits(c, 3, 2) << 1 | Bits(c, 2, 1) << 5;
+        uint offset = (uint)(-(int)Bits(c, 12, 1) << 8) | Bits(c, 10, 2) << 3 | Bits(c, 5, 2) << 6 | Bits(c, 3, 2) << 1
+            | Bits(c, 2, 1) << 5;
         return Bits(offset, 12, 1) << 31 | Bits(offset, 5, 6) << 25 | rs1 << 15 | function << 12
             | Bits(offset, 1, 4) << 8 | Bits(offset, 11, 1) << 7 | 0x63;
     }

@@ -45,7 +45,8 @@ internal static unsafe class Rv64D
         : NotReady(h, s);
 
     internal static CodeSlot* NegatedMultiplyAdd(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetDouble(h, s, FloatUnit.FusedDouble(h->F[s->Rs1] ^ Sign, h->F[s->Rs2], h->F[s->Immediate & 31] ^ Sign, rounding, ref h->FloatFlags))
+        ? SetDouble(h, s, FloatUnit.FusedDouble(h->F[s->Rs1] ^ Sign, h->F[s->Rs2], h->F[s->Immediate & 31] ^ Sign, rounding,
+            ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* SignInject(HartState* h, CodeSlot* s) => h->FloatStatus == Dirty
@@ -109,7 +110,7 @@ internal static unsafe class Rv64D
         : NotReady(h, s);
 
     internal static CodeSlot* FromInt64(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetDouble(h, s, SoftFloat.FromInteger(Format, (long)A(h, s) < 0, (long)A(h, s) < 0 ? 0 - A(h, s) : A(h, s), rounding, ref h->FloatFlags))
+        ? SetDouble(h, s, SoftFloat.FromInteger(Format, (long)A(h, s) < 0, Magnitude(A(h, s)), rounding, ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* FromUInt64(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
@@ -127,4 +128,6 @@ internal static unsafe class Rv64D
     internal static CodeSlot* FromSingle(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
         ? SetDouble(h, s, SoftFloat.Convert(FloatFormat.Single, Format, Single(h, s->Rs1), rounding, ref h->FloatFlags))
         : NotReady(h, s);
+
+    private static ulong Magnitude(ulong integer) => (long)integer < 0 ? 0 - integer : integer;
 }

@@ -33,19 +33,23 @@ internal static unsafe class Rv64F
         : NotReady(h, s);
 
     internal static CodeSlot* MultiplyAdd(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1), Single(h, s->Rs2), Single(h, s->Immediate & 31), rounding, ref h->FloatFlags))
+        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1), Single(h, s->Rs2), Single(h, s->Immediate & 31), rounding,
+            ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* MultiplySubtract(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1), Single(h, s->Rs2), Single(h, s->Immediate & 31) ^ Sign, rounding, ref h->FloatFlags))
+        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1), Single(h, s->Rs2), Single(h, s->Immediate & 31) ^ Sign, rounding,
+            ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* NegatedMultiplySubtract(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1) ^ Sign, Single(h, s->Rs2), Single(h, s->Immediate & 31), rounding, ref h->FloatFlags))
+        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1) ^ Sign, Single(h, s->Rs2), Single(h, s->Immediate & 31), rounding,
+            ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* NegatedMultiplyAdd(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1) ^ Sign, Single(h, s->Rs2), Single(h, s->Immediate & 31) ^ Sign, rounding, ref h->FloatFlags))
+        ? SetSingle(h, s, FloatUnit.FusedSingle(Single(h, s->Rs1) ^ Sign, Single(h, s->Rs2), Single(h, s->Immediate & 31) ^ Sign,
+            rounding, ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* SignInject(HartState* h, CodeSlot* s) => h->FloatStatus == Dirty
@@ -109,7 +113,7 @@ internal static unsafe class Rv64F
         : NotReady(h, s);
 
     internal static CodeSlot* FromInt64(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
-        ? SetSingle(h, s, SoftFloat.FromInteger(Format, (long)A(h, s) < 0, (long)A(h, s) < 0 ? 0 - A(h, s) : A(h, s), rounding, ref h->FloatFlags))
+        ? SetSingle(h, s, SoftFloat.FromInteger(Format, (long)A(h, s) < 0, Magnitude(A(h, s)), rounding, ref h->FloatFlags))
         : NotReady(h, s);
 
     internal static CodeSlot* FromUInt64(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
@@ -127,4 +131,6 @@ internal static unsafe class Rv64F
     internal static CodeSlot* FromDouble(HartState* h, CodeSlot* s) => Ready(h, s, out int rounding)
         ? SetSingle(h, s, SoftFloat.Convert(FloatFormat.Double, Format, h->F[s->Rs1], rounding, ref h->FloatFlags))
         : NotReady(h, s);
+
+    private static ulong Magnitude(ulong integer) => (long)integer < 0 ? 0 - integer : integer;
 }

@@ -67,7 +67,8 @@ internal static unsafe class Rv64I
     internal static CodeSlot* Sraw(HartState* h, CodeSlot* s) => SetWord(h, s, (uint)((int)A(h, s) >> (int)(B(h, s) & 31)));
 
     /// <summary>
-    /// A store before and a load after is the one order that x86-64 does not keep by itself; other hosts get the full barrier as well. The immediate
+    /// A store before and a load after is the one order that x86-64 does not keep by itself; other hosts get the full barrier as well. The
+    /// immediate
     /// is the encoding's: fm, predecessor and successor sets.
     /// </summary>
     internal static CodeSlot* Fence(HartState* h, CodeSlot* s)

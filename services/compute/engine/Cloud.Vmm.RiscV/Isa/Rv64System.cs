@@ -3,7 +3,9 @@ using static Cloud.Vmm.RiscV.Isa.Operands;
 
 namespace Cloud.Vmm.RiscV.Isa;
 
-/// <summary>Zicsr, Zifencei, the privileged instructions, ECALL and EBREAK: the hart itself runs them, between two runs of its inner loop.</summary>
+/// <summary>
+/// Zicsr, Zifencei, the privileged instructions, ECALL and EBREAK: the hart itself runs them, between two runs of its inner loop.
+/// </summary>
 internal static unsafe class Rv64System
 {
     internal static CodeSlot* Csrrw(HartState* h, CodeSlot* s) => Leave(h, s, Op.Csrrw);

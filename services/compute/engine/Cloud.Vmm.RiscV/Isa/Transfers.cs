@@ -6,7 +6,8 @@ using static Cloud.Vmm.RiscV.Isa.Operands;
 namespace Cloud.Vmm.RiscV.Isa;
 
 /// <summary>
-/// Jumps and branches. One whose target lies on its own page is decoded to the Local variant: its immediate is then the distance in bytes of slots.
+/// Jumps and branches. One whose target lies on its own page is decoded to the Local variant: its immediate is then the distance in bytes
+/// of slots.
 /// </summary>
 internal static unsafe class Transfers
 {

@@ -4,8 +4,10 @@ using Cloud.Vmm.RiscV.Isa;
 
 namespace Cloud.Vmm.RiscV.Jit;
 
-// Floating point by SSE: MXCSR rounds and gathers flags as fcsr does, tininess is detected after rounding by both. Where a NaN comes out, a single is
-// not boxed, or the rounding mode is not MXCSR's, the handler does it (again): till then nothing but the invalid flag, rightly, can have been raised.
+// Floating point by SSE: MXCSR rounds and gathers flags as fcsr does, tininess is detected after rounding by both. Where a NaN comes out, a
+// single is
+// not boxed, or the rounding mode is not MXCSR's, the handler does it (again): till then nothing but the invalid flag, rightly, can have
+// been raised.
 internal sealed unsafe partial class BlockTranslator
 {
     private const int DoublePrefix = 0xF2;

@@ -106,7 +106,9 @@ internal sealed unsafe partial class BlockTranslator
         return true;
     }
 
-    /// <summary>Looks an address up: it is in RAX, and what to add to it in RCX; the jump that is returned is taken where it is not held.</summary>
+    /// <summary>
+    /// Looks an address up: it is in RAX, and what to add to it in RCX; the jump that is returned is taken where it is not held.
+    /// </summary>
     private int Probe(Instruction i, int tlb, int alignment)
     {
         if (GuestRegisters.IsPinned(i.Rs1, out X64 register))

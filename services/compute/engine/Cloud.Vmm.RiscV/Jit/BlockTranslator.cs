@@ -3,7 +3,8 @@ using Cloud.Vmm.RiscV.Isa;
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Translates a block: the instructions from one on, over branches that are not taken, up to a jump, the page's end, or one that changes what the
+/// Translates a block: the instructions from one on, over branches that are not taken, up to a jump, the page's end, or one that changes
+/// what the
 /// block was made by. The code holds no virtual address, so it serves every mapping of its page.
 /// </summary>
 internal sealed unsafe partial class BlockTranslator
@@ -250,6 +251,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <param name="Offset">The instruction that was left at, or the page offset gone to.</param>
     /// <param name="Remaining">How many instructions of the block are not run.</param>
     /// <param name="Resume">The position to come back to; negative for none.</param>
-    /// <param name="Target">The offset in the page, or outside of it, of a branch's target; negative where it is none within the page.</param>
+    /// <param name="Target">The offset in the page, or outside of it, of a branch's target; negative where it is none within the
+    /// page.</param>
     private sealed record Exit(int[] Jumps, int Offset, int Remaining, int Resume, int Target);
 }

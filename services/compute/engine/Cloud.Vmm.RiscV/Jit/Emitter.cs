@@ -1,7 +1,8 @@
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Writes x86-64 instructions (Intel SDM, volume 2) one after the other. Displacements are always of 32 bits: a little longer and one form less.
+/// Writes x86-64 instructions (Intel SDM, volume 2) one after the other. Displacements are always of 32 bits: a little longer and one form
+/// less.
 /// </summary>
 /// <remarks>SAFE BECAUSE: the translator makes sure of room for the longest block before it begins one.</remarks>
 internal sealed unsafe class Emitter(ExecutableMemory memory)
@@ -178,7 +179,8 @@ internal sealed unsafe class Emitter(ExecutableMemory memory)
     }
 
     /// <summary>A load or store of a size at the sum of two registers.</summary>
-    internal void Indexed(ReadOnlySpan<byte> opcode, X64 register, X64 address, X64 index, bool wide, bool operandSize = false, bool byteRegister = false)
+    internal void Indexed(
+        ReadOnlySpan<byte> opcode, X64 register, X64 address, X64 index, bool wide, bool operandSize = false, bool byteRegister = false)
     {
         if (operandSize)
         {

@@ -3,7 +3,8 @@ using Cloud.Vmm.RiscV.Cpu;
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Where guest registers live in translated code: eleven in registers of the host, the others in the hart's state, which RBP points at. RAX, RCX and
+/// Where guest registers live in translated code: eleven in registers of the host, the others in the hart's state, which RBP points at.
+/// RAX, RCX and
 /// RDX are free within an instruction.
 /// </summary>
 internal static class GuestRegisters

@@ -4,7 +4,9 @@ using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV.Jit;
 
-/// <summary>A hart's translated code: by guest page a table of entry points, one a halfword. Only the hart's own thread touches it.</summary>
+/// <summary>
+/// A hart's translated code: by guest page a table of entry points, one a halfword. Only the hart's own thread touches it.
+/// </summary>
 internal sealed unsafe class TranslatedCode : IDisposable
 {
     // Some 30,000 blocks: a boot's worth, and then all is translated anew.

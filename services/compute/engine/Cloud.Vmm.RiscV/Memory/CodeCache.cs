@@ -4,7 +4,9 @@ using Cloud.Vmm.RiscV.Isa;
 
 namespace Cloud.Vmm.RiscV.Memory;
 
-/// <summary>A hart's decoded pages, by guest physical page. Slots are decoded when they are first run; only the hart's own thread touches them.</summary>
+/// <summary>
+/// A hart's decoded pages, by guest physical page. Slots are decoded when they are first run; only the hart's own thread touches them.
+/// </summary>
 internal sealed unsafe class CodeCache(Hart hart) : IDisposable
 {
     internal const int SlotsPerPage = 2048;

@@ -4,11 +4,13 @@ using Cloud.Vmm.RiscV.Cpu;
 namespace Cloud.Vmm.RiscV.Memory;
 
 /// <summary>
-/// Which guest memory harts hold decoded: by page the harts, and by 64 bytes whether anything is decoded there. A page that has code is never in a
+/// Which guest memory harts hold decoded: by page the harts, and by 64 bytes whether anything is decoded there. A page that has code is
+/// never in a
 /// write TLB, so each store to it comes here.
 /// </summary>
 /// <remarks>
-/// A hart marks before it reads the bytes; a writer looks after it has written, past a full barrier. So either the hart reads the new bytes or the
+/// A hart marks before it reads the bytes; a writer looks after it has written, past a full barrier. So either the hart reads the new bytes
+/// or the
 /// writer sees the mark and tells the hart, which forgets them by its next FENCE.I.
 /// </remarks>
 internal sealed unsafe class CodeMap : IDisposable

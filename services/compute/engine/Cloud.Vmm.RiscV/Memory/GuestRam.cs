@@ -19,7 +19,8 @@ internal sealed unsafe partial class GuestRam : IDisposable
         nint mapped = Map(0, (nuint)size, ReadWrite, PrivateAnonymousNoReserve, -1, 0);
         if (mapped == -1)
         {
-            throw new InsufficientMemoryException($"{size} bytes of guest memory cannot be mapped (errno {Marshal.GetLastPInvokeError()}).");
+            throw new InsufficientMemoryException(
+                $"{size} bytes of guest memory cannot be mapped (errno {Marshal.GetLastPInvokeError()}).");
         }
 
         Start = start;
@@ -46,7 +47,9 @@ internal sealed unsafe partial class GuestRam : IDisposable
     internal Span<byte> Range(ulong physical, int size) =>
         size >= 0 && Contains(physical, (ulong)size) ? new Span<byte>(Host + (physical - Start), size) : default;
 
-    /// <summary>Writes from outside of the guest's instructions; code there is forgotten. False where the range does not lie whole in memory.</summary>
+    /// <summary>
+    /// Writes from outside of the guest's instructions; code there is forgotten. False where the range does not lie whole in memory.
+    /// </summary>
     internal bool Write(ulong physical, ReadOnlySpan<byte> bytes)
     {
         if (!Contains(physical, (ulong)bytes.Length))
@@ -59,7 +62,9 @@ internal sealed unsafe partial class GuestRam : IDisposable
         return true;
     }
 
-    /// <summary>Returns whole pages to the host; they read as zeros from then on. Nothing happens where the range is not whole pages of memory.</summary>
+    /// <summary>
+    /// Returns whole pages to the host; they read as zeros from then on. Nothing happens where the range is not whole pages of memory.
+    /// </summary>
     internal void Discard(ulong physical, ulong size)
     {
         if (((physical | size) & 0xFFF) == 0 && size != 0 && Contains(physical, size)

@@ -3,7 +3,9 @@ using Cloud.Vmm.RiscV.Cpu.Csr;
 
 namespace Cloud.Vmm.RiscV.Memory;
 
-/// <summary>Translates addresses as the hart's mode and satp say: Sv39 and Sv48 walks with the accessed and dirty bits kept by hardware, then PMP.</summary>
+/// <summary>
+/// Translates addresses as the hart's mode and satp say: Sv39 and Sv48 walks with the accessed and dirty bits kept by hardware, then PMP.
+/// </summary>
 internal sealed unsafe class Mmu(Hart hart, SystemBus bus)
 {
     private const int PageBits = 12;
@@ -118,7 +120,8 @@ internal sealed unsafe class Mmu(Hart hart, SystemBus bus)
             // Another hart, or software, may have changed the entry since it was read: then the walk starts over.
             if (Interlocked.CompareExchange(ref *host, marked, entry) != entry)
             {
-                return Walk(request.Address, request.Access, request.Mode, (int)(hart.Csrs.Satp >> 60) == Sv39Mode ? 3 : 4, out physical, out _);
+                int levels = (int)(hart.Csrs.Satp >> 60) == Sv39Mode ? 3 : 4;
+                return Walk(request.Address, request.Access, request.Mode, levels, out physical, out _);
             }
 
             bus.Ram.Code.Wrote(entryAddress, sizeof(ulong));

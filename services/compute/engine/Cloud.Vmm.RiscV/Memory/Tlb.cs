@@ -29,7 +29,8 @@ internal unsafe struct FetchTlbEntry
 }
 
 /// <summary>
-/// A hart's translation cache in unmanaged memory: one set per privilege that data can be accessed with, so that a change of mode or of mstatus.SUM
+/// A hart's translation cache in unmanaged memory: one set per privilege that data can be accessed with, so that a change of mode or of
+/// mstatus.SUM
 /// only changes which set is used. Pages of 4 KiB whatever the page table holds.
 /// </summary>
 internal sealed unsafe class Tlb : IDisposable

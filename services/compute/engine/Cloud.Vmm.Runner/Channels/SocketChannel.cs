@@ -2,7 +2,9 @@ using System.Net.Sockets;
 
 namespace Cloud.Vmm.Runner.Channels;
 
-/// <summary>A listening Unix socket: one at a time may connect. What the guest writes while nobody does is lost here (a log beside it may have it).</summary>
+/// <summary>
+/// A listening Unix socket: one at a time may connect. What the guest writes while nobody does is lost here (a log beside it may have it).
+/// </summary>
 internal sealed class SocketChannel : IChannel
 {
     // A reader that takes nothing for so long is cut off, so that it does not hold up the guest.

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Cloud.Vmm.Runner.Options;
 
 /// <summary>
-/// Reads the options of qemu-system-riscv64 that are known here. Pure: nothing is opened. An option that is not known is refused, so that no guest
+/// Reads the options of qemu-system-riscv64 that are known here. Pure: nothing is opened. An option that is not known is refused, so that
+/// no guest
 /// runs without something that it was meant to have.
 /// </summary>
 internal static class CommandLine
@@ -125,7 +126,8 @@ internal static class CommandLine
                 options.Serial = Channel(options, value, "serial0");
                 return true;
             case "-qmp":
-                options.Monitors.Add(Channel(options, value, $"qmp{options.Monitors.Count}") ?? throw new OptionException("A monitor needs a channel."));
+                string? spoken = Channel(options, value, $"qmp{options.Monitors.Count}");
+                options.Monitors.Add(spoken ?? throw new OptionException("A monitor needs a channel."));
                 return true;
             case "-mon":
                 Properties monitor = Properties.Parse(value, "chardev");

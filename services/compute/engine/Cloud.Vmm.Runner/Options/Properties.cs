@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Cloud.Vmm.Runner.Options;
 
-/// <summary>The properties of one option, as QEMU takes them: <c>driver,key=value,…</c> with a doubled comma for one, or a JSON object.</summary>
+/// <summary>
+/// The properties of one option, as QEMU takes them: <c>driver,key=value,…</c> with a doubled comma for one, or a JSON object.
+/// </summary>
 internal sealed class Properties
 {
     private readonly Dictionary<string, string> _values = new(StringComparer.Ordinal);

@@ -335,7 +335,8 @@ internal sealed unsafe class CsrFile(Hart hart)
     /// <summary>Registers of which there are many, and those that are fixed at zero: identities, performance counters, triggers.</summary>
     private ulong? ReadRange(int address) => (CsrAddress)address switch
     {
-        >= CsrAddress.Pmpcfg0 and < CsrAddress.Pmpaddr0 => (address & 1) == 0 ? hart.Pmp.ReadConfiguration(address - (int)CsrAddress.Pmpcfg0) : null,
+        >= CsrAddress.Pmpcfg0 and < CsrAddress.Pmpaddr0 =>
+            (address & 1) == 0 ? hart.Pmp.ReadConfiguration(address - (int)CsrAddress.Pmpcfg0) : null,
         >= CsrAddress.Pmpaddr0 and < CsrAddress.Pmpaddr0 + 64 => hart.Pmp.ReadAddress(address - (int)CsrAddress.Pmpaddr0),
         CsrAddress.Mvendorid or CsrAddress.Marchid or CsrAddress.Mimpid or CsrAddress.Mconfigptr or CsrAddress.Mcountinhibit => 0,
         >= CsrAddress.Hpmcounter3 and < CsrAddress.Hpmcounter3 + 29 => 0,

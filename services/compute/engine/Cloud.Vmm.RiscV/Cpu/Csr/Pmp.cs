@@ -3,7 +3,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Cpu.Csr;
 
 /// <summary>
-/// Physical memory protection (privileged manual 3.7): 16 entries with a granularity of one page, so that a page is always allowed or refused whole.
+/// Physical memory protection (privileged manual 3.7): 16 entries with a granularity of one page, so that a page is always allowed or
+/// refused whole.
 /// </summary>
 internal sealed class Pmp
 {

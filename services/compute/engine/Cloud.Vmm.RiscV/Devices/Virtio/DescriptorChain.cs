@@ -3,7 +3,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Devices.Virtio;
 
 /// <summary>
-/// One buffer of a queue: the parts the device reads, then those it writes. Every part was checked to lie whole in guest memory, which never moves;
+/// One buffer of a queue: the parts the device reads, then those it writes. Every part was checked to lie whole in guest memory, which
+/// never moves;
 /// the guest may change its bytes at any time, so what is read is copied once.
 /// </summary>
 internal sealed class DescriptorChain(GuestRam ram, ushort head)

@@ -210,7 +210,8 @@ internal sealed class VirtioMmio : IBusDevice, IDisposable
     }
 
     /// <summary>Runs something while the device processes nothing.</summary>
-    internal void Exclude(Action action) => (_worker ?? throw new InvalidOperationException("An empty slot has no worker.")).Exclude(action);
+    internal void Exclude(Action action) =>
+        (_worker ?? throw new InvalidOperationException("An empty slot has no worker.")).Exclude(action);
 
     public void Dispose() => _worker?.Dispose();
 

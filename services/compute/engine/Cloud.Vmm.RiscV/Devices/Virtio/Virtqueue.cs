@@ -5,7 +5,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.Devices.Virtio;
 
 /// <summary>
-/// A split virtqueue in guest memory (virtio 1.2 §2.7), indirect descriptors included. The guest is hostile: every loop is bounded by the queue's size,
+/// A split virtqueue in guest memory (virtio 1.2 §2.7), indirect descriptors included. The guest is hostile: every loop is bounded by the
+/// queue's size,
 /// and a ring that makes no sense throws <see cref="BrokenQueueException"/>, which resets the device.
 /// </summary>
 internal sealed unsafe class Virtqueue(GuestRam ram, ushort sizeMax)
@@ -114,7 +115,8 @@ internal sealed unsafe class Virtqueue(GuestRam ram, ushort sizeMax)
             if ((descriptor.Flags & FlagIndirect) != 0)
             {
                 bool sound = !indirect && (descriptor.Flags & FlagNext) == 0
-                    && descriptor.Size >= DescriptorSize && descriptor.Size % DescriptorSize == 0 && ram.Contains(descriptor.Address, descriptor.Size);
+                    && descriptor.Size >= DescriptorSize && descriptor.Size % DescriptorSize == 0
+                    && ram.Contains(descriptor.Address, descriptor.Size);
                 if (!sound)
                 {
                     throw new BrokenQueueException("An indirect table makes no sense.");

@@ -25,7 +25,8 @@ internal sealed class VirtioConsole : VirtioDevice
     internal VirtioConsole(IReadOnlyList<ConsolePort> ports)
     {
         _ports = [.. ports.OrderBy(port => port.Number)];
-        if (_ports.Length == 0 || _ports[0].Number < 1 || _ports.DistinctBy(port => port.Number).Count() != _ports.Length || _ports[^1].Number > 30)
+        if (_ports.Length == 0 || _ports[0].Number < 1 || _ports.DistinctBy(port => port.Number).Count() != _ports.Length
+            || _ports[^1].Number > 30)
         {
             throw new ArgumentException("Ports have numbers 1 to 30, each once.", nameof(ports));
         }

@@ -3,7 +3,8 @@ using System.Net.Sockets;
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Net;
 
 /// <summary>
-/// The wire to the host's switch: a pair of Unix datagram sockets, a frame a datagram. The switch's end is looked up by its path on every send, so one
+/// The wire to the host's switch: a pair of Unix datagram sockets, a frame a datagram. The switch's end is looked up by its path on every
+/// send, so one
 /// that comes back is found again.
 /// </summary>
 internal sealed class DatagramLink : IDisposable
@@ -22,7 +23,11 @@ internal sealed class DatagramLink : IDisposable
     {
         _localPath = localPath;
         _remote = new UnixDomainSocketEndPoint(remotePath);
-        _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { SendBufferSize = BufferBytes, ReceiveBufferSize = BufferBytes };
+        _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified)
+        {
+            SendBufferSize = BufferBytes,
+            ReceiveBufferSize = BufferBytes,
+        };
         File.Delete(localPath);
         _socket.Bind(new UnixDomainSocketEndPoint(localPath));
         if (!OperatingSystem.IsWindows())

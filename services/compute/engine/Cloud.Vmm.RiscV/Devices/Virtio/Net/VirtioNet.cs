@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Net;
 
-/// <summary>The network device (virtio 1.2 §5.1), a receive and a transmit queue and no offloads: a buffer is a header and one Ethernet frame.</summary>
+/// <summary>
+/// The network device (virtio 1.2 §5.1), a receive and a transmit queue and no offloads: a buffer is a header and one Ethernet frame.
+/// </summary>
 internal sealed class VirtioNet : VirtioDevice
 {
     private const int ReceiveQueue = 0;

@@ -1,0 +1,30 @@
+using System.Net;
+using Cloud.Gateway.Tokens;
+using Cloud.ServiceDefaults.Edge;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Cloud.Gateway.Routes;
+
+/// <summary>What a service sees of a call: the caller's headers, but who calls and from where is the gateway's word.</summary>
+internal sealed class ForwardedCall : HttpTransformer
+{
+    public override async ValueTask TransformRequestAsync(
+        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+        var headers = proxyRequest.Headers;
+        headers.Remove("Authorization");
+        if (httpContext.User is CallerPrincipal { Token.Jwt: var jwt })
+        {
+            headers.TryAddWithoutValidation("Authorization", jwt);
+        }
+
+        headers.Remove(RequestIds.Header);
+        headers.TryAddWithoutValidation(RequestIds.Header, httpContext.TraceIdentifier);
+        headers.TryAddWithoutValidation("X-Forwarded-For", AddressOf(httpContext.Connection.RemoteIpAddress));
+        headers.TryAddWithoutValidation("X-Forwarded-Proto", httpContext.Request.Scheme);
+        headers.TryAddWithoutValidation("X-Forwarded-Host", httpContext.Request.Host.Value);
+    }
+
+    private static string AddressOf(IPAddress? address) => address is null ? "unknown" : address.ToString();
+}

@@ -1,0 +1,37 @@
+using Cloud.ServiceDefaults.Edge;
+using Cloud.ServiceDefaults.OpenApi;
+
+namespace Cloud.Gateway.Routes;
+
+/// <summary>Maps the paths of the services in other processes.</summary>
+internal static class ProxiedRoutes
+{
+    public static void MapRemoteServices(this IEndpointRouteBuilder routes)
+    {
+        var services = routes.ServiceProvider.GetRequiredService<RemoteServices>();
+        var proxy = routes.ServiceProvider.GetRequiredService<ServiceProxy>();
+        foreach (var (table, address) in services.All)
+        {
+            var service = table.Service;
+            var to = address.GetLeftPart(UriPartial.Authority);
+            foreach (var prefix in table.Prefixes)
+            {
+                routes.Map($"{prefix}/{{**rest}}", Send(stream: false)).ExcludeFromDescription();
+            }
+
+            foreach (var pattern in table.Uploads)
+            {
+                routes.Map(pattern, Send(stream: false)).WithStreamedBody().ExcludeFromDescription();
+            }
+
+            foreach (var pattern in table.Streams)
+            {
+                routes.Map(pattern, Send(stream: true)).ExcludeFromDescription();
+            }
+
+            routes.MapGet(ServiceDocumentEndpoints.PathOf(service), Send(stream: false)).AllowAnonymous().ExcludeFromDescription();
+
+            RequestDelegate Send(bool stream) => context => proxy.SendAsync(context, service, to, stream);
+        }
+    }
+}

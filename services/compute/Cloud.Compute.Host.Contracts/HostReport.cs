@@ -1,0 +1,23 @@
+namespace Cloud.Compute.Host.Contracts;
+
+/// <summary>A compute host as its agent describes it.</summary>
+public sealed record HostReport
+{
+    public required string Name { get; init; }
+
+    public required int Cpus { get; init; }
+
+    public required long MemoryBytes { get; init; }
+
+    public required long DiskFreeBytes { get; init; }
+
+    /// <summary>What instances can ask of their host by <c>hostLabels</c>.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    public required IReadOnlyList<HostEngine> Engines { get; init; }
+}
+
+/// <summary>One engine and architecture on a host: proven by running a small guest, or why not.</summary>
+/// <param name="Engine"><c>emulation</c>, <c>hardware</c>, …</param>
+/// <param name="Architecture"><c>x86_64</c> or <c>riscv64</c>.</param>
+public sealed record HostEngine(string Engine, string Architecture, bool Works, string Reason);

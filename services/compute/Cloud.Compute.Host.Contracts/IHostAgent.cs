@@ -1,0 +1,57 @@
+namespace Cloud.Compute.Host.Contracts;
+
+/// <summary>
+/// A compute host as the control plane uses it: in this process, or over HTTP in the host's own. Every call is idempotent;
+/// a call that the guest's state does not allow is refused with a <c>CloudException</c>.
+/// </summary>
+public interface IHostAgent
+{
+    Task<HostReport> DescribeAsync(CancellationToken ct);
+
+    Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct);
+
+    /// <summary>Null for a guest that this host does not have.</summary>
+    Task<GuestReport?> FindAsync(string id, CancellationToken ct);
+
+    /// <summary>Guests that changed after this generation; waits for one where there is none, up to half a minute. Generations grow over an agent's restart.</summary>
+    Task<GuestChanges> WatchAsync(long afterGeneration, CancellationToken ct);
+
+    /// <summary>Makes the guest's folder, disks, seed and network port, or brings them to this spec. Starts nothing.</summary>
+    Task<GuestReport> DefineAsync(GuestSpec spec, CancellationToken ct);
+
+    Task<GuestReport> StartAsync(string id, CancellationToken ct);
+
+    /// <summary>Asks the guest to power off; the watch tells when it has.</summary>
+    Task PowerDownAsync(string id, CancellationToken ct);
+
+    /// <summary>Ends the guest at once.</summary>
+    Task<GuestReport> KillAsync(string id, CancellationToken ct);
+
+    /// <summary>Resets the guest as its reset button would.</summary>
+    Task<GuestReport> ResetAsync(string id, CancellationToken ct);
+
+    Task<GuestReport> PauseAsync(string id, CancellationToken ct);
+
+    Task<GuestReport> ResumeAsync(string id, CancellationToken ct);
+
+    /// <summary>Ends the guest and removes all of it: folder, disks, network port.</summary>
+    Task RemoveAsync(string id, CancellationToken ct);
+
+    Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct);
+
+    Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct);
+
+    /// <summary>What the console printed from this byte on, at most one MiB; and where the next read starts.</summary>
+    Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct);
+
+    /// <summary>A terminal: bytes both ways.</summary>
+    Task<Stream> OpenConsoleAsync(string id, CancellationToken ct);
+}
+
+/// <summary>An answer of the watch.</summary>
+/// <param name="Generation">Where the next watch goes on.</param>
+public sealed record GuestChanges(long Generation, IReadOnlyList<GuestReport> Changed);
+
+/// <summary>A part of the console's log.</summary>
+/// <param name="Offset">Where <paramref name="Bytes"/> begin; later than asked where the log was shortened meanwhile.</param>
+public sealed record ConsoleChunk(long Offset, long NextOffset, byte[] Bytes);

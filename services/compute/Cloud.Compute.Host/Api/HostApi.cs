@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Net.WebSockets;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+
+namespace Cloud.Compute.Host.Api;
+
+/// <summary><see cref="IHostAgent"/> over HTTP, for a control plane in another process. Its caller is the cloud itself, by the service key.</summary>
+internal static class HostApi
+{
+    public static void MapHostApi(this IEndpointRouteBuilder routes)
+    {
+        var host = routes.MapGroup("/internal/v1/host").RequireServiceKey().ExcludeFromDescription();
+        host.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.DescribeAsync(ct));
+        host.MapGet("/changes", (long after, IHostAgent agent, CancellationToken ct) => agent.WatchAsync(after, ct));
+
+        var guests = host.MapGroup("/guests");
+        guests.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.ListAsync(ct));
+        guests.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
+            await agent.FindAsync(id, ct) ?? throw CloudException.NotFound("guest", id));
+        guests.MapPut("/", (GuestSpec spec, IHostAgent agent, CancellationToken ct) => agent.DefineAsync(spec, ct));
+        guests.MapDelete("/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.RemoveAsync(id, ct));
+        guests.MapPost("/{id}/start", (string id, IHostAgent agent, CancellationToken ct) => agent.StartAsync(id, ct));
+        guests.MapPost("/{id}/power-down", (string id, IHostAgent agent, CancellationToken ct) => agent.PowerDownAsync(id, ct));
+        guests.MapPost("/{id}/kill", (string id, IHostAgent agent, CancellationToken ct) => agent.KillAsync(id, ct));
+        guests.MapPost("/{id}/reset", (string id, IHostAgent agent, CancellationToken ct) => agent.ResetAsync(id, ct));
+        guests.MapPost("/{id}/pause", (string id, IHostAgent agent, CancellationToken ct) => agent.PauseAsync(id, ct));
+        guests.MapPost("/{id}/resume", (string id, IHostAgent agent, CancellationToken ct) => agent.ResumeAsync(id, ct));
+        guests.MapGet("/{id}/metrics", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadMetricsAsync(id, ct));
+        guests.MapPost("/{id}/exec", (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
+        guests.MapGet("/{id}/console", ReadConsoleAsync);
+        guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
+    }
+
+    /// <summary>Raw bytes; where they stand in the log is in the headers.</summary>
+    private static async Task ReadConsoleAsync(string id, long offset, HttpContext context, IHostAgent agent, CancellationToken ct)
+    {
+        var chunk = await agent.ReadConsoleAsync(id, offset, ct);
+        context.Response.ContentType = "application/octet-stream";
+        context.Response.Headers[HostApiHeaders.Offset] = chunk.Offset.ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers[HostApiHeaders.NextOffset] = chunk.NextOffset.ToString(CultureInfo.InvariantCulture);
+        await context.Response.Body.WriteAsync(chunk.Bytes, ct);
+    }
+
+    private static async Task OpenConsoleAsync(string id, HttpContext context, IHostAgent agent, CancellationToken ct)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            throw CloudException.Invalid("upgrade", "The console is a WebSocket.");
+        }
+
+        await using var console = await agent.OpenConsoleAsync(id, ct);
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        await using var terminal = WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: false);
+        await Task.WhenAny(console.CopyToAsync(terminal, ct), terminal.CopyToAsync(console, ct));
+    }
+}

@@ -1,0 +1,342 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Primitives;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Guests;
+
+/// <summary>
+/// One guest of this host: its folder, its machine while it runs, its boot report. One change at a time; what it is
+/// can be read at any time. Holds nothing that its folder and its process would not tell a new agent.
+/// </summary>
+internal sealed class Guest : IAsyncDisposable
+{
+    /// <summary>How often the boot report is looked at until the boot has ended.</summary>
+    private static readonly TimeSpan BootLook = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>How often after that, for a guest that reboots itself.</summary>
+    private static readonly TimeSpan RebootLook = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(2);
+
+    private readonly IVmDriver _driver;
+    private readonly TimeProvider _time;
+    private readonly Action<Guest> _changed;
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _view = new();
+    private readonly BootReport _boot = new();
+    private IVirtualMachine? _machine;
+    private GuestExit? _exit;
+    private GuestRun? _run;
+    private bool _answered;
+    private Task _watching = Task.CompletedTask;
+
+    public Guest(GuestFolder folder, GuestSpec spec, IVmDriver driver, TimeProvider time, Action<Guest> changed)
+    {
+        Folder = folder;
+        Spec = spec;
+        _driver = driver;
+        _time = time;
+        _changed = changed;
+    }
+
+    public GuestFolder Folder { get; }
+
+    public GuestSpec Spec { get; private set; }
+
+    /// <summary>Set by the table of guests whenever something changed.</summary>
+    public long Generation { get; set; }
+
+    public GuestReport Report()
+    {
+        lock (_view)
+        {
+            return new GuestReport
+            {
+                Id = Spec.Id,
+                Generation = Generation,
+                State = _machine?.State switch
+                {
+                    VmState.Running => GuestState.Running,
+                    VmState.Paused => GuestState.Paused,
+                    _ => GuestState.Stopped,
+                },
+                Exit = _exit,
+                Boot = _boot.Phases,
+                BootEnded = _boot.Ended || _answered,
+                UserDataExitCode = _boot.UserDataExitCode,
+                StartedAt = _run?.StartedAt,
+            };
+        }
+    }
+
+    /// <summary>Takes over the machine that runs in the folder; where none does, says how the latest run ended.</summary>
+    public async Task AdoptAsync(CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        var run = GuestRun.Read(Folder.Run);
+        if (await _driver.AdoptAsync(Folder.Path, ct) is { } machine)
+        {
+            lock (_view)
+            {
+                _boot.ReadOn(Folder.BootReport);
+            }
+
+            Hold(machine, run ?? new GuestRun(GuestRun.PresentBoot, _time.GetUtcNow(), null));
+            return;
+        }
+
+        lock (_view)
+        {
+            _run = run;
+            _exit = run?.ToExit();
+        }
+
+        _changed(this);
+    }
+
+    /// <summary>Brings what is on disk to the spec: seed, root disk, and the spec itself last.</summary>
+    public async Task DefineAsync(GuestSpec spec, IDiskMaker disks, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        Folder.WriteSpec(spec);
+        await disks.MakeRootAsync(spec, Folder.RootDisk, ct);
+        Seed.Write(spec, Folder.Seed);
+        Spec = spec;
+        _changed(this);
+    }
+
+    public async Task StartAsync(VmNic nic, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (_machine is not null)
+        {
+            return;
+        }
+
+        ForgetBoot();
+        var run = new GuestRun(GuestRun.PresentBoot, _time.GetUtcNow(), null);
+        run.Write(Folder.Run);
+        try
+        {
+            Hold(await _driver.StartAsync(ToVmSpec(nic), ct), run);
+        }
+        catch
+        {
+            File.Delete(Folder.Run);
+            throw;
+        }
+    }
+
+    public Task PowerDownAsync(CancellationToken ct) => WithMachineAsync(machine => machine.PowerDownAsync(ct), ct);
+
+    public Task ResetAsync(CancellationToken ct) => WithMachineAsync(machine =>
+    {
+        ForgetBoot();
+        return machine.ResetAsync(ct);
+    }, ct);
+
+    public Task PauseAsync(CancellationToken ct) => WithMachineAsync(machine => machine.PauseAsync(ct), ct);
+
+    public Task ResumeAsync(CancellationToken ct) => WithMachineAsync(machine => machine.ResumeAsync(ct), ct);
+
+    /// <summary>Ends the machine, if one runs; when the task ends none does.</summary>
+    public async Task KillAsync(CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (_machine is { } machine)
+        {
+            await machine.KillAsync(ct);
+            await _watching.WaitAsync(ct);
+        }
+    }
+
+    /// <summary>Powers the machine off because its host stops: gently within the grace, else by force. It is to run again with the host.</summary>
+    public async Task StopWithHostAsync(TimeSpan grace, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (_machine is not { } machine)
+        {
+            return;
+        }
+
+        var run = _run!;
+        if (machine.State == VmState.Paused)
+        {
+            await machine.ResumeAsync(ct);
+        }
+
+        await machine.PowerDownAsync(ct);
+        await Task.WhenAny(machine.Exited, Task.Delay(grace, _time, ct));
+        if (!machine.Exited.IsCompleted)
+        {
+            await machine.KillAsync(ct);
+        }
+
+        await _watching.WaitAsync(ct);
+        (run with { Exit = new GuestExit(GuestExitKind.HostStopped, "Its host was stopped.") }).Write(Folder.Run);
+    }
+
+    /// <summary>Ends the machine and removes the folder.</summary>
+    public async Task RemoveAsync(CancellationToken ct)
+    {
+        await KillAsync(ct);
+        using var turn = await TurnAsync(ct);
+        Folder.Delete();
+    }
+
+    public IVirtualMachine RequireMachine() =>
+        _machine ?? throw CloudException.Conflict(HostErrors.NotRunning, "The guest does not run.");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        await _watching;
+        if (_machine is { } machine)
+        {
+            await machine.DisposeAsync();
+        }
+
+        _closing.Dispose();
+        _one.Dispose();
+    }
+
+    private async Task WithMachineAsync(Func<IVirtualMachine, Task> act, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        await act(RequireMachine());
+        _changed(this);
+    }
+
+    private async Task<Turn> TurnAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        return new Turn(_one);
+    }
+
+    /// <summary>What was reported is of the run before.</summary>
+    private void ForgetBoot()
+    {
+        lock (_view)
+        {
+            _boot.ReadOn(Folder.BootReport);
+            _boot.Clear();
+            _answered = false;
+            _exit = null;
+        }
+    }
+
+    private void Hold(IVirtualMachine machine, GuestRun run)
+    {
+        lock (_view)
+        {
+            _machine = machine;
+            _run = run;
+        }
+
+        _changed(this);
+        _watching = WatchAsync(machine, run);
+    }
+
+    /// <summary>Follows the machine to its end: boot phases while it boots, then the exit.</summary>
+    private async Task WatchAsync(IVirtualMachine machine, GuestRun run)
+    {
+        try
+        {
+            while (!machine.Exited.IsCompleted)
+            {
+                if (await LookAtBootAsync(machine))
+                {
+                    _changed(this);
+                }
+
+                await Task.WhenAny(machine.Exited, Task.Delay(_boot.Ended ? RebootLook : BootLook, _time, _closing.Token));
+                _closing.Token.ThrowIfCancellationRequested();
+            }
+
+            var end = await machine.Exited;
+            var exit = new GuestExit((GuestExitKind)end.Kind, end.Reason);
+            (run with { Exit = exit }).Write(Folder.Run);
+            lock (_view)
+            {
+                _boot.ReadOn(Folder.BootReport);
+                _exit = exit;
+                _machine = null;
+            }
+
+            _changed(this);
+            await machine.DisposeAsync();
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+        {
+            // The agent ends; the machine goes on.
+        }
+    }
+
+    /// <summary>True when the boot has come further: by the boot report, or for an image without one by the agent's first answer.</summary>
+    private async Task<bool> LookAtBootAsync(IVirtualMachine machine)
+    {
+        if (Spec.Image.BootReport)
+        {
+            lock (_view)
+            {
+                return _boot.ReadOn(Folder.BootReport);
+            }
+        }
+
+        if (_answered || (Spec.Image.GuestAgent && !await machine.Agent.PingAsync(PingLimit, _closing.Token)))
+        {
+            return false;
+        }
+
+        lock (_view)
+        {
+            return _answered = true;
+        }
+    }
+
+    private VmSpec ToVmSpec(VmNic nic)
+    {
+        var image = Spec.Image;
+        string At(string name) => Path.Combine(image.Folder, name);
+        return new VmSpec
+        {
+            Id = Spec.Id,
+            Folder = Folder.Path,
+            Architecture = image.Architecture == "riscv64" ? VmArchitecture.RiscV64 : VmArchitecture.X64,
+            Engine = Enum.Parse<VmEngine>(Spec.Engine, ignoreCase: true),
+            Vcpus = Spec.Vcpus,
+            MemoryBytes = Spec.MemoryBytes,
+            Kernel = image.Kernel is { } kernel
+                ? new VmKernel(At(kernel), image.Initrd is { } initrd ? At(initrd) : null, image.CommandLine)
+                : null,
+            Disks =
+            [
+                new VmDisk
+                {
+                    Serial = "root",
+                    Path = Folder.RootDisk,
+                    Format = VmDiskFormat.Qcow2,
+                    Backing = [new VmDiskLayer(At(image.Disk), image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2)],
+                },
+            ],
+            SeedPath = Folder.Seed,
+            Nics = [nic],
+            Uuid = UuidOf(Spec.Id),
+        };
+    }
+
+    /// <summary>A UUID of version 8 made from the id, so that it stays the same for the instance's life.</summary>
+    private static Guid UuidOf(string id)
+    {
+        var hash = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id));
+        hash[6] = (byte)((hash[6] & 0x0f) | 0x80);
+        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
+        return new Guid(hash.AsSpan(0, 16), bigEndian: true);
+    }
+
+    private sealed class Turn(SemaphoreSlim one) : IDisposable
+    {
+        public void Dispose() => one.Release();
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Guests;
+
+/// <summary>
+/// A guest's folder on its host: the truth about the guest, which outlives the agent.
+/// <code>
+/// guests/i-…/guest.json      the spec, as the control plane gave it
+///            run.json        the latest run: when it began, how it ended
+///            root.qcow2      the root disk, copy-on-write over the image's
+///            seed.iso        NoCloud
+///            console.log  boot.jsonl  process.log      see VmFolder
+///            …               the driver's own
+/// </code>
+/// </summary>
+internal sealed class GuestFolder(string guestsFolder, string id)
+{
+    private const string SpecName = "guest.json";
+
+    /// <summary>Whether an id can be a folder's name: nothing that leads anywhere else.</summary>
+    public static bool IsName(string id) =>
+        id.Length is > 0 and <= 64 && id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
+
+    public string Path { get; } = System.IO.Path.Combine(guestsFolder, id);
+
+    public string RootDisk => File("root.qcow2");
+
+    public string Seed => File("seed.iso");
+
+    public string Console => File(VmFolder.ConsoleLog);
+
+    public string Run => File("run.json");
+
+    public string BootReport => File(VmFolder.BootReport);
+
+    public GuestSpec? ReadSpec()
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<GuestSpec>(System.IO.File.ReadAllBytes(File(SpecName)));
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Durable: written beside, synced, renamed.</summary>
+    public void WriteSpec(GuestSpec spec)
+    {
+        Directory.CreateDirectory(Path);
+        // Others may pass through to what they have the name of; nobody but the owner may list it.
+        System.IO.File.SetUnixFileMode(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        DurableFile.Write(File(SpecName), JsonSerializer.SerializeToUtf8Bytes(spec));
+    }
+
+    /// <summary>Removes the spec first, so that a crash half-way leaves a folder that is no guest and is swept.</summary>
+    public void Delete()
+    {
+        if (Directory.Exists(Path))
+        {
+            System.IO.File.Delete(File(SpecName));
+            Directory.Delete(Path, recursive: true);
+        }
+    }
+
+    private string File(string name) => System.IO.Path.Combine(Path, name);
+}

@@ -1,0 +1,286 @@
+using System.Collections.Concurrent;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Network;
+using Cloud.Primitives;
+using Cloud.Vmm;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.Compute.Host.Guests;
+
+/// <summary>All guests of this host. Made once a process; <see cref="AdoptAllAsync"/> runs before the first call.</summary>
+internal sealed partial class HostAgent(
+    IOptions<HostOptions> options,
+    IVmDriver driver,
+    IDiskMaker disks,
+    GuestNetwork network,
+    TimeProvider time,
+    ILogger<HostAgent> log) : IHostAgent, IAsyncDisposable
+{
+    private const int ConsoleChunkMax = 1 << 20;
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan WatchLimit = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentDictionary<string, Guest> _guests = new(StringComparer.Ordinal);
+    private readonly Lock _generations = new();
+    private readonly TaskCompletionSource _adopted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Starts at the time, so that an agent's generations come after those of the agent before it.
+    private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
+    private readonly TaskCompletionSource<IReadOnlyList<EngineProbe>> _probes = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private string GuestsFolder => Path.Combine(options.Value.Folder, "guests");
+
+    /// <summary>Finds the guests of an agent before this one, running or not, and what their networks were.</summary>
+    public async Task AdoptAllAsync(CancellationToken ct)
+    {
+        Directory.CreateDirectory(GuestsFolder);
+        var probing = driver.ProbeAsync(ct);
+        foreach (var path in Directory.EnumerateDirectories(GuestsFolder))
+        {
+            var id = Path.GetFileName(path);
+            var folder = new GuestFolder(GuestsFolder, id);
+            if (folder.ReadSpec() is not { } spec)
+            {
+                LogSwept(log, id);
+                folder.Delete();
+                continue;
+            }
+
+            var guest = NewGuest(folder, spec);
+            _guests[id] = guest;
+            await guest.AdoptAsync(ct);
+            var state = guest.Report().State;
+            LogAdopted(log, id, state);
+        }
+
+        await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
+        _adopted.TrySetResult();
+        _probes.TrySetResult(await probing);
+    }
+
+    public async Task<HostReport> DescribeAsync(CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        var probes = await _probes.Task.WaitAsync(ct);
+        return new HostReport
+        {
+            Name = options.Value.Name,
+            Labels = options.Value.Labels,
+            Cpus = Environment.ProcessorCount,
+            MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,
+            Engines = probes.Select(probe => new HostEngine(
+                probe.Engine.ToString().ToLowerInvariant(),
+                probe.Architecture == VmArchitecture.RiscV64 ? "riscv64" : "x86_64",
+                probe.Works,
+                probe.Reason)).ToList(),
+        };
+    }
+
+    public async Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        return _guests.Values.Select(guest => guest.Report()).ToList();
+    }
+
+    public async Task<GuestReport?> FindAsync(string id, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        return _guests.TryGetValue(id, out var guest) ? guest.Report() : null;
+    }
+
+    public async Task<GuestChanges> WatchAsync(long afterGeneration, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        Task next;
+        lock (_generations)
+        {
+            next = _next.Task;
+            if (_generation != afterGeneration)
+            {
+                next = Task.CompletedTask;
+            }
+        }
+
+        await Task.WhenAny(next, Task.Delay(WatchLimit, time, ct));
+        ct.ThrowIfCancellationRequested();
+        lock (_generations)
+        {
+            return new GuestChanges(
+                _generation,
+                _guests.Values.Select(guest => guest.Report()).Where(report => report.Generation > afterGeneration).ToList());
+        }
+    }
+
+    public async Task<GuestReport> DefineAsync(GuestSpec spec, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        if (!GuestFolder.IsName(spec.Id))
+        {
+            throw CloudException.Invalid("id", "Expected lower-case letters, digits and '-'.");
+        }
+
+        var guest = _guests.GetOrAdd(spec.Id, id => NewGuest(new GuestFolder(GuestsFolder, id), spec));
+        await guest.DefineAsync(spec, disks, ct);
+        await network.JoinAsync(spec, ct);
+        return guest.Report();
+    }
+
+    public async Task<GuestReport> StartAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        var nic = await network.JoinAsync(guest.Spec, ct);
+        await ByEngineAsync(() => guest.StartAsync(nic, ct));
+        return guest.Report();
+    }
+
+    public async Task PowerDownAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.PowerDownAsync(ct));
+    }
+
+    public async Task<GuestReport> KillAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.KillAsync(ct));
+        return guest.Report();
+    }
+
+    public async Task<GuestReport> ResetAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.ResetAsync(ct));
+        return guest.Report();
+    }
+
+    public async Task<GuestReport> PauseAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.PauseAsync(ct));
+        return guest.Report();
+    }
+
+    public async Task<GuestReport> ResumeAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.ResumeAsync(ct));
+        return guest.Report();
+    }
+
+    public async Task RemoveAsync(string id, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        if (!_guests.TryGetValue(id, out var guest))
+        {
+            return;
+        }
+
+        await guest.RemoveAsync(ct);
+        await network.LeaveAsync(guest.Spec, ct);
+        if (_guests.TryRemove(id, out _))
+        {
+            await guest.DisposeAsync();
+        }
+    }
+
+    public async Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct)
+    {
+        var metrics = await (await RequireAsync(id, ct)).RequireMachine().ReadMetricsAsync(ct);
+        return new GuestMetrics
+        {
+            CpuSeconds = metrics.CpuTime.TotalSeconds,
+            ResidentBytes = metrics.ResidentBytes,
+            UptimeSeconds = metrics.Uptime.TotalSeconds,
+            Disks = metrics.Disks.Select(disk => new GuestDiskMetrics(
+                disk.Serial, disk.ReadBytes, disk.ReadOperations, disk.WrittenBytes, disk.WriteOperations)).ToList(),
+        };
+    }
+
+    public async Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct)
+    {
+        var machine = (await RequireAsync(id, ct)).RequireMachine();
+        try
+        {
+            var result = await machine.Agent.ExecAsync(command, ct);
+            return new GuestExec(result.ExitCode, result.StandardOutput, result.StandardError);
+        }
+        catch (VmException silent)
+        {
+            throw CloudException.Conflict(HostErrors.AgentSilent, silent.Message);
+        }
+    }
+
+    public async Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        if (!File.Exists(guest.Folder.Console))
+        {
+            return new ConsoleChunk(0, 0, []);
+        }
+
+        await using var file = new FileStream(guest.Folder.Console, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var from = Math.Max(offset > file.Length ? 0 : offset, GuestLog.StartOf(file.SafeFileHandle));
+        var bytes = new byte[Math.Min(ConsoleChunkMax, file.Length - from)];
+        file.Position = from;
+        var read = await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, ct);
+        return new ConsoleChunk(from, from + read, bytes[..read]);
+    }
+
+    public async Task<Stream> OpenConsoleAsync(string id, CancellationToken ct) =>
+        await (await RequireAsync(id, ct)).RequireMachine().OpenConsoleAsync(ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var guest in _guests.Values)
+        {
+            await guest.DisposeAsync();
+        }
+    }
+
+    /// <summary>Powers all guests off because the host stops: they run again when it is back.</summary>
+    public async Task StopAllAsync(CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        await Task.WhenAll(_guests.Values.Select(guest => guest.StopWithHostAsync(StopGrace, ct)));
+        await network.StopAsync(ct);
+    }
+
+    /// <summary>What the engine refuses is the caller's to know.</summary>
+    private static async Task ByEngineAsync(Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (VmException refused)
+        {
+            throw new CloudException(ErrorKind.Conflict, HostErrors.Refused, refused.Message, refused);
+        }
+    }
+
+    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, time, Changed);
+
+    private async Task<Guest> RequireAsync(string id, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        return _guests.TryGetValue(id, out var guest) ? guest : throw CloudException.NotFound("guest", id);
+    }
+
+    private void Changed(Guest guest)
+    {
+        lock (_generations)
+        {
+            guest.Generation = ++_generation;
+            _next.TrySetResult();
+            _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Information, Message = "Found guest {Guest}: {State}")]
+    private static partial void LogAdopted(ILogger log, string guest, GuestState state);
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Warning, Message = "Swept a half-made guest {Guest}")]
+    private static partial void LogSwept(ILogger log, string guest);
+}

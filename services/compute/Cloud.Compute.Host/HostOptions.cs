@@ -1,0 +1,30 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Cloud.Compute.Host;
+
+/// <summary>Settings of a host's agent, from the configuration section <c>Cloud:Host</c>.</summary>
+public sealed record HostOptions
+{
+    /// <summary>The host's name in the cloud.</summary>
+    [Required]
+    public string Name { get; init; } = "local";
+
+    /// <summary>Labels that instances can ask for by <c>hostLabels</c>.</summary>
+    public Dictionary<string, string> Labels { get; init; } = [];
+
+    /// <summary>Where guests and the switch live; default: <c>host</c> in the cloud's data folder.</summary>
+    [Required]
+    public string Folder { get; set; } = "";
+
+    /// <summary>The program <c>cloud-switch</c>.</summary>
+    [Required]
+    public string SwitchProgram { get; init; } = Path.Combine(AppContext.BaseDirectory, "cloud-switch");
+
+    /// <summary>As root: the first of the user ids that guests' processes run as, one each.</summary>
+    [Range(1000, int.MaxValue)]
+    public int GuestUidFirst { get; init; } = 1_000_000_000;
+
+    /// <summary>How many user ids there are from <see cref="GuestUidFirst"/> on; the one after them is the switch's.</summary>
+    [Range(1, 1_000_000)]
+    public int GuestUidCount { get; init; } = 100_000;
+}

@@ -1,0 +1,55 @@
+using Cloud.Compute.Host.Api;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Disks;
+using Cloud.Compute.Host.Guests;
+using Cloud.Compute.Host.Network;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.Vmm;
+using Cloud.Vmm.Qemu;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.Compute.Host;
+
+/// <summary>All of a host's agent.</summary>
+public static class HostSetup
+{
+    public static WebApplicationBuilder AddComputeHost(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var data = builder.Configuration["Cloud:Data"]!;
+        builder.Services.AddOptions<HostOptions>()
+            .Configure(options => options.Folder = Path.Combine(data, "host"))
+            .BindConfiguration("Cloud:Host").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services =>
+        {
+            var host = services.GetRequiredService<IOptions<HostOptions>>().Value;
+            return new QemuOptions
+            {
+                StateFolder = host.Folder,
+                GuestUidFirst = host.GuestUidFirst,
+                GuestUidCount = host.GuestUidCount,
+            };
+        });
+        builder.Services.AddSingleton<IVmDriver, QemuDriver>();
+        builder.Services.AddSingleton<IDiskMaker, QemuDiskMaker>();
+        builder.Services.AddSingleton<GuestNetwork>();
+        builder.Services.AddSingleton<HostAgent>();
+        builder.Services.AddSingleton<IHostAgent>(services => services.GetRequiredService<HostAgent>());
+        builder.Services.AddHostedService<GuestsService>();
+        return builder;
+    }
+
+    /// <summary>For a process of its own: tells the compute service, at <c>Cloud:Services:Compute</c>, where this agent listens.</summary>
+    public static WebApplicationBuilder AddHostRegistrar(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddHttpClient(HostRegistrar.Client, client => client.BaseAddress = new Uri(builder.Configuration["Cloud:Services:Compute"]!))
+            .AddServiceKey();
+        builder.Services.AddHostedService<HostRegistrar>();
+        return builder;
+    }
+
+    public static void MapComputeHost(this IEndpointRouteBuilder routes) => routes.MapHostApi();
+}

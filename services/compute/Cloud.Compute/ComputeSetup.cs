@@ -1,0 +1,85 @@
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Images;
+using Cloud.Compute.Instances;
+using Cloud.Compute.InstanceTypes;
+using Cloud.Compute.KeyPairs;
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Persistence;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Idempotency;
+using Cloud.ServiceDefaults.OpenApi;
+using Cloud.ServiceDefaults.Outbound;
+using Cloud.ServiceDefaults.Quotas;
+
+namespace Cloud.Compute;
+
+/// <summary>All of the compute service: what it registers, and its routes.</summary>
+public static class ComputeSetup
+{
+    /// <summary>The name of the service: its database, its queue, its document.</summary>
+    public const string Name = "compute";
+
+    public static WebApplicationBuilder AddCompute(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var configuration = builder.Configuration;
+        var data = configuration["Cloud:Data"]!;
+        builder.Services.AddOptions<ImageOptions>()
+            .Configure(options =>
+            {
+                options.Cache = configuration["Cloud:Cache"]!;
+                options.Imported = Path.Combine(data, "images");
+            })
+            .BindConfiguration("Cloud:Images").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<OutboundOptions>().BindConfiguration("Cloud:Outbound");
+        builder.AddServiceDocument(Name, "Compute", "Images, instance types, key pairs, instances and the hosts they run on.");
+        builder.AddCloudDatabase<ComputeDbContext>(Name);
+        builder.Services.AddHttpClient(HostLinks.Client, client => client.Timeout = TimeSpan.FromMinutes(10)).AddServiceKey();
+        builder.Services.AddHealthChecks().AddCheck<HostsHealthCheck>("hosts");
+        builder.Services.AddSingleton<OutboundHttp>();
+        builder.Services.AddSingleton<ImageFiles>();
+        builder.Services.AddSingleton<ImageImport>();
+        builder.Services.AddSingleton<ImageWaiter>();
+        builder.Services.AddSingleton<HostDirectory>();
+        builder.Services.AddSingleton<GuestReports>();
+        builder.Services.AddSingleton<PortAllocator>();
+        builder.Services.AddSingleton<InstanceChanges>();
+        builder.Services.AddSingleton<InstanceSteps>();
+        builder.Services.AddSingleton<InstanceWaiter>();
+        builder.Services.AddSingleton<InstanceReads>();
+        builder.Services.AddScoped<InstanceAction>();
+        // What these two have seen is kept from one look to the next.
+        builder.Services.AddSingleton<HostLinks>();
+        builder.Services.AddSingleton<ImageCatalog>();
+        builder.AddServiceMessaging<ComputeDbContext>(Name, messaging =>
+        {
+            messaging.AddSaga<InstanceCreateSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceStartSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceStopSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceRebootSaga, InstanceSagaData>();
+            messaging.AddSaga<InstancePauseSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceResumeSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceResizeSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceDeleteSaga, InstanceSagaData>();
+            messaging.AddSaga<ImageImportSaga, ImageSagaData>();
+            messaging.AddQuotas();
+            messaging.AddReconciler<InstanceTypePresets>(TimeSpan.FromMinutes(10));
+            messaging.AddReconciler<ImageCatalog>(TimeSpan.FromSeconds(1));
+            messaging.AddReconciler<HostLinks>(TimeSpan.FromSeconds(5));
+            messaging.AddReconciler<GuestReaper>(TimeSpan.FromSeconds(10));
+            messaging.AddReconciler<InstanceDeadlines>(TimeSpan.FromSeconds(5));
+        });
+        return builder;
+    }
+
+    public static void MapCompute(this IEndpointRouteBuilder routes)
+    {
+        var compute = routes.MapGroup("").WithGroupName(Name).WithIdempotency<ComputeDbContext>();
+        compute.MapImages();
+        compute.MapInstanceTypes();
+        compute.MapKeyPairs();
+        compute.MapInstances();
+        compute.MapHosts();
+    }
+}

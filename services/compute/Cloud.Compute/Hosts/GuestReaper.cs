@@ -1,0 +1,72 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Instances;
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.Hosts;
+
+/// <summary>
+/// Compares every host's guests with the rows: a guest without a row is removed (the row is always saved before the guest is made), and
+/// a row whose guest its host does not know is failed. What the host says of all others is taken in once more.
+/// </summary>
+internal sealed partial class GuestReaper(
+    IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts, GuestReports reports, InstanceChanges changes, ILogger<GuestReaper> log) : IReconciler
+{
+    public async Task ReconcileAsync(CancellationToken ct)
+    {
+        foreach (var (name, agent) in hosts.Known)
+        {
+            try
+            {
+                await ReconcileAsync(name, agent, ct);
+            }
+            catch (CloudException away) when (away.Kind == ErrorKind.Unavailable)
+            {
+                LogAway(log, name);
+            }
+        }
+    }
+
+    private async Task ReconcileAsync(string host, IHostAgent agent, CancellationToken ct)
+    {
+        // The guests first: a row that is made after this look is newer than it and is not judged by it.
+        var guests = (await agent.ListAsync(ct)).ToDictionary(guest => guest.Id);
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host).ToListAsync(ct);
+        var ids = rows.Select(row => row.Id.Value).ToHashSet();
+        foreach (var guest in guests.Values.Where(guest => !ids.Contains(guest.Id)))
+        {
+            LogReaped(log, guest.Id, host);
+            await agent.RemoveAsync(guest.Id, ct);
+        }
+
+        foreach (var row in rows)
+        {
+            if (guests.TryGetValue(row.Id.Value, out var guest))
+            {
+                await reports.TakeAsync(guest, ct);
+            }
+            else if (row.Status is InstanceStatus.Running or InstanceStatus.Paused)
+            {
+                await changes.ApplyAsync(row.Id, "failed", (instance, now) =>
+                {
+                    if (instance.Version != row.Version)
+                    {
+                        return false;
+                    }
+
+                    instance.Fails($"Host '{host}' does not know its guest: its folder is gone.", now);
+                    return true;
+                }, ct);
+            }
+        }
+    }
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Removed guest {Guest} of host {Host}: it has no instance")]
+    private static partial void LogReaped(ILogger log, string guest, string host);
+
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Debug, Message = "Host {Host} does not answer")]
+    private static partial void LogAway(ILogger log, string host);
+}

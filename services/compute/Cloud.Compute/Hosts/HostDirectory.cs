@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Instances;
+using Cloud.Compute.Persistence;
+using Cloud.Compute.Placement;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.Hosts;
+
+/// <summary>The compute hosts: their agents, and what is promised on each.</summary>
+internal sealed class HostDirectory(TimeProvider time)
+{
+    /// <summary>A host whose agent has not answered for this long takes no new instance.</summary>
+    public static readonly TimeSpan ReachableFor = TimeSpan.FromSeconds(90);
+
+    private readonly ConcurrentDictionary<string, (HostId Id, IHostAgent Agent)> _agents = new(StringComparer.Ordinal);
+
+    /// <summary>Hosts whose agent this process talks to.</summary>
+    public void Know(HostId id, string name, IHostAgent agent) => _agents[name] = (id, agent);
+
+    /// <summary>The hosts that have an agent here now.</summary>
+    public IReadOnlyList<(string Name, IHostAgent Agent)> Known => _agents.Select(pair => (pair.Key, pair.Value.Agent)).ToList();
+
+    public bool Knows(string name, IHostAgent agent) => _agents.TryGetValue(name, out var known) && ReferenceEquals(known.Agent, agent);
+
+    public HostId IdOf(string name) => _agents.TryGetValue(name, out var known)
+        ? known.Id
+        : throw new CloudException(ErrorKind.Unavailable, "host-unreachable", $"Host '{name}' does not answer now.");
+
+    /// <exception cref="CloudException">No agent of that host is known here now.</exception>
+    public IHostAgent AgentOf(string? name) =>
+        name is not null && _agents.TryGetValue(name, out var known)
+            ? known.Agent
+            : throw new CloudException(ErrorKind.Unavailable, "host-unreachable", $"Host '{name}' does not answer now.");
+
+    public async Task<IReadOnlyList<HostVerdict>> JudgeAsync(ComputeDbContext db, PlacementRequest request, CancellationToken ct)
+    {
+        var hosts = await db.Hosts.AsNoTracking().ToListAsync(ct);
+        var promised = await db.Instances.Existing()
+            .GroupBy(instance => instance.HostName)
+            .Select(group => new { Host = group.Key, Vcpus = group.Sum(instance => instance.Vcpus), Memory = group.Sum(instance => instance.MemoryBytes) })
+            .ToListAsync(ct);
+        return Placer.Judge(request, hosts.Select(host =>
+        {
+            var used = promised.Find(one => one.Host == host.Name);
+            return new HostCapacity(host, used?.Vcpus ?? 0, used?.Memory ?? 0, time.GetUtcNow() - host.SeenAt < ReachableFor);
+        }));
+    }
+}

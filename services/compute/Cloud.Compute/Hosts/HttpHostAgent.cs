@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Net;
+using System.Net.WebSockets;
+using System.Text.Json;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults;
+using Cloud.ServiceDefaults.Auth;
+
+namespace Cloud.Compute.Hosts;
+
+/// <summary>A host's agent in another process, over HTTP.</summary>
+internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IHostAgent
+{
+    private const string Root = "/internal/v1/host";
+
+    public Task<HostReport> DescribeAsync(CancellationToken ct) => GetAsync<HostReport>(Root, ct);
+
+    public Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct) => GetAsync<IReadOnlyList<GuestReport>>($"{Root}/guests", ct);
+
+    public async Task<GuestReport?> FindAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            return await GetAsync<GuestReport>($"{Root}/guests/{id}", ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<GuestChanges> WatchAsync(long afterGeneration, CancellationToken ct) =>
+        GetAsync<GuestChanges>(string.Create(CultureInfo.InvariantCulture, $"{Root}/changes?after={afterGeneration}"), ct);
+
+    public Task<GuestReport> DefineAsync(GuestSpec spec, CancellationToken ct) =>
+        SendAsync<GuestReport>(HttpMethod.Put, $"{Root}/guests", spec, ct);
+
+    public Task<GuestReport> StartAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "start", ct);
+
+    public Task PowerDownAsync(string id, CancellationToken ct) => ActAsync(id, "power-down", ct);
+
+    public Task<GuestReport> KillAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "kill", ct);
+
+    public Task<GuestReport> ResetAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "reset", ct);
+
+    public Task<GuestReport> PauseAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "pause", ct);
+
+    public Task<GuestReport> ResumeAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "resume", ct);
+
+    public async Task RemoveAsync(string id, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Delete, $"{Root}/guests/{id}", null, ct);
+    }
+
+    public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) => GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
+
+    public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
+        SendAsync<GuestExec>(HttpMethod.Post, $"{Root}/guests/{id}/exec", command, ct);
+
+    public async Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{Root}/guests/{id}/console?offset={offset}");
+        using var response = await SendAsync(HttpMethod.Get, path, null, ct);
+        return new ConsoleChunk(
+            HeaderOf(response, HostApiHeaders.Offset), HeaderOf(response, HostApiHeaders.NextOffset), await response.Content.ReadAsByteArrayAsync(ct));
+    }
+
+    public async Task<Stream> OpenConsoleAsync(string id, CancellationToken ct)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", serviceKey.Header);
+        var address = new UriBuilder(new Uri(http.BaseAddress!, $"{Root}/guests/{id}/console/ws")) { Scheme = "ws" };
+        try
+        {
+            await socket.ConnectAsync(address.Uri, ct);
+        }
+        catch (WebSocketException refused)
+        {
+            socket.Dispose();
+            throw CloudException.Conflict(HostErrors.NotRunning, $"The console cannot be opened: {refused.Message}");
+        }
+
+        return WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: true);
+    }
+
+    private Task<T> ActAsync<T>(string id, string verb, CancellationToken ct) => SendAsync<T>(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);
+
+    private async Task ActAsync(string id, string verb, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);
+    }
+
+    private Task<T> GetAsync<T>(string path, CancellationToken ct) => SendAsync<T>(HttpMethod.Get, path, null, ct);
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var response = await SendAsync(method, path, body, ct);
+        return (await response.Content.ReadFromJsonAsync<T>(JsonDefaults.Options, ct))!;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (body is not null)
+        {
+            request.Content = JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
+        }
+
+        HttpResponseMessage response;
+        try
+        {
+            response = await http.SendAsync(request, ct);
+        }
+        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new CloudException(ErrorKind.Unavailable, "host-unreachable", "The instance's host does not answer now.", away);
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ToRefusalAsync(response, ct);
+        }
+    }
+
+    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var (code, detail) = ("host-failed", "The instance's host could not do it.");
+        try
+        {
+            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
+            code = problem.RootElement.GetProperty("code").GetString() ?? code;
+            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
+        }
+        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            // Not a problem document: an older or a broken agent. The status alone tells.
+        }
+
+        return new CloudException(
+            response.StatusCode switch
+            {
+                HttpStatusCode.NotFound => ErrorKind.NotFound,
+                HttpStatusCode.Conflict => ErrorKind.Conflict,
+                HttpStatusCode.BadRequest => ErrorKind.Invalid,
+                _ => ErrorKind.Unavailable,
+            },
+            code,
+            detail);
+    }
+
+    private static long HeaderOf(HttpResponseMessage response, string name) =>
+        long.Parse(response.Headers.GetValues(name).First(), CultureInfo.InvariantCulture);
+}

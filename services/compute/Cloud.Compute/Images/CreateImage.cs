@@ -1,0 +1,103 @@
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Changes;
+using Cloud.ServiceDefaults.Outbound;
+using Cloud.ServiceDefaults.Quotas;
+using Cloud.ServiceDefaults.Waiting;
+
+namespace Cloud.Compute.Images;
+
+/// <summary>The body of <c>POST /v1/images</c>: a disk that boots by the board's firmware.</summary>
+public sealed record CreateImageRequest
+{
+    public required string Name { get; init; }
+
+    public string? Description { get; init; }
+
+    /// <summary>Where to import the disk from, by http or https; left out, its bytes are to be sent by <c>PUT /v1/images/{id}/content</c>.</summary>
+    public string? Url { get; init; }
+
+    /// <summary><c>qcow2</c> or <c>raw</c>.</summary>
+    public string Format { get; init; } = "qcow2";
+
+    /// <summary><c>x86_64</c> or <c>riscv64</c>.</summary>
+    public string Architecture { get; init; } = "x86_64";
+
+    /// <summary>The SHA-256 of the disk's bytes, 64 hexadecimal digits; what arrives with another is refused.</summary>
+    public string? Sha256 { get; init; }
+
+    public ByteSize MinMemoryBytes { get; init; }
+
+    /// <summary>The kinds of user data it takes: <c>script</c>, <c>cloud-config</c>.</summary>
+    public IReadOnlyList<string>? UserData { get; init; }
+
+    /// <summary>Whether it runs QEMU's guest agent: an instance is then ready at the agent's first answer, else when its machine runs.</summary>
+    public bool GuestAgent { get; init; }
+
+    /// <summary>The user that a key pair lets in.</summary>
+    public string? LoginUser { get; init; }
+
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+}
+
+internal static class CreateImage
+{
+    private const int DescriptionLengthMax = 1000;
+    private const int LoginUserLengthMax = 32;
+
+    public static async Task<IResult> HandleAsync(
+        CreateImageRequest request,
+        Caller caller,
+        WaitQuery wait,
+        HttpContext context,
+        ComputeDbContext db,
+        ImageWaiter waiter,
+        TimeProvider time,
+        CancellationToken ct)
+    {
+        var url = Check(request);
+        var image = Image.Imported(TypedId.New<ImageId>(time), caller.Project, request, url, time.GetUtcNow());
+        await using var transaction = await db.Database.BeginTransactionAsync(ct);
+        await db.Quotas().ReserveAsync(caller.Project, "images", 1, ct);
+        db.Images.Add(image);
+        if (url is not null)
+        {
+            db.Sagas().Start<ImageImportSaga, ImageSagaData>(new ImageSagaData(image.Id), image.Id.Value);
+        }
+
+        db.AddImageEvent(image);
+        await db.SaveNewAsync("image", request.Name, ct);
+        await transaction.CommitAsync(ct);
+        var latest = await waiter.WaitAsync(image, url is null ? WaitQuery.None : wait, ct);
+        return ResourceResults.Created(context, $"/v1/images/{image.Id}", ImageView.From(latest), latest.Version);
+    }
+
+    /// <summary>Refuses what is wrong, all of it in one answer.</summary>
+    private static Uri? Check(CreateImageRequest request)
+    {
+        var errors = new FieldErrors();
+        errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
+        errors.Require(request.Format is "qcow2" or "raw", "format", "Expected qcow2 or raw.");
+        errors.Require(request.Architecture is "x86_64" or "riscv64", "architecture", "Expected x86_64 or riscv64.");
+        errors.Require(
+            request.Sha256 is null || (request.Sha256.Length == 64 && request.Sha256.All(char.IsAsciiHexDigit)), "sha256", "Expected 64 hexadecimal digits.");
+        errors.Require(request.MinMemoryBytes.Bytes is >= 0 and <= 1L << 40, "minMemoryBytes", "Expected at most 1 TiB.");
+        errors.Require((request.UserData ?? []).All(kind => kind is "script" or "cloud-config"), "userData", "Expected script, cloud-config or both.");
+        errors.Require(
+            request.Description is null || (request.Description.Length <= DescriptionLengthMax && !request.Description.Any(char.IsControl)),
+            "description",
+            $"At most {DescriptionLengthMax} characters and no control character.");
+        errors.Require(
+            request.LoginUser is null || (request.LoginUser.Length <= LoginUserLengthMax
+                && request.LoginUser.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')),
+            "loginUser",
+            $"At most {LoginUserLengthMax} letters, digits, '-' and '_'.");
+        ResourceName.CheckLabels(request.Labels, errors);
+        Uri? url = null;
+        errors.Require(request.Url is null || OutboundUrl.TryParse(request.Url, out url), "url", OutboundUrl.Form);
+        errors.ThrowIfAny();
+        return url;
+    }
+}

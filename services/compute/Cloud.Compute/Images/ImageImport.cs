@@ -1,0 +1,68 @@
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Outbound;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.Images;
+
+/// <summary>The steps of an import. Each can run twice with the outcome of once.</summary>
+internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases, ImageFiles files, OutboundHttp outbound, TimeProvider time)
+{
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Downloads the disk, checks it, and makes the image active.</summary>
+    public async Task<StepResult> DownloadAsync(ImageSagaData data, CancellationToken ct)
+    {
+        Image image;
+        await using (var db = await databases.CreateDbContextAsync(ct))
+        {
+            image = await db.Images.AsNoTracking().SingleAsync(row => row.Id == data.Image, ct);
+        }
+
+        if (image.Status != ImageStatus.Importing)
+        {
+            return StepResult.Done;
+        }
+
+        using var response = await outbound.GetAsync(new Uri(image.SourceUrl!), ct);
+        if (!response.IsSuccessStatusCode)
+        {
+            throw CloudException.Conflict("import-failed", $"The URL answered {(int)response.StatusCode}.");
+        }
+
+        var length = response.Content.Headers.ContentLength;
+        var told = time.GetUtcNow();
+        await using var body = await response.Content.ReadAsStreamAsync(ct);
+        var disk = await files.TakeAsync(image, body, length, async bytes =>
+        {
+            if (time.GetUtcNow() - told >= ProgressEvery)
+            {
+                told = time.GetUtcNow();
+                await ChangeAsync(data, (row, now) => row.Progresses(bytes, length, now), ct);
+            }
+        }, ct);
+        await ChangeAsync(data, (row, now) => row.IsImported(disk, files.FolderOf(row.Id), now), ct);
+        return StepResult.Done;
+    }
+
+    public Task<StepResult> RemoveFilesAsync(ImageSagaData data, CancellationToken ct)
+    {
+        files.Delete(data.Image);
+        return Task.FromResult(StepResult.Done);
+    }
+
+    public Task FailAsync(ImageSagaData data, string reason, CancellationToken ct) => ChangeAsync(data, (row, now) => row.Fails(reason, now), ct);
+
+    private async Task ChangeAsync(ImageSagaData data, Action<Image, DateTimeOffset> change, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var image = await db.Images.SingleAsync(row => row.Id == data.Image, ct);
+        if (image.Status == ImageStatus.Importing)
+        {
+            change(image, time.GetUtcNow());
+            db.AddImageEvent(image);
+            await db.SaveChangesAsync(ct);
+        }
+    }
+}

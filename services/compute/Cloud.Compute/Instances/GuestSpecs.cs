@@ -1,0 +1,38 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Images;
+
+namespace Cloud.Compute.Instances;
+
+/// <summary>What a host is told of an instance.</summary>
+internal static class GuestSpecs
+{
+    public static GuestSpec Of(Instance instance, Image image) => new()
+    {
+        Id = instance.Id.Value,
+        Project = instance.Project,
+        ProjectName = instance.ProjectName,
+        HostName = instance.Name,
+        Engine = instance.Engine!,
+        Vcpus = instance.Vcpus,
+        MemoryBytes = instance.MemoryBytes,
+        RootDiskBytes = Math.Max(instance.RootDiskBytes, image.DiskSizeBytes),
+        Image = new GuestImage
+        {
+            Id = image.Id.Value,
+            Architecture = image.Architecture,
+            Folder = image.Folder!,
+            Disk = image.Disk,
+            DiskFormat = image.DiskFormat,
+            Kernel = image.Kernel,
+            Initrd = image.Initrd,
+            CommandLine = image.CommandLine,
+            BootReport = image.BootReport,
+            GuestAgent = image.GuestAgent,
+        },
+        UserData = instance.UserData,
+        AuthorizedKeys = instance.AuthorizedKeys,
+        MacAddress = instance.MacAddress,
+        Address = instance.Address,
+        Ports = instance.Ports.Select(port => new GuestPort(port.Guest, port.Port)).ToList(),
+    };
+}

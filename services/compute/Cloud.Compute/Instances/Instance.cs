@@ -1,0 +1,292 @@
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Images;
+using Cloud.Persistence;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Instances;
+
+/// <summary>
+/// A machine as its user sees it. The row holds what was asked for (<see cref="ShouldRun"/>) and what is (<see cref="Status"/>).
+/// <code>
+///  provisioning ─▶ starting ─▶ running ◀─▶ pausing / paused / resuming
+///       │             ▲  │      │  ▲ └───▶ rebooting
+///       ▼             │  ▼      ▼  │
+///     failed ─────────┴─ stopping ─▶ stopped ─▶ resizing
+///  any ─▶ deleting ─▶ deleted
+/// </code>
+/// Every state on the way (<see cref="Deadline"/>) has a deadline; the saga that moves it is its owner.
+/// </summary>
+internal sealed class Instance : IVersioned
+{
+    private Instance()
+    {
+    }
+
+    public InstanceId Id { get; private init; }
+
+    public string Project { get; private init; } = "";
+
+    public string ProjectName { get; private init; } = "";
+
+    public string Name { get; private set; } = "";
+
+    public Labels Labels
+    {
+        get => Labels.FromText(LabelText);
+        private set => LabelText = value.Text;
+    }
+
+    /// <summary>The labels as they are stored and searched.</summary>
+    public string LabelText { get; private set; } = "";
+
+    public InstanceStatus Status { get; private set; }
+
+    public string? StatusReason { get; private set; }
+
+    /// <summary>What the user asked for last.</summary>
+    public bool ShouldRun { get; private set; }
+
+    /// <summary>When a state on the way is over, whatever happens; null at rest.</summary>
+    public DateTimeOffset? Deadline { get; private set; }
+
+    public ImageId Image { get; private init; }
+
+    public string ImageName { get; private init; } = "";
+
+    public string Type { get; private set; } = "";
+
+    public int Vcpus { get; private set; }
+
+    public long MemoryBytes { get; private set; }
+
+    public long RootDiskBytes { get; private set; }
+
+    /// <summary>As asked: <c>auto</c>, or one by name.</summary>
+    public string EngineAsked { get; private init; } = "";
+
+    /// <summary>What it came to, and why; null until placed.</summary>
+    public string? Engine { get; private set; }
+
+    public string? EngineReason { get; private set; }
+
+    public HostId? Host { get; private set; }
+
+    public string? HostName { get; private set; }
+
+    public string? UserData { get; private init; }
+
+    /// <summary>The public keys that may log in, as they were when the instance was made.</summary>
+    public IReadOnlyList<string> AuthorizedKeys { get; private init; } = [];
+
+    public string? KeyPair { get; private init; }
+
+    /// <summary>In its project's network.</summary>
+    public string Address { get; private init; } = "";
+
+    public string MacAddress { get; private init; } = "";
+
+    public IReadOnlyList<InstancePort> Ports { get; private init; } = [];
+
+    public RestartPolicy RestartPolicy { get; private set; }
+
+    public bool DeletionProtection { get; private set; }
+
+    /// <summary>The boot reached its end and user data's exit code was 0.</summary>
+    public bool Ready { get; private set; }
+
+    /// <summary>The boot of this run has reached its end, or the time for it is over: nothing more is to be waited for.</summary>
+    public bool Booted { get; private set; }
+
+    /// <summary>Reports of the host with an older generation are of a run before this one.</summary>
+    public long Generation { get; private set; }
+
+    public DateTimeOffset CreatedAt { get; private init; }
+
+    public DateTimeOffset UpdatedAt { get; private set; }
+
+    public long Version { get; set; }
+
+    /// <summary>Nothing is under way: what was asked for is, or it failed.</summary>
+    public bool Settled => Status switch
+    {
+        InstanceStatus.Running => Booted,
+        InstanceStatus.Stopped or InstanceStatus.Paused or InstanceStatus.Failed or InstanceStatus.Deleted => true,
+        _ => false,
+    };
+
+    public static Instance Create(NewInstance asked, DateTimeOffset now) => new()
+    {
+        Id = asked.Id,
+        Project = asked.Project,
+        ProjectName = asked.ProjectName,
+        Name = asked.Name,
+        Labels = asked.Labels,
+        Status = InstanceStatus.Provisioning,
+        ShouldRun = true,
+        Deadline = now + InstanceLimits.Provisioning,
+        Image = asked.Image,
+        ImageName = asked.ImageName,
+        Type = asked.Type,
+        Vcpus = asked.Vcpus,
+        MemoryBytes = asked.MemoryBytes,
+        RootDiskBytes = asked.RootDiskBytes,
+        EngineAsked = asked.EngineAsked,
+        Engine = asked.Engine,
+        EngineReason = asked.EngineReason,
+        Host = asked.Host,
+        HostName = asked.HostName,
+        UserData = asked.UserData,
+        AuthorizedKeys = asked.AuthorizedKeys,
+        KeyPair = asked.KeyPair,
+        Address = asked.Address,
+        MacAddress = asked.MacAddress,
+        Ports = asked.Ports,
+        RestartPolicy = asked.RestartPolicy,
+        DeletionProtection = asked.DeletionProtection,
+        CreatedAt = now,
+        UpdatedAt = now,
+    };
+
+    public void Rename(string name, DateTimeOffset now)
+    {
+        Name = name;
+        UpdatedAt = now;
+    }
+
+    public void Relabel(Labels labels, DateTimeOffset now)
+    {
+        Labels = labels;
+        UpdatedAt = now;
+    }
+
+    public void Protect(bool deletionProtection, DateTimeOffset now)
+    {
+        DeletionProtection = deletionProtection;
+        UpdatedAt = now;
+    }
+
+    public void Restarts(RestartPolicy policy, DateTimeOffset now)
+    {
+        RestartPolicy = policy;
+        UpdatedAt = now;
+    }
+
+    /// <exception cref="CloudException">The instance is neither stopped nor failed.</exception>
+    public void BeginStart(DateTimeOffset now)
+    {
+        Require("start", InstanceStatus.Stopped, InstanceStatus.Failed);
+        ShouldRun = true;
+        Boots(InstanceStatus.Starting, now);
+    }
+
+    public void BeginStop(DateTimeOffset now)
+    {
+        Require("stop", InstanceStatus.Running, InstanceStatus.Starting, InstanceStatus.Paused, InstanceStatus.Rebooting);
+        ShouldRun = false;
+        Enter(InstanceStatus.Stopping, null, now, InstanceLimits.Stopping);
+    }
+
+    public void BeginReboot(DateTimeOffset now)
+    {
+        Require("reboot", InstanceStatus.Running);
+        Boots(InstanceStatus.Rebooting, now);
+    }
+
+    public void BeginPause(DateTimeOffset now)
+    {
+        Require("pause", InstanceStatus.Running);
+        Enter(InstanceStatus.Pausing, null, now, InstanceLimits.Pausing);
+    }
+
+    public void BeginResume(DateTimeOffset now)
+    {
+        Require("resume", InstanceStatus.Paused);
+        Enter(InstanceStatus.Resuming, null, now, InstanceLimits.Pausing);
+    }
+
+    public void BeginResize(string type, int vcpus, long memoryBytes, long rootDiskBytes, DateTimeOffset now)
+    {
+        Require("resize", InstanceStatus.Stopped);
+        Type = type;
+        Vcpus = vcpus;
+        MemoryBytes = memoryBytes;
+        RootDiskBytes = Math.Max(RootDiskBytes, rootDiskBytes);
+        Enter(InstanceStatus.Resizing, null, now, InstanceLimits.Pausing);
+    }
+
+    /// <exception cref="CloudException">Deletion protection is on.</exception>
+    public void BeginDelete(DateTimeOffset now)
+    {
+        if (DeletionProtection)
+        {
+            throw CloudException.Conflict("deletion-protected", $"Instance '{Name}' has deletionProtection; set it to false first.");
+        }
+
+        ShouldRun = false;
+        Enter(InstanceStatus.Deleting, null, now, InstanceLimits.Deleting);
+    }
+
+    /// <summary>The host has begun to boot the guest.</summary>
+    public void Boots(InstanceStatus status, DateTimeOffset now)
+    {
+        Ready = false;
+        Booted = false;
+        Enter(status, null, now, InstanceLimits.Booting);
+    }
+
+    /// <summary>The guest runs; its boot has ended, well or not, or was not waited for any longer.</summary>
+    public void Runs(bool ready, string? reason, DateTimeOffset now)
+    {
+        Ready = ready;
+        Booted = true;
+        Enter(InstanceStatus.Running, reason, now, null);
+    }
+
+    public void IsPaused(DateTimeOffset now) => Enter(InstanceStatus.Paused, null, now, null);
+
+    public void IsStopped(string? reason, DateTimeOffset now)
+    {
+        Ready = false;
+        Booted = false;
+        Enter(InstanceStatus.Stopped, reason, now, null);
+    }
+
+    /// <summary>The guest powered itself off, or died and is not to be started again: that is what is wanted from now on.</summary>
+    public void WasStopped() => ShouldRun = false;
+
+    public void Fails(string reason, DateTimeOffset now)
+    {
+        Ready = false;
+        Enter(InstanceStatus.Failed, reason, now, null);
+    }
+
+    public void IsDeleted(DateTimeOffset now) => Enter(InstanceStatus.Deleted, null, now, null);
+
+    /// <summary>The guest's processors go on; how its boot went stands.</summary>
+    public void GoesOn(DateTimeOffset now) => Enter(InstanceStatus.Running, null, now, null);
+
+    /// <summary>The state on the way is gone about once more.</summary>
+    public void TakesLonger(TimeSpan limit, DateTimeOffset now) => Enter(Status, StatusReason, now, limit);
+
+    /// <summary>What was reported up to this generation is of a run that is over.</summary>
+    public void ForgetsReports(long? generation) => Generation = Math.Max(Generation, (generation ?? -1) + 1);
+
+    private void Enter(InstanceStatus status, string? reason, DateTimeOffset now, TimeSpan? limit)
+    {
+        Status = status;
+        StatusReason = reason;
+        Deadline = now + limit;
+        UpdatedAt = now;
+    }
+
+    private void Require(string verb, params ReadOnlySpan<InstanceStatus> allowed)
+    {
+        if (!allowed.Contains(Status))
+        {
+            var states = string.Join(" or ", allowed.ToArray().Select(status => status.ToString().ToLowerInvariant()));
+            throw CloudException.Conflict(
+                "wrong-status",
+                $"Instance '{Name}' is {Status.ToString().ToLowerInvariant()}; to {verb} it, it must be {states}.");
+        }
+    }
+}

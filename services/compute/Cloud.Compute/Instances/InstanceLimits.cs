@@ -1,0 +1,20 @@
+namespace Cloud.Compute.Instances;
+
+/// <summary>How long each state on the way may last, and what an instance may have.</summary>
+internal static class InstanceLimits
+{
+    /// <summary>With the time that an image may take that is still being built.</summary>
+    public static readonly TimeSpan Provisioning = TimeSpan.FromHours(1);
+
+    public static readonly TimeSpan Booting = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Stopping = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Pausing = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Deleting = TimeSpan.FromSeconds(60);
+
+    /// <summary>From asking the guest to power off to ending it by force.</summary>
+    public static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(20);
+
+    public const int UserDataBytesMax = 1 << 20;
+
+    public const int PortsMax = 32;
+}

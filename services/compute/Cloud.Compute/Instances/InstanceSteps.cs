@@ -1,0 +1,212 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Images;
+using Cloud.Compute.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.Instances;
+
+/// <summary>The steps that the sagas of an instance are made of. Each can run twice with the outcome of once.</summary>
+internal sealed class InstanceSteps(
+    IDbContextFactory<ComputeDbContext> databases,
+    InstanceChanges changes,
+    HostDirectory hosts,
+    GuestReports reports,
+    TimeProvider time)
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
+    /// <summary>Waits while the image is still being built or imported.</summary>
+    /// <exception cref="CloudException">It failed, or was deleted meanwhile.</exception>
+    public async Task<StepResult> AwaitImageAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var (instance, image) = await ReadWithImageAsync(data, ct);
+        return image.Status switch
+        {
+            ImageStatus.Active when instance.MemoryBytes < image.MinMemoryBytes => throw CloudException.Conflict(
+                "too-small", $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
+            ImageStatus.Active => StepResult.Done,
+            ImageStatus.Building or ImageStatus.Importing => StepResult.Again(LookAgain),
+            _ => throw CloudException.Conflict("image-unusable", $"Image '{image.Name}' failed: {image.StatusReason}"),
+        };
+    }
+
+    /// <summary>Tells the host what the guest is: folder, disks, seed, network.</summary>
+    public async Task<StepResult> DefineAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var (instance, image) = await ReadWithImageAsync(data, ct);
+        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance, image), ct);
+        return StepResult.Done;
+    }
+
+    /// <summary>Boots the guest; what the host saw of it before no longer counts.</summary>
+    public async Task<StepResult> StartAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        var agent = hosts.AgentOf(instance.HostName);
+        var before = await agent.FindAsync(data.Instance.Value, ct);
+        if (before?.State is null or GuestState.Stopped)
+        {
+            await changes.ApplyAsync(data.Instance, "starting", (row, now) =>
+            {
+                row.Boots(InstanceStatus.Starting, now);
+                row.ForgetsReports(before?.Generation);
+                return true;
+            }, ct);
+        }
+
+        await reports.TakeAsync(await agent.StartAsync(data.Instance.Value, ct), ct);
+        return StepResult.Done;
+    }
+
+    public async Task<StepResult> AskToPowerOffAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var (agent, guest) = await FindGuestAsync(data, ct);
+        if (guest?.State == GuestState.Paused)
+        {
+            // A guest whose processors stand still hears no power button.
+            await agent.ResumeAsync(data.Instance.Value, ct);
+        }
+
+        if (guest?.State is GuestState.Running or GuestState.Paused)
+        {
+            await IfItRunsAsync(() => agent.PowerDownAsync(data.Instance.Value, ct));
+        }
+
+        return StepResult.Done;
+    }
+
+    /// <summary>Until the guest has ended or its grace is over.</summary>
+    public async Task<StepResult> AwaitEndAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        var (_, guest) = await FindGuestAsync(data, ct);
+        var graceEnds = instance.Deadline - InstanceLimits.Stopping + InstanceLimits.StopGrace;
+        return guest?.State is GuestState.Running or GuestState.Paused && time.GetUtcNow() < graceEnds
+            ? StepResult.Again(LookAgain)
+            : StepResult.Done;
+    }
+
+    public async Task<StepResult> EndByForceAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var (agent, guest) = await FindGuestAsync(data, ct);
+        if (guest is not null)
+        {
+            await agent.KillAsync(data.Instance.Value, ct);
+        }
+
+        return StepResult.Done;
+    }
+
+    public Task<StepResult> RebootAsync(InstanceSagaData data, CancellationToken ct) =>
+        AskHostAsync(data, agent => agent.ResetAsync(data.Instance.Value, ct), ct);
+
+    public Task<StepResult> PauseAsync(InstanceSagaData data, CancellationToken ct) =>
+        AskHostAsync(data, agent => agent.PauseAsync(data.Instance.Value, ct), ct);
+
+    public Task<StepResult> ResumeAsync(InstanceSagaData data, CancellationToken ct) =>
+        AskHostAsync(data, agent => agent.ResumeAsync(data.Instance.Value, ct), ct);
+
+    public async Task<StepResult> RemoveAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        await hosts.AgentOf(instance.HostName).RemoveAsync(data.Instance.Value, ct);
+        return StepResult.Done;
+    }
+
+    public Task<StepResult> SayStoppedAsync(InstanceSagaData data, CancellationToken ct) =>
+        SayAsync(data, "stopped", [InstanceStatus.Stopping, InstanceStatus.Resizing], (row, now) => row.IsStopped(null, now), ct);
+
+    public Task<StepResult> SayPausedAsync(InstanceSagaData data, CancellationToken ct) =>
+        SayAsync(data, "paused", [InstanceStatus.Pausing], (row, now) => row.IsPaused(now), ct);
+
+    public Task<StepResult> SayRunningAsync(InstanceSagaData data, CancellationToken ct) =>
+        SayAsync(data, "running", [InstanceStatus.Resuming], (row, now) => row.GoesOn(now), ct);
+
+    /// <summary>The row is deleted and what it held of the project's quotas is free, in one commit.</summary>
+    public async Task<StepResult> SayDeletedAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        await changes.ApplyAsync(data.Instance, "deleted", async (db, row, now) =>
+        {
+            if (row.Status == InstanceStatus.Deleted)
+            {
+                return false;
+            }
+
+            row.IsDeleted(now);
+            await InstanceQuotas.ReleaseAsync(db, row, ct);
+            return true;
+        }, ct);
+        return StepResult.Done;
+    }
+
+    /// <summary>What was under way has failed for good: the row says so.</summary>
+    public Task FailAsync(InstanceSagaData data, string reason, CancellationToken ct) =>
+        changes.ApplyAsync(data.Instance, "failed", (row, now) =>
+        {
+            if (row.Settled)
+            {
+                return false;
+            }
+
+            row.Fails(reason, now);
+            return true;
+        }, ct);
+
+    private async Task<StepResult> SayAsync(
+        InstanceSagaData data, string what, InstanceStatus[] from, Action<Instance, DateTimeOffset> change, CancellationToken ct)
+    {
+        await changes.ApplyAsync(data.Instance, what, (row, now) =>
+        {
+            if (!from.Contains(row.Status))
+            {
+                return false;
+            }
+
+            change(row, now);
+            return true;
+        }, ct);
+        return StepResult.Done;
+    }
+
+    private async Task<StepResult> AskHostAsync(InstanceSagaData data, Func<IHostAgent, Task> ask, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        await ask(hosts.AgentOf(instance.HostName));
+        return StepResult.Done;
+    }
+
+    private async Task<(IHostAgent Agent, GuestReport? Guest)> FindGuestAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        var agent = hosts.AgentOf(instance.HostName);
+        return (agent, await agent.FindAsync(data.Instance.Value, ct));
+    }
+
+    /// <summary>A guest that ended at this very moment is what was asked for.</summary>
+    private static async Task IfItRunsAsync(Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (CloudException gone) when (gone.Code == HostErrors.NotRunning)
+        {
+        }
+    }
+
+    private async Task<(Instance Instance, Image Image)> ReadWithImageAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var instance = await db.Instances.AsNoTracking().SingleAsync(row => row.Id == data.Instance, ct);
+        return (instance, await db.Images.AsNoTracking().SingleAsync(row => row.Id == instance.Image, ct));
+    }
+
+    private async Task<Instance> ReadAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Instances.AsNoTracking().SingleAsync(row => row.Id == data.Instance, ct);
+    }
+}

@@ -1,0 +1,63 @@
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Images;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Instances;
+
+/// <summary>What a create came to, after checks and placement.</summary>
+internal sealed record NewInstance
+{
+    public required InstanceId Id { get; init; }
+
+    public required string Project { get; init; }
+
+    public required string ProjectName { get; init; }
+
+    public required string Name { get; init; }
+
+    public required Labels Labels { get; init; }
+
+    public required ImageId Image { get; init; }
+
+    public required string ImageName { get; init; }
+
+    public required string Type { get; init; }
+
+    public required int Vcpus { get; init; }
+
+    public required long MemoryBytes { get; init; }
+
+    public required long RootDiskBytes { get; init; }
+
+    public required string EngineAsked { get; init; }
+
+    public string? Engine { get; init; }
+
+    public string? EngineReason { get; init; }
+
+    public HostId? Host { get; init; }
+
+    public string? HostName { get; init; }
+
+    public string? UserData { get; init; }
+
+    public required IReadOnlyList<string> AuthorizedKeys { get; init; }
+
+    public string? KeyPair { get; init; }
+
+    public required string Address { get; init; }
+
+    public required string MacAddress { get; init; }
+
+    public required IReadOnlyList<InstancePort> Ports { get; init; }
+
+    public required RestartPolicy RestartPolicy { get; init; }
+
+    public required bool DeletionProtection { get; init; }
+}
+
+/// <summary>A port of the guest, published on loopback.</summary>
+/// <param name="Guest">The port in the guest.</param>
+/// <param name="Address">Where it is published.</param>
+/// <param name="Port">The port there.</param>
+public sealed record InstancePort(int Guest, string Address, int Port);

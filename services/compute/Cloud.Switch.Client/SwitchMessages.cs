@@ -1,0 +1,45 @@
+namespace Cloud.Switch.Client;
+
+/// <summary>What a client may ask: a line of JSON each, answered in order by one <see cref="SwitchResponse"/>.</summary>
+public enum SwitchCommand
+{
+    /// <summary>Who are you?</summary>
+    Hello = 1,
+
+    /// <summary>Makes a port or brings it to what is said. Kept over restarts of the switch.</summary>
+    Join = 2,
+
+    /// <summary>Removes a port and ends its connections.</summary>
+    Leave = 3,
+
+    /// <summary>The ids of all ports.</summary>
+    List = 4,
+
+    Statistics = 5,
+
+    /// <summary>Ends the switch; its ports are there again when it is started again.</summary>
+    Quit = 6,
+}
+
+/// <param name="Id">For <see cref="SwitchCommand.Leave"/>.</param>
+/// <param name="Port">For <see cref="SwitchCommand.Join"/>.</param>
+public sealed record SwitchRequest(SwitchCommand Command, string? Id = null, SwitchPort? Port = null);
+
+/// <summary>An answer: <see cref="Error"/> or what was asked for.</summary>
+public sealed record SwitchResponse
+{
+    public SwitchError? Error { get; init; }
+
+    public SwitchHello? Hello { get; init; }
+
+    public IReadOnlyList<string>? Ids { get; init; }
+
+    public IReadOnlyList<PortStatistics>? Statistics { get; init; }
+}
+
+/// <param name="Code">Stable, for programs: <c>invalid-port</c>, <c>port-taken</c>, <c>failed</c>.</param>
+public sealed record SwitchError(string Code, string Message);
+
+/// <param name="Protocol">Equal numbers understand each other.</param>
+/// <param name="Version">The program's version.</param>
+public sealed record SwitchHello(int Protocol, string Version, int ProcessId);

@@ -1,0 +1,136 @@
+using System.Net.Sockets;
+using System.Reflection;
+using System.Text.Json;
+using Cloud.Switch.Client;
+using Cloud.Switch.Native;
+using Cloud.Switch.State;
+
+namespace Cloud.Switch.Control;
+
+/// <summary>The control socket: a line of JSON in, a line out. The host agent is the only one who can open it.</summary>
+internal sealed class ControlServer(string path, SwitchLoop loop, PortStore store) : IDisposable
+{
+    private const uint SocketMode = 0x180;
+    private const int Backlog = 16;
+
+    /// <summary>A change and its file are one: no two at a time.</summary>
+    private readonly SemaphoreSlim _changes = new(1, 1);
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
+    public void Listen()
+    {
+        File.Delete(path);
+        Libc.Require(Libc.ChangeMode((int)_listener.Handle, SocketMode), "fchmod");
+        _listener.Bind(new UnixDomainSocketEndPoint(path));
+        _listener.Listen(Backlog);
+        _ = AcceptAsync();
+    }
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        File.Delete(path);
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (true)
+        {
+            Socket socket;
+            try
+            {
+                socket = await _listener.AcceptAsync();
+            }
+            catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+
+            _ = ServeAsync(socket);
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        try
+        {
+            await using var stream = new NetworkStream(socket, ownsSocket: true);
+            var reader = new LineReader(stream, SwitchClient.LineBytesMax);
+            while (await reader.ReadAsync() is { } line)
+            {
+                var response = await AnswerAsync(line);
+                await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(response, SwitchJson.Default.SwitchResponse), (byte)'\n']);
+            }
+        }
+        catch (IOException)
+        {
+            // The agent went away; it connects again when it needs to.
+        }
+    }
+
+    private async Task<SwitchResponse> AnswerAsync(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            var request = JsonSerializer.Deserialize(line.Span, SwitchJson.Default.SwitchRequest);
+            return request is null ? Refusal("invalid-request", "An object was expected.") : await AnswerAsync(request);
+        }
+        catch (JsonException malformed)
+        {
+            return Refusal("invalid-request", malformed.Message);
+        }
+        catch (SwitchException refused)
+        {
+            return Refusal(refused.Code, refused.Message);
+        }
+        catch (Exception failed) when (failed is IOException or InvalidOperationException or UnauthorizedAccessException)
+        {
+            SwitchLog.RequestFailed(failed);
+            return Refusal("failed", failed.Message);
+        }
+    }
+
+    private async Task<SwitchResponse> AnswerAsync(SwitchRequest request)
+    {
+        switch (request)
+        {
+            case { Command: SwitchCommand.Hello }:
+                var version = typeof(ControlServer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+                return new SwitchResponse { Hello = new SwitchHello(SwitchClient.Protocol, version, Environment.ProcessId) };
+            case { Command: SwitchCommand.Join, Port: { } port }:
+                return await ChangeAsync(ports => ports.Join(port), () => store.Write(port));
+            case { Command: SwitchCommand.Leave, Id: { } id }:
+                return await ChangeAsync(ports => ports.Leave(id), () => store.Delete(id));
+            case { Command: SwitchCommand.List }:
+                return new SwitchResponse { Ids = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.Spec.Id).ToList()) };
+            case { Command: SwitchCommand.Statistics }:
+                return new SwitchResponse { Statistics = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.ReadStatistics()).ToList()) };
+            case { Command: SwitchCommand.Quit }:
+                await loop.StopAsync();
+                return new SwitchResponse();
+            default:
+                return Refusal("invalid-request", "The command is not known, or lacks what it is about.");
+        }
+    }
+
+    private async Task<SwitchResponse> ChangeAsync(Action<Ports.PortTable> change, Action keep)
+    {
+        await _changes.WaitAsync();
+        try
+        {
+            await loop.InvokeAsync(ports =>
+            {
+                change(ports);
+                return true;
+            });
+            keep();
+            return new SwitchResponse();
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
+    private static SwitchResponse Refusal(string code, string message) => new() { Error = new SwitchError(code, message) };
+}

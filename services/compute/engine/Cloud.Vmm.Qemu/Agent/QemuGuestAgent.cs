@@ -1,0 +1,155 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cloud.Vmm.Qemu.Linux;
+
+namespace Cloud.Vmm.Qemu.Agent;
+
+/// <summary>
+/// Speaks with the agent in a guest through the machine's socket. Connects at the first use and stays connected; an answer that is
+/// late or makes no sense costs the connection, so that it is never taken for the answer to something later.
+/// </summary>
+internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestAgent, IAsyncDisposable
+{
+    private const int OutputBytesMax = 16 << 20;
+    private const int SignalBase = 128;
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StatusPauseMin = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan StatusPauseMax = TimeSpan.FromMilliseconds(500);
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private AgentConnection? _connection;
+
+    public async Task<bool> PingAsync(TimeSpan timeout, CancellationToken ct)
+    {
+        try
+        {
+            await AskAsync("guest-ping", null, timeout, ct);
+            return true;
+        }
+        catch (VmException)
+        {
+            return false;
+        }
+    }
+
+    public async Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        if (command.Count == 0)
+        {
+            throw new VmException("A command has at least a program.");
+        }
+
+        var started = await AskAsync(
+            "guest-exec",
+            new JsonObject
+            {
+                ["path"] = command[0],
+                ["arg"] = new JsonArray([.. command.Skip(1).Select(argument => JsonValue.Create(argument))]),
+                ["capture-output"] = true,
+            },
+            AnswerLimit,
+            ct);
+        var process = Number(started, "pid") ?? throw Strange();
+        for (var pause = StatusPauseMin; ; pause = pause * 2 < StatusPauseMax ? pause * 2 : StatusPauseMax)
+        {
+            var status = await AskAsync("guest-exec-status", new JsonObject { ["pid"] = process }, AnswerLimit, ct);
+            if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited) && exited.ValueKind == JsonValueKind.True)
+            {
+                return new GuestExecResult(ExitCode(status), Output(status, "out-data"), Output(status, "err-data"));
+            }
+
+            await Task.Delay(pause, time, ct);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _one.WaitAsync();
+        try
+        {
+            await DropAsync();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private async Task<JsonElement> AskAsync(string command, JsonObject? arguments, TimeSpan limit, CancellationToken ct)
+    {
+        using var timer = new CancellationTokenSource(limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timer.Token);
+        try
+        {
+            await _one.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new VmException("The guest's agent is busy.");
+        }
+
+        var answered = false;
+        try
+        {
+            _connection ??= await AgentConnection.OpenAsync(
+                await FolderSocket.ConnectAsync(folder, MachineFolder.Agent, either.Token), either.Token);
+            var answer = await _connection.AskAsync(command, arguments, either.Token);
+            answered = true;
+            return answer;
+        }
+        catch (VmException)
+        {
+            // A refusal is an answer too.
+            answered = true;
+            throw;
+        }
+        catch (Exception lost) when (lost is IOException or SocketException or JsonException or InvalidDataException)
+        {
+            throw new VmException("The guest's agent does not answer.", lost);
+        }
+        catch (OperationCanceledException late) when (!ct.IsCancellationRequested)
+        {
+            throw new VmException("The guest's agent does not answer.", late);
+        }
+        finally
+        {
+            if (!answered)
+            {
+                await DropAsync();
+            }
+
+            _one.Release();
+        }
+    }
+
+    private async Task DropAsync()
+    {
+        if (_connection is { } connection)
+        {
+            _connection = null;
+            await connection.DisposeAsync();
+        }
+    }
+
+    private static int ExitCode(JsonElement status) => (int)(Number(status, "exitcode") ?? (SignalBase + (Number(status, "signal") ?? throw Strange())));
+
+    private static byte[] Output(JsonElement status, string name)
+    {
+        if (!status.TryGetProperty(name, out var text))
+        {
+            return [];
+        }
+
+        return text.ValueKind == JsonValueKind.String && text.TryGetBytesFromBase64(out var bytes) && bytes.Length <= OutputBytesMax
+            ? bytes
+            : throw Strange();
+    }
+
+    private static long? Number(JsonElement answer, string name) =>
+        answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty(name, out var value)
+        && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+
+    private static VmException Strange() => new("The guest's agent answered what makes no sense.");
+}

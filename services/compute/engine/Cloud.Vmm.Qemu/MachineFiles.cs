@@ -1,0 +1,140 @@
+using Cloud.Vmm.Qemu.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>
+/// All that a machine's process is given open, opened by the agent with its own rights. The list's order is the numbers they have in the
+/// process: standard input, output and error first.
+/// </summary>
+internal sealed class MachineFiles : IDisposable
+{
+    private const int AppendTo = LibC.OpenWriteOnly | LibC.OpenAppend | LibC.OpenCreate | LibC.OpenNoFollow;
+
+    private readonly List<SafeFileHandle> _open = [];
+
+    private MachineFiles()
+    {
+    }
+
+    public IReadOnlyList<SafeFileHandle> Open => _open;
+
+    public QemuDescriptors Numbers { get; private set; } = null!;
+
+    /// <param name="spec">The machine.</param>
+    /// <param name="otherUser">Whether the process runs as another user than the present one.</param>
+    /// <param name="more">What the process holds for as long as it lives.</param>
+    /// <exception cref="VmException">A file is not what the spec says.</exception>
+    /// <exception cref="IOException">A file cannot be opened.</exception>
+    public static MachineFiles OpenAll(VmSpec spec, bool otherUser, IEnumerable<SafeFileHandle> more)
+    {
+        var files = new MachineFiles();
+        try
+        {
+            files.OpenStandard(spec.Folder);
+            files.Numbers = files.OpenSpec(spec, otherUser);
+            files._open.AddRange(more.Select(Copy));
+            return files;
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _open.ForEach(file => file.Dispose());
+
+    private void OpenStandard(string folder)
+    {
+        Add(Descriptor.Open("/dev/null", LibC.OpenReadOnly));
+        var log = Add(Descriptor.Open(Path.Combine(folder, VmFolder.ProcessLog), AppendTo));
+        Add(Copy(_open[log]));
+    }
+
+    private QemuDescriptors OpenSpec(VmSpec spec, bool otherUser) => new()
+    {
+        Qmp = Add(FolderSocket.Listen(spec.Folder, MachineFolder.Qmp)),
+        Console = Add(FolderSocket.Listen(spec.Folder, MachineFolder.Console)),
+        Agent = Add(FolderSocket.Listen(spec.Folder, MachineFolder.Agent)),
+        ConsoleLog = Add(Descriptor.Open(Path.Combine(spec.Folder, VmFolder.ConsoleLog), AppendTo)),
+        BootReport = Add(Descriptor.Open(Path.Combine(spec.Folder, VmFolder.BootReport), AppendTo)),
+        Kernel = spec.Kernel is { } kernel ? Add(OpenByName(kernel.ImagePath, otherUser)) : null,
+        Initrd = spec.Kernel?.InitrdPath is { } initrd ? Add(OpenByName(initrd, otherUser)) : null,
+        Seed = spec.SeedPath is { } seed ? Add(Descriptor.Open(seed, LibC.OpenReadOnly)) : null,
+        Disks = spec.Disks.Select(OpenDisk).ToList(),
+        NicFolders = spec.Nics.Select(nic => (OpenFolderOf(nic.GuestSocketPath), OpenFolderOf(nic.SwitchSocketPath))).ToList(),
+    };
+
+    private int OpenFolderOf(string path) => Add(Descriptor.OpenFolder(Path.GetDirectoryName(path)!));
+
+    private List<int> OpenDisk(VmDisk disk)
+    {
+        List<int> numbers = [Add(OpenLayer(disk.Path, disk.Format, disk.ReadOnly, disk.Serial))];
+        numbers.AddRange(disk.Backing.Select(layer => Add(OpenLayer(layer.Path, layer.Format, readOnly: true, disk.Serial))));
+        return numbers;
+    }
+
+    private static SafeFileHandle OpenLayer(string path, VmDiskFormat format, bool readOnly, string serial)
+    {
+        var file = Descriptor.Open(path, readOnly ? LibC.OpenReadOnly : LibC.OpenReadWrite);
+        try
+        {
+            if (format == VmDiskFormat.Qcow2)
+            {
+                Qcow2Header.Check(file, serial);
+            }
+
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// A file that QEMU opens anew by its descriptor's name: the folders above it do not matter then, its own mode does. One that
+    /// the other user may not read is given as a copy in memory.
+    /// </summary>
+    private static SafeFileHandle OpenByName(string path, bool otherUser)
+    {
+        var file = Descriptor.Open(path, LibC.OpenReadOnly);
+        if (!otherUser || (File.GetUnixFileMode(file) & UnixFileMode.OtherRead) != 0)
+        {
+            return file;
+        }
+
+        using (file)
+        {
+            var copy = MemoryFile.Create(Path.GetFileName(path));
+            CopyBytes(file, copy);
+            return copy;
+        }
+    }
+
+    private static void CopyBytes(SafeFileHandle from, SafeFileHandle to)
+    {
+        var buffer = new byte[1 << 20];
+        long offset = 0;
+        int read;
+        while ((read = RandomAccess.Read(from, buffer, offset)) > 0)
+        {
+            RandomAccess.Write(to, buffer.AsSpan(0, read), offset);
+            offset += read;
+        }
+    }
+
+    private static SafeFileHandle Copy(SafeFileHandle file)
+    {
+        var copy = LibC.FileControl(file, LibC.DuplicateCloseOnExec, 0);
+        return copy >= 0 ? new SafeFileHandle(copy, ownsHandle: true) : throw new IOException(Descriptor.LastError());
+    }
+
+    private int Add(SafeFileHandle file)
+    {
+        _open.Add(file);
+        return _open.Count - 1;
+    }
+}

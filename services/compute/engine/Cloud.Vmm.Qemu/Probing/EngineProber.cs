@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+
+namespace Cloud.Vmm.Qemu.Probing;
+
+/// <summary>Finds what this host can run by running it: every engine and architecture that QEMU has, at the same time.</summary>
+internal sealed class EngineProber(QemuParts parts)
+{
+    /// <summary>Emulation does not hang; a host that is busy is given time.</summary>
+    private static readonly TimeSpan EmulationLimit = TimeSpan.FromSeconds(30);
+
+    private readonly ProbeMemory _memory = new(parts.Options.StateFolder);
+
+    public async Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => await Task.WhenAll(
+        ProbeAsync(VmEngine.Emulation, VmArchitecture.X64, ct),
+        ProbeAsync(VmEngine.Emulation, VmArchitecture.RiscV64, ct),
+        ProbeAsync(VmEngine.Hardware, VmArchitecture.X64, ct),
+        ProbeAsync(VmEngine.Hardware, VmArchitecture.RiscV64, ct));
+
+    private async Task<EngineProbe> ProbeAsync(VmEngine engine, VmArchitecture architecture, CancellationToken ct)
+    {
+        var program = Programs.Find(QemuCommandLine.Program(architecture));
+        if (program is null || WhyNotTried(engine, architecture) is not null)
+        {
+            return new EngineProbe(
+                engine, architecture, false, WhyNotTried(engine, architecture) ?? $"{QemuCommandLine.Program(architecture)} is not installed.");
+        }
+
+        var kept = _memory.Recall(program, engine, architecture);
+        if (kept is null)
+        {
+            kept = engine == VmEngine.Hardware ? await TryHardwareAsync(program, architecture, ct) : await TryEmulationAsync(program, architecture, ct);
+            _memory.Keep(kept);
+        }
+
+        if (engine == VmEngine.Hardware)
+        {
+            parts.HardwareCpu = kept.Cpu;
+        }
+
+        return kept.Probe;
+    }
+
+    /// <summary>What needs no trial.</summary>
+    private static string? WhyNotTried(VmEngine engine, VmArchitecture architecture)
+    {
+        if (engine != VmEngine.Hardware)
+        {
+            return null;
+        }
+
+        var own = RuntimeInformation.OSArchitecture switch
+        {
+            Architecture.X64 => VmArchitecture.X64,
+            Architecture.RiscV64 => VmArchitecture.RiscV64,
+            _ => default,
+        };
+        return architecture != own
+            ? "The host's processor does not have this instruction set; hardware runs its own alone."
+            : File.Exists(KvmDevice.Path) ? null : $"This host has no {KvmDevice.Path}.";
+    }
+
+    private async Task<KeptProbe> TryEmulationAsync(string program, VmArchitecture architecture, CancellationToken ct)
+    {
+        var cpu = QemuBoard.For(architecture).EmulatedCpu;
+        var run = await RunAsync(new ProbeTarget(program, VmEngine.Emulation, architecture, cpu), EmulationLimit, ct);
+        return KeptProbe.Of(program, new EngineProbe(VmEngine.Emulation, architecture, run.Worked, run.Reason), cpu);
+    }
+
+    /// <summary>
+    /// Where the device is open to root alone the probe's guest, which is ours, runs as root: whether guests would run at all is the
+    /// first thing to know, and opening the device to them is advised only where that helps.
+    /// </summary>
+    private async Task<KeptProbe> TryHardwareAsync(string program, VmArchitecture architecture, CancellationToken ct)
+    {
+        var closed = KvmDevice.WhyClosed();
+        var limit = parts.Options.ProbeLimit;
+        var cpu = "";
+        var run = new ProbeRun(false, "");
+        foreach (var offered in QemuBoard.For(architecture).HardwareCpus)
+        {
+            cpu = offered;
+            var target = new ProbeTarget(program, VmEngine.Hardware, architecture, cpu);
+            run = closed is not null && parts.OtherUsers
+                ? await ProbeRun.RunAsync(target, null, limit, parts, ct)
+                : await RunAsync(target, limit, ct);
+            if (run.Worked)
+            {
+                break;
+            }
+        }
+
+        var probe = run.Worked && closed is not null
+            ? new EngineProbe(VmEngine.Hardware, architecture, false, closed)
+            : new EngineProbe(VmEngine.Hardware, architecture, run.Worked, run.Reason);
+        return KeptProbe.Of(program, probe, cpu);
+    }
+
+    /// <summary>As machines run: as a user of its own.</summary>
+    private async Task<ProbeRun> RunAsync(ProbeTarget target, TimeSpan limit, CancellationToken ct)
+    {
+        if (!parts.OtherUsers)
+        {
+            return await ProbeRun.RunAsync(target, null, limit, parts, ct);
+        }
+
+        var (uid, held) = parts.Uids.Take($"probe-{target.Engine}-{target.Architecture}");
+        using (held)
+        {
+            return await ProbeRun.RunAsync(target, uid, limit, parts, ct);
+        }
+    }
+}

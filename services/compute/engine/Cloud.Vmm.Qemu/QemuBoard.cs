@@ -1,0 +1,79 @@
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>What differs between the boards that guests are built on.</summary>
+internal abstract class QemuBoard
+{
+    public static QemuBoard For(VmArchitecture architecture) =>
+        architecture == VmArchitecture.RiscV64 ? new RiscV64Board() : new X64Board();
+
+    public abstract string Machine { get; }
+
+    /// <summary>Arguments that make the buses later arguments use.</summary>
+    public abstract IReadOnlyList<string> Buses { get; }
+
+    /// <summary>Tells the host of a panic of the guest's kernel, where that has the driver.</summary>
+    public abstract string PanicDevice { get; }
+
+    public abstract bool HasOptionRoms { get; }
+
+    /// <summary>The CPU that emulation builds.</summary>
+    public abstract string EmulatedCpu { get; }
+
+    /// <summary>The CPUs to offer a guest that runs on the host's own, best first: there are hosts whose own cannot be offered whole.</summary>
+    public abstract IReadOnlyList<string> HardwareCpus { get; }
+
+    /// <summary>QEMU's name of a virtio device on this board.</summary>
+    public abstract string Virtio(string device);
+
+    public virtual string Disk(int index) => Virtio("blk");
+
+    /// <summary>The bus of a disk, where it matters.</summary>
+    public virtual string? DiskBus(int index) => null;
+}
+
+/// <summary>The PC of 1996 that every x86-64 system knows (i440FX): it boots fastest of those with PCI hot-plug.</summary>
+internal sealed class X64Board : QemuBoard
+{
+    // Neither a second copy of the guest in a core dump, nor pages shared with other guests, whose timing tells of them.
+    public override string Machine => "pc,mem-merge=off,dump-guest-core=off";
+
+    public override IReadOnlyList<string> Buses => [];
+
+    public override string PanicDevice => "pvpanic";
+
+    public override bool HasOptionRoms => true;
+
+    // The x86-64-v2 that distributions are built for; the plain qemu64 lacks half of it.
+    public override string EmulatedCpu => "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt";
+
+    public override IReadOnlyList<string> HardwareCpus => ["host", "qemu64"];
+
+    public override string Virtio(string device) => $"virtio-{device}-pci";
+}
+
+/// <summary>QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest; PCI root ports stand by for what is plugged later.</summary>
+internal sealed class RiscV64Board : QemuBoard
+{
+    // Eight slots, less those of ports, seed, network, randomness and balloon.
+    private const int MmioDisksMax = 3;
+    private const int RootPorts = 8;
+
+    public override string Machine => "virt,mem-merge=off,dump-guest-core=off";
+
+    public override IReadOnlyList<string> Buses { get; } = Enumerable.Range(0, RootPorts)
+        .SelectMany(port => new[] { "-device", $"pcie-root-port,id=port{port},bus=pcie.0,chassis={port + 1},slot={port + 1}" }).ToArray();
+
+    public override string PanicDevice => "pvpanic-pci";
+
+    public override bool HasOptionRoms => false;
+
+    public override string EmulatedCpu => "rv64";
+
+    public override IReadOnlyList<string> HardwareCpus => ["host"];
+
+    public override string Virtio(string device) => $"virtio-{device}-device";
+
+    public override string Disk(int index) => index < MmioDisksMax ? Virtio("blk") : "virtio-blk-pci";
+
+    public override string? DiskBus(int index) => index < MmioDisksMax ? null : $"port{index - MmioDisksMax}";
+}

@@ -1,0 +1,201 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>A machine's spec as QEMU's arguments. Pure: the same spec and descriptors give the same line.</summary>
+internal static class QemuCommandLine
+{
+    /// <summary>No system call to start programs, gain rights, change limits, or that QEMU has no more use for.</summary>
+    public const string Sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+    private const long Mebibyte = 1 << 20;
+
+    // TCG keeps translated code; by default it takes a gibibyte for a guest of any size.
+    private const long TranslationMebibytesMin = 64;
+    private const long TranslationMebibytesMax = 256;
+
+    /// <summary>The programs of Debian's qemu-system-x86 and qemu-system-misc.</summary>
+    public static string Program(VmArchitecture architecture) =>
+        architecture == VmArchitecture.RiscV64 ? "qemu-system-riscv64" : "qemu-system-x86_64";
+
+    /// <summary>How much memory translated code may take: a quarter of the guest's, within bounds.</summary>
+    public static long TranslationBytes(VmSpec spec) =>
+        Math.Clamp(spec.MemoryBytes / Mebibyte / 4, TranslationMebibytesMin, TranslationMebibytesMax) * Mebibyte;
+
+    /// <summary>The id of the device of a disk, by its place.</summary>
+    public static string DiskId(int index) => $"disk{index.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <param name="spec">The machine.</param>
+    /// <param name="descriptors">What its process is given open.</param>
+    /// <param name="hardwareCpu">The CPU that the host's hardware was found to offer.</param>
+    public static IReadOnlyList<string> Build(VmSpec spec, QemuDescriptors descriptors, string? hardwareCpu)
+    {
+        var board = QemuBoard.For(spec.Architecture);
+        List<string> line =
+        [
+            "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
+            "-sandbox", Sandbox,
+            "-name", $"guest={spec.Id},debug-threads=on", "-uuid", spec.Uuid.ToString(),
+            "-msg", "timestamp=on",
+
+            // The guest waits for "cont": nothing of it runs before its limits and rights are set. At its end the process waits for
+            // "quit", so that an agent that was away learns how it ended.
+            "-S", "-action", "shutdown=pause,reboot=reset,panic=pause",
+            "-machine", board.Machine,
+            "-accel", spec.Engine == VmEngine.Hardware ? "kvm" : $"tcg,thread=multi,tb-size={TranslationBytes(spec) / Mebibyte}",
+            "-cpu", spec.Engine == VmEngine.Hardware ? hardwareCpu ?? board.HardwareCpus[0] : board.EmulatedCpu,
+            "-smp", $"cpus={spec.Vcpus},sockets=1,cores={spec.Vcpus},threads=1",
+            "-m", $"size={spec.MemoryBytes / Mebibyte}M",
+            "-rtc", "base=utc",
+        ];
+        line.AddRange(board.Buses);
+        AddChannels(line, board, descriptors);
+        AddKernel(line, spec, descriptors);
+        for (var i = 0; i < spec.Disks.Count; i++)
+        {
+            AddDisk(line, board, spec.Disks[i], i, descriptors.Disks[i], boots: spec.Kernel is null);
+        }
+
+        if (descriptors.Seed is { } seed)
+        {
+            AddFile(line, "seed", VmDiskFormat.Raw, seed, readOnly: true, backing: null);
+            Add(line, "-device", ("driver", board.Virtio("scsi")), ("id", "scsi"));
+            Add(line, "-device", ("driver", "scsi-cd"), ("id", "cd"), ("bus", "scsi.0"), ("drive", "seed"));
+        }
+
+        for (var i = 0; i < spec.Nics.Count; i++)
+        {
+            AddNic(line, board, spec.Nics[i], i, descriptors.NicFolders[i]);
+        }
+
+        Add(line, "-device", ("driver", board.Virtio("rng")), ("rng", "random"));
+        Add(
+            line, "-device",
+            ("driver", board.Virtio("balloon")), ("id", "balloon"), ("deflate-on-oom", true), ("free-page-reporting", true));
+        Add(line, "-device", ("driver", board.PanicDevice));
+        return line;
+    }
+
+    /// <summary>QMP, the console, the guest agent and the boot report.</summary>
+    private static void AddChannels(List<string> line, QemuBoard board, QemuDescriptors descriptors)
+    {
+        line.AddRange(
+        [
+            "-chardev", $"socket,id=qmp,fd={descriptors.Qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control",
+            "-add-fd", FdSet(descriptors.ConsoleLog),
+            "-chardev", $"socket,id=console,fd={descriptors.Console},server=on,wait=off,logfile={InFdSet(descriptors.ConsoleLog)},logappend=on",
+            "-serial", "chardev:console",
+            "-object", "rng-random,id=random,filename=/dev/urandom",
+            "-chardev", $"socket,id=agent,fd={descriptors.Agent},server=on,wait=off",
+            "-add-fd", FdSet(descriptors.BootReport),
+            "-chardev", $"file,id=boot,path={InFdSet(descriptors.BootReport)},append=on",
+        ]);
+        Add(line, "-device", ("driver", board.Virtio("serial")), ("id", "ports"));
+        AddPort(line, 1, "agent", "org.qemu.guest_agent.0");
+        AddPort(line, 2, "boot", "org.cloud.boot.0");
+    }
+
+    private static void AddPort(List<string> line, int number, string channel, string name) =>
+        Add(line, "-device", ("driver", "virtserialport"), ("bus", "ports.0"), ("nr", number), ("chardev", channel), ("name", name));
+
+    private static void AddKernel(List<string> line, VmSpec spec, QemuDescriptors descriptors)
+    {
+        if (descriptors.Kernel is not { } kernel)
+        {
+            return;
+        }
+
+        // QEMU opens these by name and not through its sets of descriptors.
+        line.AddRange(["-kernel", $"/proc/self/fd/{kernel}", "-append", spec.Kernel!.CommandLine]);
+        if (descriptors.Initrd is { } initrd)
+        {
+            line.AddRange(["-initrd", $"/proc/self/fd/{initrd}"]);
+        }
+    }
+
+    /// <summary>The chain from its deepest layer up, each named, so that no header of a file is asked what lies below it.</summary>
+    private static void AddDisk(List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots)
+    {
+        string? below = null;
+        for (var layer = disk.Backing.Count - 1; layer >= 0; layer--)
+        {
+            var name = $"{DiskId(index)}-{layer.ToString(CultureInfo.InvariantCulture)}";
+            AddFile(line, name, disk.Backing[layer].Format, files[layer + 1], readOnly: true, below);
+            below = name;
+        }
+
+        AddFile(line, $"{DiskId(index)}-top", disk.Format, files[0], disk.ReadOnly, below);
+        var device = Json(("driver", board.Disk(index)), ("id", DiskId(index)), ("drive", $"{DiskId(index)}-top"), ("serial", disk.Serial));
+        if (boots && index == 0)
+        {
+            device["bootindex"] = 0;
+        }
+
+        if (board.DiskBus(index) is { } bus)
+        {
+            device["bus"] = bus;
+        }
+
+        line.AddRange(["-device", device.ToJsonString()]);
+    }
+
+    private static void AddFile(List<string> line, string name, VmDiskFormat format, int descriptor, bool readOnly, string? backing)
+    {
+        line.AddRange(["-add-fd", FdSet(descriptor)]);
+        Add(
+            line, "-blockdev",
+            ("driver", "file"), ("node-name", $"{name}-file"), ("filename", InFdSet(descriptor)),
+            ("read-only", readOnly), ("locking", "on"), ("discard", "unmap"));
+        var node = Json(
+            ("driver", format == VmDiskFormat.Qcow2 ? "qcow2" : "raw"), ("node-name", name), ("file", $"{name}-file"),
+            ("read-only", readOnly), ("discard", "unmap"));
+        if (format == VmDiskFormat.Qcow2)
+        {
+            node["backing"] = backing;
+        }
+
+        line.AddRange(["-blockdev", node.ToJsonString()]);
+    }
+
+    private static void AddNic(List<string> line, QemuBoard board, VmNic nic, int index, (int Guest, int Switch) folders)
+    {
+        var id = $"net{index.ToString(CultureInfo.InvariantCulture)}";
+
+        // The guest's end is bound at the start; the switch's is looked up by its name on every frame.
+        Add(
+            line, "-netdev",
+            ("type", "dgram"), ("id", id),
+            ("local", Json(("type", "unix"), ("path", InFolder(folders.Guest, nic.GuestSocketPath)))),
+            ("remote", Json(("type", "unix"), ("path", InFolder(folders.Switch, nic.SwitchSocketPath)))));
+        var device = Json(("driver", board.Virtio("net")), ("id", $"nic{index}"), ("netdev", id), ("mac", nic.MacAddress));
+        if (board.HasOptionRoms)
+        {
+            // No boot from the network: its ROM would cost time at every boot.
+            device["romfile"] = "";
+        }
+
+        line.AddRange(["-device", device.ToJsonString()]);
+    }
+
+    private static void Add(List<string> line, string option, params ReadOnlySpan<(string Name, JsonNode? Value)> members) =>
+        line.AddRange([option, Json(members).ToJsonString()]);
+
+    private static JsonObject Json(params ReadOnlySpan<(string Name, JsonNode? Value)> members)
+    {
+        var json = new JsonObject();
+        foreach (var (name, value) in members)
+        {
+            json[name] = value;
+        }
+
+        return json;
+    }
+
+    // A set of one, of the descriptor's own number.
+    private static string FdSet(int descriptor) => $"fd={descriptor},set={descriptor}";
+
+    private static string InFolder(int folder, string path) => $"/proc/self/fd/{folder}/{Path.GetFileName(path)}";
+
+    private static string InFdSet(int descriptor) => $"/dev/fdset/{descriptor}";
+}

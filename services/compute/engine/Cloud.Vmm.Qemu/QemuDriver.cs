@@ -1,0 +1,73 @@
+using Cloud.Vmm.Qemu.Linux;
+using Cloud.Vmm.Qemu.Probing;
+using Cloud.Vmm.Qemu.Qmp;
+using Microsoft.Extensions.Logging;
+
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>
+/// Runs machines by QEMU: emulation (TCG) and hardware (KVM), x86-64 and riscv64. A process a machine, in a session and under a user of its
+/// own; the agent talks to it over Unix sockets in the machine's folder and can die at any time.
+/// </summary>
+public sealed partial class QemuDriver : IVmDriver, IDisposable
+{
+    private readonly QemuParts _parts;
+    private readonly ILogger _log;
+
+    public QemuDriver(QemuOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _parts = new QemuParts(options, time, loggers);
+        _log = loggers.CreateLogger<QemuDriver>();
+    }
+
+    public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => new EngineProber(_parts).ProbeAsync(ct);
+
+    public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        SpecChecks.Check(spec);
+        var program = Programs.Find(QemuCommandLine.Program(spec.Architecture))
+            ?? throw new VmException($"'{QemuCommandLine.Program(spec.Architecture)}' is not installed on this host.");
+        Directory.CreateDirectory(spec.Folder);
+        using var folderLock = FileLock.TryTake(Path.Combine(spec.Folder, MachineFolder.Lock))
+            ?? throw new VmException("The machine runs already.");
+        _parts.Clean(spec.Folder, MachineState.Read(spec.Folder));
+        return await new MachineStart(_parts, spec, program).RunAsync(folderLock, ct);
+    }
+
+    public async Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct)
+    {
+        var state = MachineState.Read(folder);
+        if (state is { Phase: MachinePhase.Running } && state.IsAlive() && ProcessHandle.TryOpen(state.ProcessId) is { } process)
+        {
+            var machine = new QemuMachine(folder, state, process, _parts.Exits.WaitAsync(process), _parts);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(_parts.Options.StartLimit);
+            try
+            {
+                if (await machine.FollowAsync(limit.Token) != "prelaunch")
+                {
+                    return machine;
+                }
+
+                await machine.KillAsync(ct);
+            }
+            catch (Exception silent) when (silent is QmpException || (silent is OperationCanceledException && !ct.IsCancellationRequested))
+            {
+                LogSilent(_log, state.Id, silent.Message);
+                await machine.DisposeAsync();
+                _parts.Exits.Forget(process);
+                process.Dispose();
+            }
+        }
+
+        await Leftovers.EndAsync(folder, state, _parts, ct);
+        return null;
+    }
+
+    public void Dispose() => _parts.Dispose();
+
+    [LoggerMessage(EventId = 3105, Level = LogLevel.Warning, Message = "Machine {Machine} does not answer and is ended: {Reason}")]
+    private static partial void LogSilent(ILogger log, string machine, string reason);
+}

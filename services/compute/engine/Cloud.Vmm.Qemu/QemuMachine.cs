@@ -1,0 +1,410 @@
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Cloud.Vmm.Qemu.Agent;
+using Cloud.Vmm.Qemu.Cgroups;
+using Cloud.Vmm.Qemu.Console;
+using Cloud.Vmm.Qemu.Linux;
+using Cloud.Vmm.Qemu.Qmp;
+using Microsoft.Extensions.Logging;
+
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>
+/// A machine whose process runs. One task follows it to its end: what QMP tells, a connection that is lost and made anew,
+/// the end that the guest or the caller wants, and the process's exit, which alone ends it.
+/// </summary>
+internal sealed partial class QemuMachine : IVirtualMachine
+{
+    private const int ReconnectsMax = 10;
+    private const int ExitLooksMax = 10;
+    private static readonly TimeSpan ExitLookPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(3);
+
+    private static readonly VmExit GuestShutdown = new(VmExitKind.GuestShutdown, "The guest powered itself off.");
+
+    private readonly string _folder;
+    private readonly MachineState _state;
+    private readonly ProcessHandle _process;
+    private readonly Task<ProcessExit> _processExit;
+    private readonly QemuParts _parts;
+    private readonly QemuGuestAgent _agent;
+    private readonly ConsoleHub _console;
+    private readonly ILogger _log;
+    private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+    private QmpClient? _qmp;
+    private VmExit? _end;
+    private volatile VmState _observed = VmState.Running;
+    private Task? _following;
+
+    public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
+    {
+        _folder = folder;
+        _state = state;
+        _process = process;
+        _processExit = processExit;
+        _parts = parts;
+        _agent = new QemuGuestAgent(folder, parts.Time);
+        _console = new ConsoleHub(folder);
+        _log = parts.Loggers.CreateLogger<QemuMachine>();
+    }
+
+    private enum Happening
+    {
+        ProcessExited,
+        ConnectionLost,
+        EndWanted,
+        GuestStopped,
+    }
+
+    public string Id => _state.Id;
+
+    public int ProcessId => _state.ProcessId;
+
+    public VmState State => _exited.Task.IsCompleted ? VmState.Stopped : _observed;
+
+    public Task<VmExit> Exited => _exited.Task;
+
+    public IGuestAgent Agent => _agent;
+
+    /// <summary>Connects and takes in what state the guest is in; from here on the machine follows its process.</summary>
+    /// <exception cref="QmpException">The process does not answer.</exception>
+    public async Task<string> FollowAsync(CancellationToken ct)
+    {
+        _qmp = await ConnectAsync(ct);
+        var status = await _qmp.QueryStatusAsync(ct);
+        TakeStatus(status);
+        _following = FollowAsync(_qmp);
+        _parts.Logs.Add(_folder);
+        return status;
+    }
+
+    /// <summary>Lets a guest run that waits at its start.</summary>
+    public Task ContinueAsync(CancellationToken ct) => CallAsync(qmp => qmp.ContinueAsync(ct));
+
+    public Task PowerDownAsync(CancellationToken ct) => CallAsync(qmp => qmp.SystemPowerDownAsync(ct));
+
+    public Task ResetAsync(CancellationToken ct) => CallAsync(qmp => qmp.SystemResetAsync(ct));
+
+    public async Task PauseAsync(CancellationToken ct)
+    {
+        await CallAsync(qmp => qmp.StopAsync(ct));
+        _observed = VmState.Paused;
+    }
+
+    public async Task ResumeAsync(CancellationToken ct)
+    {
+        await CallAsync(qmp => qmp.ContinueAsync(ct));
+        _observed = VmState.Running;
+    }
+
+    public Task KillAsync(CancellationToken ct)
+    {
+        WantEnd(new VmExit(VmExitKind.Killed, "It was ended on request."));
+        return _exited.Task.WaitAsync(ct);
+    }
+
+    public async Task<VmMetrics> ReadMetricsAsync(CancellationToken ct)
+    {
+        var disks = await CallAsync(qmp => qmp.QueryBlockStatsAsync(ct));
+        var stat = ProcessStat.Read(ProcessId);
+        if (stat is null || stat.StartTicks != _state.StartTicks)
+        {
+            throw new VmException("The machine has ended.");
+        }
+
+        return new VmMetrics
+        {
+            CpuTime = stat.CpuTime,
+            ResidentBytes = stat.ResidentBytes,
+            Uptime = stat.ReadAge(),
+            Disks = _state.Disks.Select((serial, index) => disks.TryGetValue(QemuCommandLine.DiskId(index), out var stats)
+                ? new VmDiskMetrics(serial, stats.ReadBytes, stats.ReadOperations, stats.WrittenBytes, stats.WriteOperations)
+                : new VmDiskMetrics(serial, 0, 0, 0, 0)).ToList(),
+        };
+    }
+
+    public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        _happenings.Writer.TryComplete();
+        _parts.Logs.Remove(_folder);
+        await _agent.DisposeAsync();
+        await _console.DisposeAsync();
+        if (_qmp is { } qmp)
+        {
+            await qmp.DisposeAsync();
+        }
+
+        if (_following is { } following)
+        {
+            await following;
+            if (!_exited.Task.IsCompleted)
+            {
+                _parts.Exits.Forget(_process);
+                _process.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Lets go of a machine whose start failed; its process ends, where it was followed already.</summary>
+    public async Task AbandonAsync()
+    {
+        if (_following is not null)
+        {
+            await KillAsync(CancellationToken.None);
+        }
+
+        await DisposeAsync();
+    }
+
+    private async Task CallAsync(Func<QmpClient, Task> call) => await CallAsync(async qmp =>
+    {
+        await call(qmp);
+        return true;
+    });
+
+    private async Task<T> CallAsync<T>(Func<QmpClient, Task<T>> call)
+    {
+        try
+        {
+            return await call(_qmp!);
+        }
+        catch (QmpException refused)
+        {
+            throw new VmException(
+                State == VmState.Stopped ? "The machine has ended." : $"The machine did not do as asked: {refused.Message}", refused);
+        }
+    }
+
+    private async Task<QmpClient> ConnectAsync(CancellationToken ct)
+    {
+        try
+        {
+            var stream = await FolderSocket.ConnectAsync(_folder, MachineFolder.Qmp, ct);
+            return await QmpClient.OpenAsync(stream, _parts.Time, OnEvent, ct);
+        }
+        catch (Exception nobody) when (nobody is SocketException or IOException)
+        {
+            throw new QmpException(QmpException.Lost, nobody.Message);
+        }
+    }
+
+    private void OnEvent(QmpEvent happened)
+    {
+        switch (happened.Name)
+        {
+            case QmpEvents.Shutdown when happened.Text("reason") == QmpEvents.ReasonGuestShutdown:
+                TakeStatus("shutdown");
+                break;
+            case QmpEvents.GuestPanicked:
+                TakeStatus("guest-panicked");
+                break;
+            case QmpEvents.Stop:
+                _observed = VmState.Paused;
+                _happenings.Writer.TryWrite(Happening.GuestStopped);
+                break;
+            case QmpEvents.Resume:
+                _observed = VmState.Running;
+                break;
+            case QmpEvents.BlockIoError when happened.Text("action") == "stop":
+                LogDiskFull(_log, Id);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>What a run state of QEMU's means here (qapi/run-state.json, RunState).</summary>
+    private void TakeStatus(string status)
+    {
+        switch (status)
+        {
+            case "shutdown":
+                WantEnd(GuestShutdown);
+                break;
+            case "guest-panicked":
+                WantEnd(new VmExit(VmExitKind.Failed, "The guest's kernel panicked."));
+                break;
+            case "internal-error":
+                WantEnd(new VmExit(VmExitKind.Failed, "The virtualization hardware gave up on the guest."));
+                break;
+            case "paused" or "io-error" or "prelaunch":
+                _observed = VmState.Paused;
+                break;
+            default:
+                _observed = VmState.Running;
+                break;
+        }
+    }
+
+    private void WantEnd(VmExit end)
+    {
+        lock (_lock)
+        {
+            _end ??= end;
+        }
+
+        _happenings.Writer.TryWrite(Happening.EndWanted);
+    }
+
+    private async Task FollowAsync(QmpClient qmp)
+    {
+        var watches = new List<Task> { TellAsync(_processExit, Happening.ProcessExited), TellAsync(qmp.Closed, Happening.ConnectionLost) };
+        await foreach (var happening in _happenings.Reader.ReadAllAsync())
+        {
+            switch (happening)
+            {
+                case Happening.GuestStopped:
+                    await LookAtStatusAsync();
+                    break;
+                case Happening.EndWanted:
+                    await EndAsync();
+                    break;
+                case Happening.ConnectionLost when await ReconnectAsync():
+                    watches.Add(TellAsync(_qmp!.Closed, Happening.ConnectionLost));
+                    break;
+                default:
+                    break;
+            }
+
+            if (_processExit.IsCompleted)
+            {
+                Finish(await LookAtExitAsync());
+                return;
+            }
+        }
+    }
+
+    private async Task TellAsync(Task of, Happening happening)
+    {
+        await of;
+        _happenings.Writer.TryWrite(happening);
+    }
+
+    private async Task LookAtStatusAsync()
+    {
+        try
+        {
+            TakeStatus(await _qmp!.QueryStatusAsync(CancellationToken.None));
+        }
+        catch (QmpException lost)
+        {
+            LogUnanswered(_log, Id, lost.Message);
+        }
+    }
+
+    /// <summary>Ends the process: asked to, so that it closes its disks, and by force where it does not.</summary>
+    private async Task EndAsync()
+    {
+        using var limit = new CancellationTokenSource(QuitLimit, _parts.Time);
+        try
+        {
+            await _qmp!.QuitAsync(limit.Token);
+            await _processExit.WaitAsync(limit.Token);
+        }
+        catch (Exception unheeded) when (unheeded is QmpException or OperationCanceledException)
+        {
+            _process.Signal(LibC.SignalKill);
+            await _processExit;
+        }
+    }
+
+    /// <summary>Connects anew; true when that came about. A process that lives and does not answer for long is ended.</summary>
+    private async Task<bool> ReconnectAsync()
+    {
+        for (var attempt = 0; attempt < ReconnectsMax && !_happenings.Reader.Completion.IsCompleted; attempt++)
+        {
+            // Mostly the connection ends because the process does.
+            await Task.WhenAny(_processExit, Task.Delay(ReconnectPause, _parts.Time));
+            if (_processExit.IsCompleted)
+            {
+                return false;
+            }
+
+            try
+            {
+                using var limit = new CancellationTokenSource(QuitLimit, _parts.Time);
+                var qmp = await ConnectAsync(limit.Token);
+                TakeStatus(await qmp.QueryStatusAsync(limit.Token));
+                _qmp = qmp;
+                return true;
+            }
+            catch (Exception lost) when (lost is QmpException or OperationCanceledException)
+            {
+                LogUnanswered(_log, Id, lost.Message);
+            }
+        }
+
+        WantEnd(new VmExit(VmExitKind.Failed, "Its process did not answer any more."));
+        return false;
+    }
+
+    /// <summary>An adopted process is not this agent's child. Its parent, which is init by now, waits for it at once.</summary>
+    private async Task<ProcessExit> LookAtExitAsync()
+    {
+        var exit = await _processExit;
+        for (var look = 0; exit == default && look < ExitLooksMax; look++)
+        {
+            exit = _process.ReadExit();
+            if (exit == default)
+            {
+                await Task.Delay(ExitLookPause, _parts.Time);
+            }
+        }
+
+        return exit;
+    }
+
+    private void Finish(ProcessExit exit)
+    {
+        VmExit end;
+        lock (_lock)
+        {
+            end = _end ?? Describe(exit);
+        }
+
+        _parts.Logs.Remove(_folder);
+        _parts.Clean(_folder, _state);
+        _process.Dispose();
+        _happenings.Writer.TryComplete();
+        LogEnded(_log, Id, end.Kind, end.Reason);
+        _exited.TrySetResult(end);
+    }
+
+    private VmExit Describe(ProcessExit exit)
+    {
+        // QEMU's RISC-V board tells nobody: the test finisher that such a guest powers off by ends the process with code 0. Where
+        // the code is not known either, an end without a word is taken for that.
+        var said = ProcessLog.LastLine(_folder, _state.ProcessLogOffset);
+        if (_state.Architecture == VmArchitecture.RiscV64 && said is null && (exit.Code == 0 || exit == default))
+        {
+            return GuestShutdown;
+        }
+
+        if (MachineCgroups.RanOutOfMemory(_state.Cgroups))
+        {
+            return new VmExit(VmExitKind.Failed, "Its process took more memory than it may, and was ended by the host.");
+        }
+
+        var how = exit switch
+        {
+            { Signal: { } signal } => $"Its process was ended by signal {signal}",
+            { Code: { } code } => $"Its process ended with code {code}",
+            _ => "Its process ended",
+        };
+        return new VmExit(VmExitKind.Failed, said is null ? $"{how}." : $"{how}: {said}");
+    }
+
+    [LoggerMessage(EventId = 3101, Level = LogLevel.Information, Message = "Machine {Machine} has ended ({Kind}): {Reason}")]
+    private static partial void LogEnded(ILogger log, string machine, VmExitKind kind, string reason);
+
+    [LoggerMessage(EventId = 3102, Level = LogLevel.Warning, Message = "The process of machine {Machine} does not answer: {Reason}")]
+    private static partial void LogUnanswered(ILogger log, string machine, string reason);
+
+    [LoggerMessage(EventId = 3103, Level = LogLevel.Warning, Message = "Machine {Machine} is paused: the host could not write its disk")]
+    private static partial void LogDiskFull(ILogger log, string machine);
+}

@@ -1,0 +1,239 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Cloud.Vmm.Qemu.Qmp;
+
+/// <summary>
+/// A client of the QEMU Machine Protocol (docs/interop/qmp-spec.txt): a greeting, then JSON lines both ways: commands and their answers by
+/// id, and events between them. Safe to call from several threads. The process at the other end may have been taken over by its guest: what it
+/// says is bounded, and what makes no sense ends the connection.
+/// </summary>
+internal sealed class QmpClient : IAsyncDisposable
+{
+    private const int LineBytesMax = 4 << 20;
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(20);
+
+    private readonly Stream _stream;
+    private readonly TimeProvider _time;
+    private readonly Action<QmpEvent> _onEvent;
+    private readonly PipeReader _reader;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly ConcurrentDictionary<long, TaskCompletionSource<JsonElement>> _asked = new();
+    private long _id;
+    private volatile bool _closed;
+
+    private QmpClient(Stream stream, TimeProvider time, Action<QmpEvent> onEvent)
+    {
+        _stream = stream;
+        _time = time;
+        _onEvent = onEvent;
+        _reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
+    }
+
+    /// <summary>Ends when the connection does; never fails.</summary>
+    public Task Closed { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Awaits the greeting and negotiates; the stream is the client's from here on.</summary>
+    /// <param name="onEvent">Called for one event after the other, on the reading task: must not block.</param>
+    /// <exception cref="QmpException">The other end closed, or said something else.</exception>
+    public static async Task<QmpClient> OpenAsync(Stream stream, TimeProvider time, Action<QmpEvent> onEvent, CancellationToken ct)
+    {
+        var client = new QmpClient(stream, time, onEvent);
+        try
+        {
+            if (await client.ReadLineAsync(ct) is not { ValueKind: JsonValueKind.Object } greeting || !greeting.TryGetProperty("QMP", out _))
+            {
+                throw new QmpException(QmpException.Lost, "No greeting came.");
+            }
+
+            client.Closed = client.ReadAsync();
+            await client.ExecuteAsync("qmp_capabilities", null, ct);
+            return client;
+        }
+        catch (JsonException strange)
+        {
+            await client.DisposeAsync();
+            throw new QmpException(QmpException.Lost, $"No greeting came: {strange.Message}");
+        }
+        catch
+        {
+            await client.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs a command and answers what it returned.</summary>
+    /// <exception cref="QmpException">QEMU refused it, or did not answer in time.</exception>
+    public async Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct)
+    {
+        var id = Interlocked.Increment(ref _id);
+        var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _asked[id] = answer;
+        try
+        {
+            await WriteAsync(id, command, arguments, ct);
+            if (_closed)
+            {
+                throw new QmpException(QmpException.Lost, "The connection has ended.");
+            }
+
+            return await answer.Task.WaitAsync(AnswerLimit, _time, ct);
+        }
+        catch (TimeoutException)
+        {
+            throw new QmpException(QmpException.Lost, $"'{command}' was not answered within {AnswerLimit.TotalSeconds:0} s.");
+        }
+        finally
+        {
+            _asked.TryRemove(id, out _);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _closed = true;
+        await _stream.DisposeAsync();
+        await Closed;
+        Fail();
+    }
+
+    private async Task WriteAsync(long id, string command, JsonObject? arguments, CancellationToken ct)
+    {
+        var message = new JsonObject { ["execute"] = command, ["id"] = id };
+        if (arguments is not null)
+        {
+            message["arguments"] = arguments;
+        }
+
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            message.WriteTo(json);
+        }
+
+        bytes.Write("\n"u8);
+        await _writing.WaitAsync(ct);
+        try
+        {
+            await _stream.WriteAsync(bytes.WrittenMemory, ct);
+        }
+        catch (Exception lost) when (lost is IOException or ObjectDisposedException)
+        {
+            throw new QmpException(QmpException.Lost, "The connection has ended.");
+        }
+        catch (OperationCanceledException)
+        {
+            // Half a command may be on its way; nothing can follow it.
+            await _stream.DisposeAsync();
+            throw;
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async Task ReadAsync()
+    {
+        try
+        {
+            while (await ReadLineAsync(CancellationToken.None) is { } message)
+            {
+                Take(message);
+            }
+        }
+        catch (Exception lost) when (lost is IOException or ObjectDisposedException or JsonException or QmpException)
+        {
+            // The connection is of no more use, whatever ended it; who waits for an answer is told below.
+        }
+
+        _closed = true;
+        await _stream.DisposeAsync();
+        Fail();
+    }
+
+    private void Fail()
+    {
+        foreach (var answer in _asked.Values)
+        {
+            answer.TrySetException(new QmpException(QmpException.Lost, "The connection has ended."));
+        }
+    }
+
+    private void Take(JsonElement message)
+    {
+        if (message.ValueKind != JsonValueKind.Object)
+        {
+            throw new QmpException(QmpException.Lost, "A message is no object.");
+        }
+
+        if (message.TryGetProperty("event", out var name) && name.ValueKind == JsonValueKind.String)
+        {
+            _onEvent(new QmpEvent(name.GetString()!, message.TryGetProperty("data", out var data) ? data : default));
+            return;
+        }
+
+        if (!message.TryGetProperty("id", out var number) || number.ValueKind != JsonValueKind.Number
+            || !number.TryGetInt64(out var id) || !_asked.TryGetValue(id, out var answer))
+        {
+            return;
+        }
+
+        if (message.TryGetProperty("return", out var returned))
+        {
+            answer.TrySetResult(returned);
+        }
+        else
+        {
+            answer.TrySetException(ToException(message));
+        }
+    }
+
+    private static QmpException ToException(JsonElement message)
+    {
+        if (message.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object
+            && error.TryGetProperty("class", out var errorClass) && errorClass.ValueKind == JsonValueKind.String
+            && error.TryGetProperty("desc", out var text) && text.ValueKind == JsonValueKind.String)
+        {
+            return new QmpException(errorClass.GetString()!, text.GetString()!);
+        }
+
+        return new QmpException(QmpException.Lost, "An answer holds neither a result nor an error.");
+    }
+
+    /// <summary>The next line as JSON, or null at the end.</summary>
+    private async Task<JsonElement?> ReadLineAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            var read = await _reader.ReadAsync(ct);
+            if (read.Buffer.PositionOf((byte)'\n') is { } end)
+            {
+                var message = Parse(read.Buffer.Slice(0, end));
+                _reader.AdvanceTo(read.Buffer.GetPosition(1, end));
+                return message;
+            }
+
+            if (read.IsCompleted)
+            {
+                return null;
+            }
+
+            if (read.Buffer.Length > LineBytesMax)
+            {
+                throw new QmpException(QmpException.Lost, "A message is too long.");
+            }
+
+            _reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static JsonElement Parse(ReadOnlySequence<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        return JsonElement.ParseValue(ref reader);
+    }
+}

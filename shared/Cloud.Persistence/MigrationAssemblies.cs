@@ -1,0 +1,27 @@
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Cloud.Persistence;
+
+/// <summary>Finds the assemblies that hold a context's migrations, one for each database, beside the service's own.</summary>
+internal static class MigrationAssemblies
+{
+    public static string NameOf(Type context, bool postgres) => $"{context.Assembly.GetName().Name}.Migrations.{(postgres ? "Postgres" : "Sqlite")}";
+
+    /// <summary>
+    /// Loads the assembly. The service cannot reference it, as it references the service: so it may lie beside the service's program
+    /// without being among what the program was built with.
+    /// </summary>
+    public static void Load(Type context, bool postgres)
+    {
+        var name = NameOf(context, postgres);
+        try
+        {
+            Assembly.Load(name);
+        }
+        catch (FileNotFoundException)
+        {
+            AssemblyLoadContext.Default.LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Cloud.ServiceDefaults.Auth;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace Cloud.ServiceDefaults.Telemetry;
+
+/// <summary>
+/// Logs to the console, metrics for Prometheus to fetch, and both metrics and traces by OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names
+/// a collector. Without one nothing is recorded of single calls, so that they cost nothing.
+/// </summary>
+public static class TelemetrySetup
+{
+    /// <summary>The meters and sources of the cloud's own code.</summary>
+    private const string Own = "Cloud.*";
+
+    private static readonly string[] Meters =
+    [
+        "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "MassTransit", "Npgsql", Own,
+    ];
+
+    internal static void AddTelemetry(this WebApplicationBuilder builder)
+    {
+        AddLogging(builder.Logging);
+        var exports = !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        var telemetry = builder.Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(builder.Configuration["OTEL_SERVICE_NAME"] ?? builder.Environment.ApplicationName))
+            .WithMetrics(metrics =>
+            {
+                metrics.AddMeter(Meters).AddRuntimeInstrumentation().AddPrometheusExporter();
+                if (exports)
+                {
+                    metrics.AddOtlpExporter();
+                }
+            });
+        if (exports)
+        {
+            telemetry.WithTracing(traces => traces
+                .AddSource(Own, "MassTransit", "Npgsql")
+                .AddAspNetCoreInstrumentation()
+                .AddHttpClientInstrumentation()
+                .AddOtlpExporter());
+        }
+    }
+
+    /// <summary><c>/metrics</c> as Prometheus reads it. For admins: it tells of all projects.</summary>
+    public static IEndpointConventionBuilder MapMetrics(this IEndpointRouteBuilder routes)
+    {
+        ArgumentNullException.ThrowIfNull(routes);
+        var metrics = routes.MapPrometheusScrapingEndpoint();
+        return string.Equals(
+            routes.ServiceProvider.GetRequiredService<IConfiguration>()["Cloud:Metrics:Anonymous"], bool.TrueString, StringComparison.OrdinalIgnoreCase)
+            ? metrics.AllowAnonymous()
+            : metrics.RequireRole(Role.Admin);
+    }
+
+    private static void AddLogging(ILoggingBuilder logging)
+    {
+        logging.ClearProviders();
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        foreach (var chatty in new[] { "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient", "Yarp", "MassTransit" })
+        {
+            logging.AddFilter(chatty, LogLevel.Warning);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Tests.Hosts;
+
+/// <summary>A host whose guests are records, that does what the contract says, and fails where it is told to.</summary>
+internal sealed class FakeHost(TimeProvider time) : IHostAgent
+{
+    private readonly ConcurrentDictionary<string, (GuestSpec Spec, GuestReport Report)> _guests = new(StringComparer.Ordinal);
+    private readonly Lock _changing = new();
+    private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Thrown by the call of this name, as often as it says.</summary>
+    public ConcurrentDictionary<string, (Exception Failure, int Times)> Failures { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Every call, in order: <c>StartAsync i-…</c>.</summary>
+    public ConcurrentQueue<string> Calls { get; } = new();
+
+    /// <summary>Whether a guest that starts reaches its boot's end at once.</summary>
+    public bool BootsAtOnce { get; set; } = true;
+
+    /// <summary>Whether a guest obeys the power button.</summary>
+    public bool ObeysPowerDown { get; set; } = true;
+
+    public IReadOnlyDictionary<string, GuestReport> Guests => _guests.ToDictionary(pair => pair.Key, pair => pair.Value.Report);
+
+    public Task<HostReport> DescribeAsync(CancellationToken ct) => Task.FromResult(new HostReport
+    {
+        Name = "fake",
+        Cpus = 8,
+        MemoryBytes = 64L << 30,
+        DiskFreeBytes = 1L << 40,
+        Engines = [new HostEngine("emulation", "x86_64", true, "It says so."), new HostEngine("hardware", "x86_64", false, "It has none.")],
+    });
+
+    public Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<GuestReport>>(_guests.Values.Select(guest => guest.Report).ToList());
+
+    public Task<GuestReport?> FindAsync(string id, CancellationToken ct) =>
+        Task.FromResult(_guests.TryGetValue(id, out var guest) ? guest.Report : null);
+
+    public async Task<GuestChanges> WatchAsync(long afterGeneration, CancellationToken ct)
+    {
+        Task next;
+        lock (_changing)
+        {
+            next = _generation != afterGeneration ? Task.CompletedTask : _next.Task;
+        }
+
+        await next.WaitAsync(ct);
+        lock (_changing)
+        {
+            return new GuestChanges(_generation, _guests.Values.Select(guest => guest.Report).Where(report => report.Generation > afterGeneration).ToList());
+        }
+    }
+
+    public Task<GuestReport> DefineAsync(GuestSpec spec, CancellationToken ct)
+    {
+        Enter("DefineAsync", spec.Id);
+        var report = _guests.TryGetValue(spec.Id, out var known)
+            ? known.Report
+            : new GuestReport { Id = spec.Id, Generation = 0, State = GuestState.Stopped };
+        return Task.FromResult(Set(spec, report));
+    }
+
+    public Task<GuestReport> StartAsync(string id, CancellationToken ct)
+    {
+        Enter("StartAsync", id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(report.State == GuestState.Running
+            ? report
+            : Set(spec, report with { State = GuestState.Running, Exit = null, BootEnded = BootsAtOnce, StartedAt = time.GetUtcNow() }));
+    }
+
+    public Task PowerDownAsync(string id, CancellationToken ct)
+    {
+        Enter("PowerDownAsync", id);
+        if (ObeysPowerDown)
+        {
+            End(id, GuestExitKind.GuestShutdown, "The guest powered itself off.");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<GuestReport> KillAsync(string id, CancellationToken ct)
+    {
+        Enter("KillAsync", id);
+        var (_, report) = Require(id);
+        return Task.FromResult(report.State == GuestState.Stopped ? report : End(id, GuestExitKind.Killed, "It was ended."));
+    }
+
+    public Task<GuestReport> ResetAsync(string id, CancellationToken ct)
+    {
+        Enter("ResetAsync", id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(Set(spec, report with { BootEnded = BootsAtOnce }));
+    }
+
+    public Task<GuestReport> PauseAsync(string id, CancellationToken ct) => SetStateAsync("PauseAsync", id, GuestState.Paused);
+
+    public Task<GuestReport> ResumeAsync(string id, CancellationToken ct) => SetStateAsync("ResumeAsync", id, GuestState.Running);
+
+    public Task RemoveAsync(string id, CancellationToken ct)
+    {
+        Enter("RemoveAsync", id);
+        _guests.TryRemove(id, out _);
+        return Task.CompletedTask;
+    }
+
+    public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
+        Task.FromResult(new GuestMetrics { CpuSeconds = 1, ResidentBytes = 1, UptimeSeconds = 1, Disks = [] });
+
+    public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) => Task.FromResult(new GuestExec(0, [], []));
+
+    public Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct) => Task.FromResult(new ConsoleChunk(offset, offset, []));
+
+    public Task<Stream> OpenConsoleAsync(string id, CancellationToken ct) => Task.FromResult(Stream.Null);
+
+    /// <summary>The guest reports its boot's end.</summary>
+    public void EndBoot(string id, int? userDataExitCode = null)
+    {
+        var (spec, report) = Require(id);
+        Set(spec, report with { BootEnded = true, UserDataExitCode = userDataExitCode });
+    }
+
+    /// <summary>The guest ends by itself.</summary>
+    public GuestReport End(string id, GuestExitKind kind, string reason)
+    {
+        var (spec, report) = Require(id);
+        return Set(spec, report with { State = GuestState.Stopped, Exit = new GuestExit(kind, reason) });
+    }
+
+    /// <summary>A guest that no instance asked for.</summary>
+    public void Plant(GuestSpec spec) => Set(spec, new GuestReport { Id = spec.Id, Generation = 0, State = GuestState.Running });
+
+    private Task<GuestReport> SetStateAsync(string call, string id, GuestState state)
+    {
+        Enter(call, id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(Set(spec, report with { State = state }));
+    }
+
+    private (GuestSpec Spec, GuestReport Report) Require(string id) =>
+        _guests.TryGetValue(id, out var guest) ? guest : throw CloudException.NotFound("guest", id);
+
+    private GuestReport Set(GuestSpec spec, GuestReport report)
+    {
+        lock (_changing)
+        {
+            var changed = report with { Generation = ++_generation };
+            _guests[spec.Id] = (spec, changed);
+            _next.TrySetResult();
+            _next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return changed;
+        }
+    }
+
+    private void Enter(string call, string id)
+    {
+        Calls.Enqueue($"{call} {id}");
+        if (Failures.TryGetValue(call, out var failure) && failure.Times > 0)
+        {
+            Failures[call] = (failure.Failure, failure.Times - 1);
+            throw failure.Failure;
+        }
+    }
+}

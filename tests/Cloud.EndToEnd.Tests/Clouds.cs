@@ -1,0 +1,26 @@
+using Xunit.Sdk;
+using Xunit.v3;
+
+[assembly: Parallelization(Mode = ParallelMode.None)]
+
+namespace Cloud.EndToEnd.Tests;
+
+/// <summary>A cloud in one process.</summary>
+public sealed class LocalCloud() : CloudUnderTest("local");
+
+/// <summary>A cloud with a process a service, PostgreSQL and RabbitMQ.</summary>
+public sealed class DistributedCloud() : CloudUnderTest("distributed");
+
+/// <summary>The suites that share one local cloud.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnLocalCloud : ICollectionFixture<LocalCloud>
+{
+    public const string Name = "local";
+}
+
+/// <summary>The suites that share one distributed cloud.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnDistributedCloud : ICollectionFixture<DistributedCloud>
+{
+    public const string Name = "distributed";
+}

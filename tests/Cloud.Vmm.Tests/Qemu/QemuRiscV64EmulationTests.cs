@@ -1,0 +1,16 @@
+using Cloud.Vmm.Qemu;
+using Cloud.Vmm.Tests.Contract;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Cloud.Vmm.Tests.Qemu;
+
+/// <summary>The contract, by emulation of a RISC-V board.</summary>
+public sealed class QemuRiscV64EmulationTests : VmDriverContract
+{
+    protected override VmEngine Engine => VmEngine.Emulation;
+
+    protected override VmArchitecture Architecture => VmArchitecture.RiscV64;
+
+    protected override IVmDriver CreateDriver(string stateFolder) =>
+        new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
+}

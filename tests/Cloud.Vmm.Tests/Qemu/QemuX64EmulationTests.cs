@@ -1,0 +1,16 @@
+using Cloud.Vmm.Qemu;
+using Cloud.Vmm.Tests.Contract;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Cloud.Vmm.Tests.Qemu;
+
+/// <summary>The contract, by emulation of an x86-64 PC.</summary>
+public sealed class QemuX64EmulationTests : VmDriverContract
+{
+    protected override VmEngine Engine => VmEngine.Emulation;
+
+    protected override VmArchitecture Architecture => VmArchitecture.X64;
+
+    protected override IVmDriver CreateDriver(string stateFolder) =>
+        new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
+}

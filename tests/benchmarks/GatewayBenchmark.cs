@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+using Yarp.ReverseProxy.Configuration;
+
+namespace Cloud.Benchmarks;
+
+/// <summary>
+/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns: the proxy's own CPU a request. Each has its backend in
+/// another process: the gateway the compute service, the bare YARP one that answers as many bytes.
+/// </summary>
+internal static partial class GatewayBenchmark
+{
+    private const int Connections = 32;
+    private const int Seconds = 5;
+    private const int Rounds = 3;
+
+    public static async Task RunAsync(CloudUnderMeasure cloud)
+    {
+        if (!cloud.Units.TryGetValue("gateway", out var gateway))
+        {
+            throw new InvalidOperationException("This benchmark is for the profile distributed: up.sh --profile distributed.");
+        }
+
+        var answer = await cloud.Http.GetStringAsync("/v1/engines");
+        using var backend = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Environment.GetCommandLineArgs()[0], "backend", answer])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        await using var proxy = await StartProxyAsync(new Uri((await backend.StandardOutput.ReadLineAsync())!));
+        var (ours, bare) = (new List<double>(), new List<double>());
+        for (var round = 0; round <= Rounds; round++)
+        {
+            var bareCost = await MeasureAsync(new Uri(AddressOf(proxy), "/v1/engines"), cloud.Token, Environment.ProcessId);
+            var ourCost = await MeasureAsync(new Uri(cloud.Url, "/v1/engines"), cloud.Token, gateway);
+            if (round > 0)
+            {
+                ours.Add(ourCost);
+                bare.Add(bareCost);
+            }
+        }
+
+        backend.Kill();
+        Figures.Print("the gateway, CPU a request", ours, "µs");
+        Figures.Print("a bare YARP, CPU a request", bare, "µs");
+        Figures.PrintRatio("gateway / bare YARP", Figures.Median(ours.Zip(bare, (a, b) => a / b)));
+    }
+
+    /// <summary>The bare YARP's backend, in a process of its own: one answer to everything, and its address on the first line.</summary>
+    public static async Task ServeBackendAsync(string answer)
+    {
+        await using var app = await StartAsync(app => app.MapGet("/v1/engines", () => Results.Text(answer, "application/json")));
+        Console.WriteLine(AddressOf(app));
+        await app.WaitForShutdownAsync();
+    }
+
+    private static async Task<double> MeasureAsync(Uri url, string token, int pid)
+    {
+        var before = CloudUnderMeasure.CpuSecondsOf(pid);
+        var said = await CloudUnderMeasure.WrkAsync(url.ToString(), token, Connections, Seconds);
+        var cpu = CloudUnderMeasure.CpuSecondsOf(pid) - before;
+        return cpu / double.Parse(Requests().Match(said).Groups[1].Value, CultureInfo.InvariantCulture) * 1e6;
+    }
+
+    private static Task<WebApplication> StartProxyAsync(Uri backend) => StartAsync(
+        app => app.MapReverseProxy(),
+        builder => builder.Services.AddReverseProxy().LoadFromMemory(
+            [new RouteConfig { RouteId = "all", ClusterId = "backend", Match = new RouteMatch { Path = "{**path}" } }],
+            [new ClusterConfig { ClusterId = "backend", Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = backend.ToString() } } }]));
+
+    private static async Task<WebApplication> StartAsync(Action<WebApplication> map, Action<WebApplicationBuilder>? add = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.Logging.ClearProviders();
+        add?.Invoke(builder);
+        var app = builder.Build();
+        map(app);
+        await app.StartAsync();
+        return app;
+    }
+
+    private static Uri AddressOf(WebApplication app) => new(app.Urls.First());
+
+    [GeneratedRegex(@"(\d+) requests in")]
+    private static partial Regex Requests();
+}

@@ -1,0 +1,33 @@
+using Cloud.Benchmarks;
+
+if (args is ["backend", var answer])
+{
+    await GatewayBenchmark.ServeBackendAsync(answer);
+    return 0;
+}
+
+using var cloud = CloudUnderMeasure.FromEnvironment();
+switch (args)
+{
+    case ["boot", .. var rest]:
+        await BootBenchmark.RunAsync(cloud, rounds: rest is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 5);
+        return 0;
+    case ["reads"]:
+        await ReadsBenchmark.RunAsync(cloud);
+        return 0;
+    case ["idle"]:
+        await IdleBenchmark.RunAsync(cloud);
+        return 0;
+    case ["start"]:
+        await StartBenchmark.RunAsync(cloud);
+        return 0;
+    case ["many", .. var rest]:
+        await ManyBenchmark.RunAsync(cloud, rest is [var count] ? int.Parse(count, System.Globalization.CultureInfo.InvariantCulture) : 50);
+        return 0;
+    case ["gateway"]:
+        await GatewayBenchmark.RunAsync(cloud);
+        return 0;
+    default:
+        Console.Error.WriteLine("Name one of: boot, reads, idle, start, many, gateway. See README.md.");
+        return 2;
+}
