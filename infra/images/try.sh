@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Boots an image with no cloud around it, as the engine does, and shows its console and boot report.
-#   try.sh IMAGE [--user-data FILE] [--memory MIB] [--disk FILE] [--accel tcg|kvm] [--timeout SECONDS] [--stay]
+#   try.sh IMAGE [--user-data FILE] [--memory MIB] [--disk FILE] [--size SIZE] [--accel tcg|kvm] [--timeout SECONDS] [--stay]
 # --disk keeps the instance's disk in FILE, so that a second run is its second boot. --stay keeps the machine running when it is ready
 # (ssh -p 2222 root@127.0.0.1 and the sockets in its folder reach it; Ctrl-C ends it); else it is told to power off by its power button.
 # The keys in ~/.ssh/*.pub may log in.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-image='' user_data='' memory='' disk='' accel=tcg timeout=120 stay=''
+image='' user_data='' memory='' disk='' accel=tcg timeout=120 size= stay=''
 while [ $# -gt 0 ]; do
   case $1 in
     --user-data) user_data=$2; shift ;;
     --memory) memory=$2; shift ;;
     --disk) disk=$2; shift ;;
+    --size) size=$2; shift ;;
     --accel) accel=$2; shift ;;
     --timeout) timeout=$2; shift ;;
     --stay) stay=1 ;;
@@ -44,7 +45,7 @@ if [ -n "$user_data" ]; then cp "$user_data" "$work/seed/user-data"; else : > "$
 genisoimage -quiet -output "$work/seed.iso" -volid cidata -joliet -rock "$work/seed"
 
 [ -n "$disk" ] || disk=$work/disk.qcow2
-[ -e "$disk" ] || qemu-img create -q -f qcow2 -b "$folder/$(field disk)" -F "$(field diskFormat)" "$disk" 2G
+[ -e "$disk" ] || qemu-img create -q -f qcow2 -b "$folder/$(field disk)" -F "$(field diskFormat)" "$disk" ${size:+"$size"}
 min=$(field minMemoryBytes)
 case $(field architecture) in
   x86_64) program=qemu-system-x86_64 bus=pci board=(-machine pc -vga none -cpu qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt -device pvpanic) ;;
