@@ -57,8 +57,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             {
                 LogSilent(_log, state.Id, silent.Message);
                 await machine.DisposeAsync();
-                _parts.Exits.Forget(process);
-                process.Dispose();
+                _parts.Exits.Release(process);
             }
         }
 

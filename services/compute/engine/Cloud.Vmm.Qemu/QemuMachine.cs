@@ -144,8 +144,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
             await following;
             if (!_exited.Task.IsCompleted)
             {
-                _parts.Exits.Forget(_process);
-                _process.Dispose();
+                _parts.Exits.Release(_process);
             }
         }
     }
