@@ -51,7 +51,7 @@ public sealed class DiskInspectionTests : IDisposable
     public Task Qcow2_ThatIsEncrypted_IsRefused()
     {
         var path = Path.Combine(_folder, "luks.qcow2");
-        QemuImg("create", "-f", "qcow2", "--object", "secret,id=s,data=abc", "-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", path, "1M");
+        QemuImg("create", "-f", "qcow2", "--object", "secret,id=s,data=abc", "-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=200", path, "1M");
         return RefusesAsync(path, "qcow2", "encrypted");
     }
 

@@ -58,6 +58,18 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     }
 
     [Fact]
+    public async Task Start_AfterAStop_IsNotEndedByWhatWasReportedBefore()
+    {
+        var id = IdOf(await compute.CreateAsync("again"));
+        for (var times = 0; times < 5; times++)
+        {
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30")).Body.GetProperty("status").GetString().ShouldBe("stopped");
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start?wait=30")).Body.GetProperty("status").GetString().ShouldBe("running");
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/reboot?wait=30")).Body.GetProperty("ready").GetBoolean().ShouldBeTrue();
+        }
+    }
+
+    [Fact]
     public async Task Stop_OfAGuestThatDoesNotObey_EndsByForce()
     {
         var id = IdOf(await compute.CreateAsync("deaf"));

@@ -90,7 +90,7 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
             instance.IsStopped(exit.Reason, now);
         }
 
-        instance.ForgetsReports(generation);
+        instance.ListensFrom(generation + 1);
         db.AddInstanceEvent(instance, died ? "failed" : "stopped");
         if ((hostStopped && instance.ShouldRun) || instance.RestartPolicy == RestartPolicy.Always
             || (died && instance.RestartPolicy == RestartPolicy.OnFailure))

@@ -18,6 +18,9 @@ namespace Cloud.Compute.Instances;
 /// </summary>
 internal sealed class Instance : IVersioned
 {
+    /// <summary>Until the host has begun the boot that was asked for, all that it reports is of a run before.</summary>
+    private const long DeafToReports = long.MaxValue;
+
     private Instance()
     {
     }
@@ -177,6 +180,7 @@ internal sealed class Instance : IVersioned
         Require("start", InstanceStatus.Stopped, InstanceStatus.Failed);
         ShouldRun = true;
         Boots(InstanceStatus.Starting, now);
+        Generation = DeafToReports;
     }
 
     public void BeginStop(DateTimeOffset now)
@@ -190,6 +194,7 @@ internal sealed class Instance : IVersioned
     {
         Require("reboot", InstanceStatus.Running);
         Boots(InstanceStatus.Rebooting, now);
+        Generation = DeafToReports;
     }
 
     public void BeginPause(DateTimeOffset now)
@@ -268,8 +273,8 @@ internal sealed class Instance : IVersioned
     /// <summary>The state on the way is gone about once more.</summary>
     public void TakesLonger(TimeSpan limit, DateTimeOffset now) => Enter(Status, StatusReason, now, limit);
 
-    /// <summary>What was reported up to this generation is of a run that is over.</summary>
-    public void ForgetsReports(long? generation) => Generation = Math.Max(Generation, (generation ?? -1) + 1);
+    /// <summary>Reports count again, from this generation on: of the run that is under way.</summary>
+    public void ListensFrom(long generation) => Generation = generation;
 
     private void Enter(InstanceStatus status, string? reason, DateTimeOffset now, TimeSpan? limit)
     {
