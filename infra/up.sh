@@ -123,6 +123,7 @@ start_failed() {
   local log=$CLOUD_DATA/log/$1.log full
   exec 9>&-
   # Guests that ran before are not to blame.
+  # shellcheck disable=SC2046 # An option, or nothing.
   "$root/infra/down.sh" $([ -z "$(ls "$CLOUD_DATA/host/guests" 2> /dev/null)" ] || echo --keep-guests) > /dev/null 2>&1 || :
   full=$(full_disk "$CLOUD_DATA" "$CLOUD_CACHE" "${TMPDIR:-/tmp}")
   [ -z "$full" ] || die "The cloud could not start$full."

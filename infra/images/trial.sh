@@ -45,20 +45,20 @@ start_guest() {
   local folder=$1 disk=$2 memory=${3:-$(($(field "$1" minMemoryBytes) / 1048576))} accelerator=${4:-tcg} program bus arguments
   case $(field "$folder" architecture) in
     x86_64) program=qemu-system-x86_64 bus=pci
-      arguments=(-machine pc -cpu "$([ "$accelerator" = kvm ] && echo host || echo qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt)" -device pvpanic -global virtio-net-pci.romfile=) ;;
+      arguments=(-machine pc -cpu "$([ "$accelerator" = kvm ] && echo host || echo "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt")" -device pvpanic -global virtio-net-pci.romfile=) ;;
     riscv64) program=qemu-system-riscv64 bus=device
-      arguments=(-machine virt -device pvpanic-pci -device pcie-root-port,id=port0,bus=pcie.0,chassis=1,slot=1) ;;
+      arguments=(-machine virt -device pvpanic-pci -device "pcie-root-port,id=port0,bus=pcie.0,chassis=1,slot=1") ;;
     *) fail "There is no way here to run $(field "$folder" architecture)." ;;
   esac
   arguments+=(-nodefaults -no-user-config -display none -vga none -accel "$accelerator" -m "$memory" -smp "${TRIAL_CPUS:-1}"
     -kernel "$folder/$(field "$folder" kernel)" -append "$(field "$folder" commandLine)"
     -chardev "socket,id=console,path=$trial/console,server=on,wait=off,logfile=$trial/console.log" -serial chardev:console
     -chardev "file,id=boot,path=$trial/boot.jsonl" -chardev "socket,id=agent,path=$trial/agent,server=on,wait=off"
-    -device "virtio-serial-$bus,id=ports" -device virtserialport,bus=ports.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0
-    -device virtserialport,bus=ports.0,nr=2,chardev=boot,name=org.cloud.boot.0
+    -device "virtio-serial-$bus,id=ports" -device "virtserialport,bus=ports.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0"
+    -device "virtserialport,bus=ports.0,nr=2,chardev=boot,name=org.cloud.boot.0"
     -drive "if=none,id=root,file=$disk,format=qcow2,discard=unmap" -device "virtio-blk-$bus,drive=root,serial=root"
     -device "virtio-scsi-$bus,id=scsi" -drive "if=none,id=seed,file=$trial/seed.iso,format=raw,readonly=on,media=cdrom"
-    -device scsi-cd,bus=scsi.0,drive=seed
+    -device "scsi-cd,bus=scsi.0,drive=seed"
     -netdev "user,id=net,hostfwd=tcp:127.0.0.1:0-:22" -device "virtio-net-$bus,netdev=net"
     -device "virtio-rng-$bus" -device "virtio-balloon-$bus" -qmp "unix:$trial/qmp,server=on,wait=off")
   [ -z "$(field "$folder" initrd)" ] || arguments+=(-initrd "$folder/$(field "$folder" initrd)")
