@@ -17,6 +17,8 @@ internal sealed partial class HostLink(
 {
     private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
 
+    private string? _name;
+
     /// <summary>Where its agent listens; null for the one in this process.</summary>
     public Uri? Url => url;
 
@@ -49,6 +51,11 @@ internal sealed partial class HostLink(
                     LogFailed(log, failed, url);
                 }
 
+                if (_name is { } name)
+                {
+                    hosts.FallSilent(name);
+                }
+
                 lost = true;
                 await Task.Delay(TryAgain, time, ct).ContinueWith(_ => { }, TaskScheduler.Default);
             }
@@ -73,6 +80,7 @@ internal sealed partial class HostLink(
             await db.SaveChangesAsync(ct);
         }
 
+        _name = host.Name;
         hosts.Know(host.Id, host.Name, agent);
     }
 
