@@ -13,7 +13,7 @@ public sealed class KilledProcessTests(Servers servers, ITestOutputHelper output
     [InlineData(Profile.Distributed)]
     public async Task Publisher_KilledUnderLoad_LosesNothingAndDoublesNothing(Profile profile)
     {
-        var settings = Settings(profile);
+        var settings = await SettingsAsync(profile);
         var (seed, chance) = Chance();
         for (var round = 0; round < Rounds; round++)
         {
@@ -30,7 +30,7 @@ public sealed class KilledProcessTests(Servers servers, ITestOutputHelper output
     [Fact]
     public async Task Consumer_KilledWhileItHandles_TakesEffectOnceInOrder()
     {
-        var settings = Settings(Profile.Distributed);
+        var settings = await SettingsAsync(Profile.Distributed);
         var (seed, chance) = Chance();
         await using var source = await TestNode.StartAsync(settings, sink: false);
         await using var standby = await WorkerProcess.StartAsync(new WorkerTask(settings, WorkerRole.Handle, seed));

@@ -13,7 +13,7 @@ public sealed class KilledServerTests(Servers servers) : ServiceTest(servers)
     public async Task Broker_KilledUnderLoad_DelaysAndLosesNothing()
     {
         await using var broker = new PrivateRabbitMq();
-        var settings = Settings(Profile.Distributed) with { RabbitMq = broker.Uri };
+        var settings = await SettingsAsync(Profile.Distributed) with { RabbitMq = broker.Uri };
 
         // The broker is not there yet: the service starts and serves all the same.
         await using var node = await TestNode.StartAsync(settings);
@@ -40,7 +40,7 @@ public sealed class KilledServerTests(Servers servers) : ServiceTest(servers)
     public async Task Database_KilledUnderLoad_LosesNothingThatWasCommitted()
     {
         await using var postgres = await PrivatePostgres.StartNewAsync();
-        var settings = Settings(Profile.Distributed) with { Postgres = postgres.ConnectionString };
+        var settings = await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString };
         await using var node = await TestNode.StartAsync(settings);
         var acknowledged = 0;
         for (var round = 0; round < 3; round++)

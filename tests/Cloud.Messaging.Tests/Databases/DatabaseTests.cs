@@ -14,7 +14,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Row_ReadBack_IsAsItWas(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         var thing = NewThing("one", Now + TimeSpan.FromTicks(1234567));
         thing.Sizes = [1, 2];
         thing.Other = TypedId.New<ThingId>(TimeProvider.System);
@@ -35,7 +35,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Times_CompareAndSort(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         await AddAsync(node, NewThing("late", Now + TimeSpan.FromTicks(1)), NewThing("early", (Now - TimeSpan.FromTicks(1)).ToOffset(TimeSpan.FromHours(-5))), NewThing("now", Now));
 
         await using var db = await node.SourceAsync();
@@ -48,7 +48,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Name_TakenTwice_IsAUniqueViolation(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         await AddAsync(node, NewThing("same", Now));
 
         var taken = await Should.ThrowAsync<DbUpdateException>(() => AddAsync(node, NewThing("same", Now)));
@@ -62,7 +62,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Version_SavedFromAnOlderOne_IsRefused(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         var thing = NewThing("one", Now);
         await AddAsync(node, thing);
         await using var first = await node.SourceAsync();
@@ -84,7 +84,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Json_ChangedToTheSameValue_IsNoChange(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         await AddAsync(node, NewThing("one", Now));
         await using var db = await node.SourceAsync();
         var thing = await db.Things.SingleAsync();
@@ -101,7 +101,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Quota_UnderAHundredParallelTransactions_GivesExactlyItsLimit(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
         await using (var db = await node.SourceAsync())
         {
             db.Counters.Add(new Counter { Name = "things", Limit = 10 });
@@ -133,7 +133,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Writers_OfManyContexts_TakeTurnsAndNoneIsRefused()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local), sink: false);
 
         await Task.WhenAll(Enumerable.Range(0, 200).Select(number => number % 3 == 0
             ? node.MakeAsync($"key-{number}", 1)
@@ -146,7 +146,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Writer_ThatFailsOrGivesUp_LeavesItsTurn()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local), sink: false);
         await AddAsync(node, NewThing("same", Now));
         await Should.ThrowAsync<DbUpdateException>(() => AddAsync(node, NewThing("same", Now)));
         await using (var db = await node.SourceAsync())
@@ -165,7 +165,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Sqlite_Connections_WaitForTheDisk()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local), sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local), sink: false);
         await using var db = await node.SourceAsync();
 
         (await db.Database.SqlQueryRaw<string>("SELECT journal_mode AS Value FROM pragma_journal_mode").SingleAsync()).ShouldBe("wal");
@@ -176,7 +176,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     public async Task Reads_AfterTheServerCameBack_Succeed()
     {
         await using var postgres = await Cloud.Testing.Servers.PrivatePostgres.StartNewAsync();
-        await using var node = await TestNode.StartAsync(Settings(Profile.Distributed) with { Postgres = postgres.ConnectionString }, sink: false);
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString }, sink: false);
         await Task.WhenAll(Enumerable.Range(0, 10).Select(number => AddAsync(node, NewThing($"thing-{number}", Now))));
 
         await postgres.KillAsync();
@@ -192,7 +192,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     public async Task Health_WhileTheServerIsAway_SaysSo()
     {
         await using var postgres = await Cloud.Testing.Servers.PrivatePostgres.StartNewAsync();
-        var settings = Settings(Profile.Distributed) with { Postgres = postgres.ConnectionString };
+        var settings = await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString };
         await using var node = await TestNode.StartAsync(settings, sink: false);
         (await node.HealthAsync()).Entries[$"{settings.Source}-database"].Status.ShouldBe(Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy);
 
@@ -208,7 +208,7 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Replicas_ThatStartAtOnce_MakeOneDatabase(Profile profile)
     {
-        var settings = Settings(profile);
+        var settings = await SettingsAsync(profile);
         var nodes = await Task.WhenAll(Enumerable.Range(0, profile == Profile.Local ? 1 : 3).Select(_ => TestNode.StartAsync(settings)));
         await nodes[0].MakeAsync("a", 1);
         await AssertAllCameOnceInOrderAsync(nodes[0], nodes[^1]);

@@ -53,7 +53,7 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task DeadLetter_Replayed_TakesEffect()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         Trouble(node).BeforeEndAsync = (_, _) => Task.FromException(NumberTrouble.Refusal());
         await node.MakeAsync("a", 1);
         await Eventually.HoldsAsync(async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies at once");
@@ -71,7 +71,7 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task DeadLetter_Discarded_IsGone()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         Trouble(node).BeforeEndAsync = (_, _) => Task.FromException(NumberTrouble.Refusal());
         await node.MakeAsync("a", 1);
         await Eventually.HoldsAsync(async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies");
@@ -86,7 +86,7 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Message_ThatCannotBeRead_IsADeadLetter()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         await node.Services.GetRequiredService<IMessageBus>().DeliverAsync("somebody", [new OutboxMessage
         {
             MessageId = "msg-1",
@@ -105,7 +105,7 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Handler_ThatFailsSometimes_TakesEffectOnceInOrder(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile));
         var calls = 0;
         Trouble(node).BeforeEndAsync = (_, _) => Interlocked.Increment(ref calls) % 4 == 0
             ? Task.FromException(new InvalidOperationException("every fourth"))
@@ -118,8 +118,8 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
         await AssertAllCameOnceInOrderAsync(node, node);
     }
 
-    private Task<TestNode> StartAsync(Profile profile, IEnumerable<TimeSpan> retryDelays) =>
-        TestNode.StartAsync(Settings(profile), configure: builder =>
+    private async Task<TestNode> StartAsync(Profile profile, IEnumerable<TimeSpan> retryDelays) =>
+        await TestNode.StartAsync(await SettingsAsync(profile), configure: builder =>
             builder.Services.PostConfigure<MessagingOptions>(options => options.RetryDelays = [.. retryDelays]));
 
     private static NumberTrouble Trouble(TestNode node) => node.Services.GetRequiredService<NumberTrouble>();

@@ -13,7 +13,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Message_OfACommittedTransaction_Arrives(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile));
 
         await node.MakeAsync("a", 1);
 
@@ -25,7 +25,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Message_OfARolledBackTransaction_NeverArrives(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile));
 
         await node.MakeAsync("a", 1, commit: false);
         await node.MakeAsync("a", 2);
@@ -39,7 +39,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Messages_OfManyKeys_ArriveInTheOrderOfEachKey(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile));
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async key =>
         {
@@ -55,7 +55,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Messages_WithSeveralRelaysAndConsumers_ArriveOnceInTheOrderOfEachKey()
     {
-        var settings = Settings(Profile.Distributed);
+        var settings = await SettingsAsync(Profile.Distributed);
         var nodes = new List<TestNode>();
         for (var replica = 0; replica < 3; replica++)
         {
@@ -87,7 +87,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Message_WhenAConsumerStops_IsTakenOverByItsReplica()
     {
-        var settings = Settings(Profile.Distributed);
+        var settings = await SettingsAsync(Profile.Distributed);
         await using var source = await TestNode.StartAsync(settings, sink: false);
         var first = await TestNode.StartAsync(settings, source: false);
         await using var second = await TestNode.StartAsync(settings, source: false);
@@ -111,7 +111,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [InlineData(Profile.Distributed)]
     public async Task Message_DeliveredTwice_TakesEffectOnce(Profile profile)
     {
-        await using var node = await TestNode.StartAsync(Settings(profile));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(profile));
         var bus = node.Services.GetRequiredService<IMessageBus>();
         var message = new OutboxMessage
         {
@@ -136,7 +136,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Message_ThatNobodyHandles_LeavesTheOutbox()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         await using (var db = await node.SourceAsync())
         {
             db.Outbox().Add(new Unheard("x"), "x");
@@ -149,7 +149,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task ResourceEvent_AfterItsCommit_WakesWhoWaits()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         var signals = node.Services.GetRequiredService<ChangeSignals>();
         var woken = new TaskCompletionSource();
         signals.OnChanged += id => woken.TrySetResult();
@@ -169,7 +169,7 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Handled_LongAgo_IsSwept()
     {
-        await using var node = await TestNode.StartAsync(Settings(Profile.Local));
+        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         await node.MakeAsync("a", 1);
         await AssertAllCameOnceInOrderAsync(node, node);
         var sweeper = node.Services.GetServices<IHostedService>().OfType<MessagingSweeper<SinkDb>>().Single();

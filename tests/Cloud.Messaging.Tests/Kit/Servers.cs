@@ -20,15 +20,15 @@ public sealed class Servers : IAsyncLifetime
         await RabbitMq.DisposeAsync();
     }
 
-    /// <summary>Settings for one test: a name and a folder of its own.</summary>
-    internal NodeSettings Of(Profile profile)
+    /// <summary>Settings for one test: a name, a folder and a virtual host of its own.</summary>
+    internal async Task<NodeSettings> OfAsync(Profile profile)
     {
         var name = $"t{Guid.NewGuid():N}";
         var data = Path.Combine(Path.GetTempPath(), $"cloud-messaging-{name}");
         Directory.CreateDirectory(data);
         return profile == Profile.Local
             ? new NodeSettings(name, data)
-            : new NodeSettings(name, data, Postgres.ConnectionString, RabbitMq.Uri);
+            : new NodeSettings(name, data, Postgres.ConnectionString, await RabbitMq.NewVirtualHostAsync());
     }
 }
 

@@ -20,9 +20,9 @@ public abstract class ServiceTest(Servers servers) : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal NodeSettings Settings(Profile profile)
+    internal async Task<NodeSettings> SettingsAsync(Profile profile)
     {
-        var settings = servers.Of(profile);
+        var settings = await servers.OfAsync(profile);
         _folders.Add(settings.Data);
         return settings;
     }

@@ -16,7 +16,8 @@ internal abstract class TestDb(DbContextOptions options) : DbContext(options)
 
     public DbSet<Thing> Things => Set<Thing>();
 
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.AddCloudConventions();
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
+        configurationBuilder.AddCloudConventions();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -19,7 +19,9 @@ internal sealed record NodeSettings(string Name, string Data, string? Postgres =
     public string Sink => $"{Name}sink";
 }
 
-/// <summary>A process of a cloud, as far as messaging is concerned: one or both of the tests' services. Several of one settings are replicas.</summary>
+/// <summary>
+/// A process of a cloud, as far as messaging is concerned: one or both of the tests' services. Several of one settings are replicas.
+/// </summary>
 internal sealed class TestNode : IAsyncDisposable
 {
     private readonly IHost _host;

@@ -47,7 +47,7 @@ public sealed class SagaCrashTests(Servers servers) : ServiceTest(servers)
 
     private async Task<(SagaRun Run, IReadOnlyList<string> Effects)> CrashAndResumeAsync(Profile profile, string crashAt, string? refuseAt)
     {
-        var task = new WorkerTask(Settings(profile), WorkerRole.Saga, CrashAt: crashAt, RefuseAt: refuseAt);
+        var task = new WorkerTask(await SettingsAsync(profile), WorkerRole.Saga, CrashAt: crashAt, RefuseAt: refuseAt);
         await using (var first = await WorkerProcess.StartAsync(task))
         {
             (await first.EndAsync()).ShouldBe(Killed);

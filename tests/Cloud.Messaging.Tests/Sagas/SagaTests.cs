@@ -183,7 +183,7 @@ public sealed class SagaTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Sagas_OfTwoReplicas_AreSharedAndEachRunsOnce()
     {
-        var settings = Settings(Profile.Distributed);
+        var settings = await SettingsAsync(Profile.Distributed);
         await using var one = await StartAsync(settings);
         await using var other = await StartAsync(settings);
         _script.ActAsync = (act, data, _) =>
@@ -204,7 +204,7 @@ public sealed class SagaTests(Servers servers) : ServiceTest(servers)
     [Fact]
     public async Task Saga_OfAReplicaThatStops_IsTakenOver()
     {
-        var settings = Settings(Profile.Distributed);
+        var settings = await SettingsAsync(Profile.Distributed);
         var first = await StartAsync(settings);
         await using var second = await StartAsync(settings);
         Script(act => act == "do:book-hotel" ? StepResult.Again(TimeSpan.FromMilliseconds(100)) : StepResult.Done);
@@ -217,7 +217,7 @@ public sealed class SagaTests(Servers servers) : ServiceTest(servers)
         await Eventually.HoldsAsync(async () => (await TimelineAsync(second))[0].State == SagaState.Done, "the other one ends it");
     }
 
-    private Task<TestNode> StartAsync(Profile profile) => StartAsync(Settings(profile));
+    private async Task<TestNode> StartAsync(Profile profile) => await StartAsync(await SettingsAsync(profile));
 
     private Task<TestNode> StartAsync(NodeSettings settings) => TestNode.StartAsync(
         settings,

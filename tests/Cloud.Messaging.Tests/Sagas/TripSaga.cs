@@ -29,7 +29,8 @@ internal sealed class TripSaga(TripScript script) : Saga<TripData>
 internal sealed class TripScript
 {
     /// <summary>What is done at <c>do:STEP</c>, <c>undo:STEP</c> and <c>failed</c>.</summary>
-    public Func<string, TripData, CancellationToken, Task<StepResult>> ActAsync { get; set; } = (_, _, _) => Task.FromResult(StepResult.Done);
+    public Func<string, TripData, CancellationToken, Task<StepResult>> ActAsync { get; set; } = (_, _, _) =>
+        Task.FromResult(StepResult.Done);
 
     public TimeSpan? PayLimit { get; set; }
 

@@ -10,7 +10,7 @@ public sealed class TripSagaContractTests(Servers servers) : SagaContract<TripDa
 {
     protected override async Task<SagaTrial<TripData>> ArrangeAsync()
     {
-        var settings = servers.Of(Profile.Local);
+        var settings = await servers.OfAsync(Profile.Local);
         return new Trial(settings, await TestNode.StartAsync(settings, sink: false));
     }
 

@@ -31,7 +31,8 @@ public abstract class RouteAuthorization
     [Fact]
     public void EveryRoute_SaysWhoMayCallIt()
     {
-        var unsaid = All().Where(route => route.Least is null && !route.IsInternal && !OpenRoutes.Contains(route.Name)).Select(route => route.Name);
+        var unsaid = All().Where(route => route.Least is null && !route.IsInternal && !OpenRoutes.Contains(route.Name))
+            .Select(route => route.Name);
         unsaid.ShouldBeEmpty("these routes have neither RequireRole nor RequireServiceKey, and are not in the list of open ones");
     }
 
