@@ -51,7 +51,12 @@ internal sealed class HostDirectory(TimeProvider time)
         var hosts = await db.Hosts.AsNoTracking().ToListAsync(ct);
         var promised = await db.Instances.Existing()
             .GroupBy(instance => instance.HostName)
-            .Select(group => new { Host = group.Key, Vcpus = group.Sum(instance => instance.Vcpus), Memory = group.Sum(instance => instance.MemoryBytes) })
+            .Select(group => new
+            {
+                Host = group.Key,
+                Vcpus = group.Sum(instance => instance.Vcpus),
+                Memory = group.Sum(instance => instance.MemoryBytes),
+            })
             .ToListAsync(ct);
         return Placer.Judge(request, hosts.Select(host =>
         {

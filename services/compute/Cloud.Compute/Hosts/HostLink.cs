@@ -5,7 +5,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Hosts;
 
-/// <summary>Keeps what the cloud knows of one host true for as long as it runs: its description, and every guest's report as soon as it changes.</summary>
+/// <summary>
+/// Keeps what the cloud knows of one host true for as long as it runs: its description, and every guest's report as soon as it changes.
+/// </summary>
 internal sealed partial class HostLink(
     IHostAgent agent,
     Uri? url,

@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Persistence;
@@ -56,6 +57,9 @@ internal sealed class Instance : IVersioned
 
     public string ImageName { get; private init; } = "";
 
+    /// <summary>The image's files as they were at the first boot; null before. An image that is built anew since changes nothing for it.</summary>
+    public GuestImage? BootsFrom { get; private set; }
+
     public string Type { get; private set; } = "";
 
     public int Vcpus { get; private set; }
@@ -93,6 +97,15 @@ internal sealed class Instance : IVersioned
     public RestartPolicy RestartPolicy { get; private set; }
 
     public bool DeletionProtection { get; private set; }
+
+    /// <summary>How often it was started again because it died soon after its start.</summary>
+    public int RestartCount { get; private set; }
+
+    /// <summary>When it is started again; null where it is not to be.</summary>
+    public DateTimeOffset? RestartAt { get; private set; }
+
+    /// <summary>When the present run began.</summary>
+    public DateTimeOffset? StartedAt { get; private set; }
 
     /// <summary>The boot reached its end and user data's exit code was 0.</summary>
     public bool Ready { get; private set; }
@@ -179,6 +192,7 @@ internal sealed class Instance : IVersioned
     {
         Require("start", InstanceStatus.Stopped, InstanceStatus.Failed);
         ShouldRun = true;
+        RestartAt = null;
         Boots(InstanceStatus.Starting, now);
         Generation = DeafToReports;
     }
@@ -228,6 +242,7 @@ internal sealed class Instance : IVersioned
         }
 
         ShouldRun = false;
+        RestartAt = null;
         Enter(InstanceStatus.Deleting, null, now, InstanceLimits.Deleting);
     }
 
@@ -236,6 +251,7 @@ internal sealed class Instance : IVersioned
     {
         Ready = false;
         Booted = false;
+        StartedAt = now;
         Enter(status, null, now, InstanceLimits.Booting);
     }
 
@@ -257,7 +273,7 @@ internal sealed class Instance : IVersioned
     }
 
     /// <summary>The guest powered itself off, or died and is not to be started again: that is what is wanted from now on.</summary>
-    public void WasStopped() => ShouldRun = false;
+    public void WasStopped() => (ShouldRun, RestartCount) = (false, 0);
 
     public void Fails(string reason, DateTimeOffset now)
     {
@@ -266,6 +282,29 @@ internal sealed class Instance : IVersioned
     }
 
     public void IsDeleted(DateTimeOffset now) => Enter(InstanceStatus.Deleted, null, now, null);
+
+    /// <summary>Its root disk is made over these files, and is at least as large as theirs.</summary>
+    public void TakesFiles(GuestImage files, long diskBytes, DateTimeOffset now)
+    {
+        BootsFrom = files;
+        RootDiskBytes = Math.Max(RootDiskBytes, diskBytes);
+        UpdatedAt = now;
+    }
+
+    /// <summary>
+    /// It died and is to be started again: at once where it ran for a while, else later each time, so that a guest that cannot boot does
+    /// not keep its host busy.
+    /// </summary>
+    public void RestartsLater(DateTimeOffset now)
+    {
+        RestartCount = now - StartedAt < InstanceLimits.RanWell ? RestartCount + 1 : 0;
+        var seconds = RestartCount <= 1 ? 0 : Math.Min(InstanceLimits.RestartDelayMax.TotalSeconds, Math.Pow(2, RestartCount));
+        RestartAt = now + TimeSpan.FromSeconds(seconds);
+        if (seconds > 0)
+        {
+            StatusReason = $"{StatusReason} It is started again in {seconds} s, attempt {RestartCount}.";
+        }
+    }
 
     /// <summary>The guest's processors go on; how its boot went stands.</summary>
     public void GoesOn(DateTimeOffset now) => Enter(InstanceStatus.Running, null, now, null);

@@ -26,7 +26,9 @@ internal sealed class InstanceSteps(
         return image.Status switch
         {
             ImageStatus.Active when instance.MemoryBytes < image.MinMemoryBytes => throw CloudException.Conflict(
-                "too-small", $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
+                "too-small",
+                $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; "
+                + $"type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
             ImageStatus.Active => StepResult.Done,
             ImageStatus.Building or ImageStatus.Importing => StepResult.Again(LookAgain),
             _ => throw CloudException.Conflict("image-unusable", $"Image '{image.Name}' failed: {image.StatusReason}"),
@@ -37,7 +39,18 @@ internal sealed class InstanceSteps(
     public async Task<StepResult> DefineAsync(InstanceSagaData data, CancellationToken ct)
     {
         var (instance, image) = await ReadWithImageAsync(data, ct);
-        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance, image), ct);
+        if (instance.BootsFrom is null)
+        {
+            // For its whole life: a root disk is only what it differs in from these very files.
+            await changes.ApplyAsync(data.Instance, "changed", (row, now) =>
+            {
+                row.TakesFiles(GuestSpecs.FilesOf(image), image.DiskSizeBytes, now);
+                return true;
+            }, ct);
+            instance = await ReadAsync(data, ct);
+        }
+
+        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance), ct);
         return StepResult.Done;
     }
 
