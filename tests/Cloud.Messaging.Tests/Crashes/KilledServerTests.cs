@@ -16,7 +16,7 @@ public sealed class KilledServerTests(Servers servers) : ServiceTest(servers)
         var settings = await SettingsAsync(Profile.Distributed) with { RabbitMq = broker.Uri };
 
         // The broker is not there yet: the service starts and serves all the same.
-        await using var node = await TestNode.StartAsync(settings);
+        await using var node = await TestNode.StartAsync(settings, busIsUp: false);
         await node.MakeAsync("early", 1);
         await BusIsAsync(node, HealthStatus.Unhealthy);
 

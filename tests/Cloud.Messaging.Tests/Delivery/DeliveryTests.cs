@@ -1,5 +1,6 @@
 using Cloud.Messaging.Tests.Kit;
 using Cloud.Testing;
+using Cloud.Testing.Servers;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -131,6 +132,21 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
         await node.MakeAsync("a", 8);
         await Eventually.HoldsAsync(async () => (await node.EffectsAsync()).Any(effect => effect.Number == 8), "what was sent last arrives");
         (await node.EffectsAsync()).Select(effect => effect.Number).ShouldBe([7, 8]);
+    }
+
+    [Fact]
+    public async Task Message_OfTheTimeBeforeTheQueue_Arrives()
+    {
+        var settings = await SettingsAsync(Profile.Distributed);
+        var away = settings with { RabbitMq = $"amqp://cloud:x@127.0.0.1:{PrivateServer.FreePort()}/" };
+        await using (var early = await TestNode.StartAsync(away, busIsUp: false))
+        {
+            await early.MakeAsync("a", 1);
+        }
+
+        await using var node = await TestNode.StartAsync(settings);
+
+        await AssertAllCameOnceInOrderAsync(node, node);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using Cloud.Persistence;
+using Cloud.Testing;
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -30,10 +32,13 @@ internal sealed class TestNode : IAsyncDisposable
 
     public IServiceProvider Services => _host.Services;
 
+    /// <summary>Starts it, and waits until its queues are there.</summary>
+    /// <param name="busIsUp">False where there is no broker to wait for.</param>
     public static async Task<TestNode> StartAsync(
         NodeSettings settings,
         bool source = true,
         bool sink = true,
+        bool busIsUp = true,
         Action<IHostApplicationBuilder>? configure = null,
         Action<ServiceMessaging<SourceDb>>? sourceMessaging = null)
     {
@@ -72,6 +77,11 @@ internal sealed class TestNode : IAsyncDisposable
         }
 
         await host.StartAsync();
+        if (busIsUp && host.Services.GetService<IBusControl>() is { } bus)
+        {
+            await Eventually.HoldsAsync(() => bus.CheckHealth().Status == BusHealthStatus.Healthy, "the bus is up");
+        }
+
         return new TestNode(host);
     }
 
