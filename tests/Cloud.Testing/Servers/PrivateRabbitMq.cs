@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Cloud.Testing.Servers;
 
@@ -70,16 +70,16 @@ public sealed class PrivateRabbitMq() : PrivateServer("rabbitmq", "TERM")
         names.ForEach(_virtualHosts.Enqueue);
     }
 
-    // It listens when all else is up.
+    // By a log-in: whoever listens on the port may be somebody else, and the server itself may not be ready.
     protected override async Task<bool> AnswersAsync()
     {
         try
         {
-            using var client = new TcpClient();
-            await client.ConnectAsync(IPAddress.Loopback, Port);
+            var factory = new ConnectionFactory { Uri = new Uri(Uri), AutomaticRecoveryEnabled = false };
+            await using var connection = await factory.CreateConnectionAsync();
             return true;
         }
-        catch (SocketException)
+        catch (BrokerUnreachableException)
         {
             return false;
         }
