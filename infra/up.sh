@@ -122,7 +122,9 @@ prepare() {
 start_failed() {
   local log=$CLOUD_DATA/log/$1.log full
   exec 9>&-
-  "$root/infra/down.sh" --keep-guests > /dev/null 2>&1 || :
+  # Guests that ran before are not to blame.
+  # shellcheck disable=SC2046 # An option, or nothing.
+  "$root/infra/down.sh" $([ -z "$(ls "$CLOUD_DATA/host/guests" 2> /dev/null)" ] || echo --keep-guests) > /dev/null 2>&1 || :
   full=$(full_disk "$CLOUD_DATA" "$CLOUD_CACHE" "${TMPDIR:-/tmp}")
   [ -z "$full" ] || die "The cloud could not start$full."
   tail -n 200 "$log" | grep -a '^Unhandled exception' | tail -n 1 >&2 || tail -n 5 "$log" >&2
@@ -150,11 +152,12 @@ wait_ready() {
   done
 }
 
-# What is not ready yet, in the words of /health/ready.
+# The parts that are not ready yet, as /health/ready tells them.
 not_ready() {
-  local answer
-  answer=$(curl -s --max-time 2 "$url/health/ready" | tr -d '\n' | cut -c 1-200) || :
-  printf '%s' "${answer:+ ($answer)}"
+  local parts
+  parts=$(curl -s --max-time 2 "$url/health/ready" | grep -oE '"[a-z-]+":\{"status":"not-ready","detail":("[^"]*"|null)' |
+    sed -E 's/^"([^"]+)".*"detail":("?)([^"]*)"?$/\1\2: \3/; s/: null$//; s/"//g' | paste -sd ';' | cut -c 1-200) || :
+  printf '%s' "${parts:+ (not ready: $parts)}"
 }
 
 start_supervisor() {

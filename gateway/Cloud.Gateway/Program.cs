@@ -10,8 +10,13 @@ var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddCloudMessaging();
 builder.AddGateway();
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
-    IPAddress.Loopback, int.Parse(builder.Configuration["Cloud:HttpPort"]!, CultureInfo.InvariantCulture)));
+if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
+{
+    // A container says by ASPNETCORE_URLS where it listens; on a machine it is its loopback, and nothing else.
+    builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+        IPAddress.Loopback, int.Parse(builder.Configuration["Cloud:HttpPort"]!, CultureInfo.InvariantCulture)));
+}
+
 var app = builder.Build();
 await app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None);
 app.UseGateway();

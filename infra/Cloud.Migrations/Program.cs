@@ -23,13 +23,18 @@ var assembly = AssemblyLoadContext.Default.LoadFromAssemblyPath(service);
 AssemblyLoadContext.Default.LoadFromAssemblyPath(migrations);
 var contextType = assembly.GetTypes().Single(type => type.IsSubclassOf(typeof(DbContext)) && !type.IsAbstract);
 
-await using var db = DesignTimeContext.Create(contextType, postgres: database == "Postgres");
-if (!db.Database.HasPendingModelChanges())
+var postgres = database == "Postgres";
+await using (var asked = DesignTimeContext.Create(contextType, postgres))
 {
-    await Console.Error.WriteLineAsync($"{contextType.Name}: the {database} migrations have all that the model has.");
-    return 0;
+    // A context of its own: to be compared, the snapshot's model is finished, and a finished one is no base for the next migration.
+    if (!asked.Database.HasPendingModelChanges())
+    {
+        await Console.Error.WriteLineAsync($"{contextType.Name}: the {database} migrations have all that the model has.");
+        return 0;
+    }
 }
 
+await using var db = DesignTimeContext.Create(contextType, postgres);
 var services = new ServiceCollection().AddEntityFrameworkDesignTimeServices().AddDbContextDesignTimeServices(db);
 ProviderServices(db).ConfigureDesignTimeServices(services);
 await using var provider = services.BuildServiceProvider();

@@ -32,6 +32,7 @@ piece_script() { printf '%s' "$images/pieces/$1/piece.sh"; }
 
 script_packages() {
   local piece
+  # shellcheck disable=SC2046 # One line for each word.
   printf '%s\n' $base_packages $(script_value "$1" packages)
   for piece in $(script_value "$1" pieces); do script_packages "$(piece_script "$piece")"; done
 }
@@ -140,22 +141,19 @@ run_apt() {
     -o APT::Sandbox::User= -o Acquire::Retries=3 -o Acquire::Languages=none -o APT::Update::Post-Invoke-Success=/bin/true "$@"
 }
 
-# Package lists of the day; those of sources only for who builds from source.
+# Package lists of the day.
 refresh_apt() {
-  local kinds=${1:-deb} mirror security
+  local mirror security
   mirror=$(debian_mirror)
   mirror=${mirror:-http://deb.debian.org/debian}
   security=${mirror%/debian}/debian-security
-  case $kinds in *deb-src*) apt_folder=$(dirname "$cache")/apt-$suite-source ;; esac
   mkdir -p "$apt_folder/state/lists/partial" "$apt_folder/cache/archives/partial"
   exec {apt_lock}> "$apt_folder/lock"
   flock "$apt_lock"
   touch "$apt_folder/status"
   if [ -z "$(find "$apt_folder/fresh" -mtime -1 2>/dev/null)" ]; then
-    for kind in $kinds; do
-      printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s\n' "$kind" "$mirror $suite main" "$kind" "$mirror $suite-updates main" \
-        "$kind" "$security $suite-security main"
-    done > "$apt_folder/sources.list"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s main\n' \
+      "$mirror $suite" "$mirror $suite-updates" "$security $suite-security" > "$apt_folder/sources.list"
     run_apt apt-get update || fail "Debian's package lists cannot be fetched from $mirror; is there a network?"
     touch "$apt_folder/fresh"
   fi

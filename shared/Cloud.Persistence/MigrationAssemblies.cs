@@ -15,13 +15,15 @@ internal static class MigrationAssemblies
     public static void Load(Type context, bool postgres)
     {
         var name = NameOf(context, postgres);
-        try
+        var file = Path.Combine(AppContext.BaseDirectory, $"{name}.dll");
+        if (File.Exists(file))
+        {
+            // Before anybody asks for it by name: that an assembly was not found is remembered, even where it is loaded later.
+            AssemblyLoadContext.Default.LoadFromAssemblyPath(file);
+        }
+        else
         {
             Assembly.Load(name);
-        }
-        catch (FileNotFoundException)
-        {
-            AssemblyLoadContext.Default.LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"));
         }
     }
 }

@@ -56,7 +56,8 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         builder.AddCloudMessaging();
         builder.AddCompute();
         builder.Services.AddSingleton<IHostAgent>(Host);
-        builder.Services.AddAuthentication(HeaderCallers.Name).AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);
+        builder.Services.AddAuthentication(HeaderCallers.Name)
+            .AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);
         _app = builder.Build();
         await _app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None);
         _app.UseServiceDefaults();
@@ -67,7 +68,9 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         Http.BaseAddress = new Uri(_app.Urls.First());
         Http.DefaultRequestHeaders.Add(HeaderCallers.ProjectHeader, "p-1");
         await AddImageAsync("tiny");
-        await UntilAsync(async () => (await GetAsync("/v1/engines")).GetProperty("items").EnumerateArray().Any(engine => engine.GetProperty("hosts").GetArrayLength() > 0));
+        await UntilAsync(
+            async () => (await GetAsync("/v1/engines")).GetProperty("items").EnumerateArray()
+                .Any(engine => engine.GetProperty("hosts").GetArrayLength() > 0));
         await UntilAsync(async () => (await GetAsync("/v1/instance-types")).GetProperty("items").GetArrayLength() >= 5);
     }
 
@@ -99,6 +102,15 @@ public sealed class ComputeUnderTest : IAsyncLifetime
             image.Fails(failure, TimeProvider.System.GetUtcNow());
         }
 
+        await db.SaveChangesAsync();
+    }
+
+    /// <summary>The image was built anew: its files lie elsewhere now.</summary>
+    internal async Task MoveImageAsync(string name, string folder)
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ComputeDbContext>>().CreateDbContextAsync();
+        var image = await db.Images.SingleAsync(image => image.Name == name);
+        image.IsBuilt(Manifest(name), folder, TimeProvider.System.GetUtcNow());
         await db.SaveChangesAsync();
     }
 

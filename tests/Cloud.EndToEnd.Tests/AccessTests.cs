@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Cloud.EndToEnd.Tests;
 
-/// <summary>The ways into a guest: ssh by key pair and published port, the console, exec, the metadata address, names; and the ways that are closed.</summary>
+/// <summary>
+/// The ways into a guest: ssh by key pair and published port, the console, exec, the metadata address, names; and the ways that are closed.
+/// </summary>
 [Collection(OnLocalCloud.Name)]
 public sealed class AccessTests(LocalCloud cloud)
 {
@@ -33,7 +35,8 @@ public sealed class AccessTests(LocalCloud cloud)
         var id = instance.GetProperty("id").GetString()!;
 
         (await cloud.Http.GetStringAsync($"/v1/instances/{id}/console")).ShouldContain("one");
-        (await cloud.Http.GetStringAsync($"/v1/instances/{id}/console?tail=1")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1);
+        (await cloud.Http.GetStringAsync($"/v1/instances/{id}/console?tail=1"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         await using var stream = await cloud.Http.GetStreamAsync($"/v1/instances/{id}/console?follow=true", limit.Token);
         await cloud.ShellAsync(id, "echo followed-line > /dev/ttyS0");
@@ -90,7 +93,8 @@ public sealed class AccessTests(LocalCloud cloud)
         foreach (var closed in new[] { "127.0.0.1", "10.80.0.1", "10.80.0.2", "10.80.0.3" }.Concat(HostAddresses()))
         {
             // 127.0.0.1 is the guest's own loopback: nothing of the host's may answer on it either.
-            (await cloud.ShellAsync(left, $"wget -T 3 -qO- http://{closed}:{port}/health/live")).ShouldContain("[exit", Case.Sensitive, $"{closed}:{port}");
+            (await cloud.ShellAsync(left, $"wget -T 3 -qO- http://{closed}:{port}/health/live"))
+                .ShouldContain("[exit", Case.Sensitive, $"{closed}:{port}");
         }
 
         await cloud.DeleteInstanceAsync(left);
@@ -114,7 +118,8 @@ public sealed class AccessTests(LocalCloud cloud)
 
         await cloud.DeleteInstanceAsync(id);
         await cloud.DeleteInstanceAsync(second);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{thereId}?wait=60&project=other")).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{thereId}?wait=60&project=other"))
+            .Status.ShouldBe(HttpStatusCode.NoContent);
     }
 
     private static IEnumerable<string> HostAddresses() => Dns.GetHostAddresses(Dns.GetHostName())

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Cloud.EndToEnd.Tests;
 
-/// <summary>A disk of 1 MiB whose boot sector prints a line on the first serial port and halts: 16-bit code that a PC's firmware starts at 0x7c00.</summary>
+/// <summary>
+/// A disk of 1 MiB whose boot sector prints a line on the first serial port and halts: 16-bit code that a PC's firmware starts at 0x7c00.
+/// </summary>
 internal static class BootDisk
 {
     public static byte[] Make(string line)

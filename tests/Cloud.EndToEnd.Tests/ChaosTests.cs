@@ -36,7 +36,8 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
         for (var round = 1; round <= rounds; round++)
         {
             await RunAsync(round, chance, witness);
-            (await cloud.ShellAsync(witness, "cat /proc/sys/kernel/random/boot_id")).ShouldBe(boot, $"round {round}: the witness was restarted");
+            (await cloud.ShellAsync(witness, "cat /proc/sys/kernel/random/boot_id"))
+                .ShouldBe(boot, $"round {round}: the witness was restarted");
         }
 
         foreach (var instance in await ListAsync())
@@ -78,7 +79,8 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             var id = target?.GetProperty("id").GetString();
             _ = (id, verb) switch
             {
-                (null, _) => await cloud.SendAsync(HttpMethod.Post, "/v1/instances", new { name, image = "tiny", type = "nano", ports = new[] { new { guest = 22 } } }),
+                (null, _) => await cloud.SendAsync(
+                    HttpMethod.Post, "/v1/instances", new { name, image = "tiny", type = "nano", ports = new[] { new { guest = 22 } } }),
                 (_, 0) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop"),
                 (_, 1) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start"),
                 (_, 2) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/reboot"),
@@ -135,7 +137,10 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
 
     /// <summary>What is left when no instance is.</summary>
     private Task<IReadOnlyList<string>> Leftovers() => Task.FromResult<IReadOnlyList<string>>(
-        [.. GuestFolders().Select(folder => $"folder {folder}"), .. GuestProcesses.All(cloud.Data).Select(process => $"process {process.Id}")]);
+        [
+            .. GuestFolders().Select(folder => $"folder {folder}"),
+            .. GuestProcesses.All(cloud.Data).Select(process => $"process {process.Id}"),
+        ]);
 
     private static async Task UntilNothingIsWrongAsync(int round, Func<Task<IReadOnlyList<string>>> find)
     {
@@ -179,5 +184,7 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
         Directory.EnumerateDirectories(Path.Combine(cloud.Data, "host", "guests")).Select(path => Path.GetFileName(path)).ToList();
 
     private static int? ReadNumber(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 }

@@ -6,7 +6,9 @@ using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
 
-/// <summary>A whole cloud of its own, started and stopped as its users do: by <c>up.sh</c> and <c>down.sh</c>, with folders and ports of its own.</summary>
+/// <summary>
+/// A whole cloud of its own, started and stopped as its users do: by <c>up.sh</c> and <c>down.sh</c>, with folders and ports of its own.
+/// </summary>
 /// <param name="profile"><c>local</c> or <c>distributed</c>.</param>
 public abstract class CloudUnderTest(string profile) : IAsyncLifetime
 {
@@ -67,7 +69,8 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
     }
 
     /// <summary>Any call; the answer's status and JSON, or null for an empty body.</summary>
-    public async Task<(HttpStatusCode Status, JsonElement? Body)> SendAsync(HttpMethod method, string path, object? body = null, string? token = null)
+    public async Task<(HttpStatusCode Status, JsonElement? Body)> SendAsync(
+        HttpMethod method, string path, object? body = null, string? token = null)
     {
         using var request = new HttpRequestMessage(method, path);
         if (body is not null)
@@ -100,7 +103,8 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
     /// <summary>Runs a shell command in a guest; its output, and its exit code where that is not 0.</summary>
     public async Task<string> ShellAsync(string instance, string script)
     {
-        var answer = await PostAsync($"/v1/instances/{instance}/exec", new { command = new[] { "/bin/sh", "-c", script } }, HttpStatusCode.OK);
+        var answer = await PostAsync(
+            $"/v1/instances/{instance}/exec", new { command = new[] { "/bin/sh", "-c", script } }, HttpStatusCode.OK);
         var code = answer.GetProperty("exitCode").GetInt32();
         var output = answer.GetProperty("stdout").GetString()! + answer.GetProperty("stderr").GetString();
         return code == 0 ? output : $"{output}[exit {code}]";

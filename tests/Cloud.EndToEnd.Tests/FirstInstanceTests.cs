@@ -51,7 +51,8 @@ public abstract class FirstInstanceTests(CloudUnderTest cloud)
         var after = await cloud.GetAsync($"/v1/instances/{IdOf(instance)}?wait=120");
         after.GetProperty("status").GetString().ShouldBe("running");
         after.GetProperty("ready").GetBoolean().ShouldBeTrue();
-        var read = await cloud.PostAsync($"/v1/instances/{IdOf(instance)}/exec", new { command = new[] { "cat", "/root/mark" } }, HttpStatusCode.OK);
+        var read = await cloud.PostAsync(
+            $"/v1/instances/{IdOf(instance)}/exec", new { command = new[] { "cat", "/root/mark" } }, HttpStatusCode.OK);
         read.GetProperty("stdout").GetString().ShouldBe("once\n");
         await DeleteAsync(instance);
     }
@@ -77,7 +78,8 @@ public abstract class FirstInstanceTests(CloudUnderTest cloud)
 
     private async Task<string?> ReadAsync(JsonElement instance, string path)
     {
-        var read = await cloud.PostAsync($"/v1/instances/{IdOf(instance)}/exec", new { command = new[] { "cat", path } }, HttpStatusCode.OK);
+        var read = await cloud.PostAsync(
+            $"/v1/instances/{IdOf(instance)}/exec", new { command = new[] { "cat", path } }, HttpStatusCode.OK);
         return read.GetProperty("stdout").GetString();
     }
 

@@ -12,7 +12,8 @@ public sealed class ImageTests(LocalCloud cloud)
     public async Task Upload_WithItsChecksum_BootsByTheBoardsFirmware()
     {
         var disk = BootDisk.Make("Hello from the boot sector");
-        var made = await cloud.PostAsync("/v1/images", new { name = "sector", format = "raw", sha256 = Convert.ToHexStringLower(SHA256.HashData(disk)) });
+        var made = await cloud.PostAsync(
+            "/v1/images", new { name = "sector", format = "raw", sha256 = Convert.ToHexStringLower(SHA256.HashData(disk)) });
         var id = made.GetProperty("id").GetString()!;
         (await PutAsync(id, disk)).ShouldBe(HttpStatusCode.OK);
 
@@ -20,7 +21,8 @@ public sealed class ImageTests(LocalCloud cloud)
         instance.GetProperty("status").GetString().ShouldBe("running");
         var instanceId = instance.GetProperty("id").GetString()!;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        while (!(await cloud.Http.GetStringAsync($"/v1/instances/{instanceId}/console", limit.Token)).Contains("Hello from the boot sector", StringComparison.Ordinal))
+        while (!(await cloud.Http.GetStringAsync($"/v1/instances/{instanceId}/console", limit.Token))
+            .Contains("Hello from the boot sector", StringComparison.Ordinal))
         {
             await Task.Delay(100, limit.Token);
         }
@@ -34,7 +36,8 @@ public sealed class ImageTests(LocalCloud cloud)
     public async Task Upload_WithAnotherChecksum_IsRefused_AndCanBeTriedAgain()
     {
         var disk = BootDisk.Make("again");
-        var made = await cloud.PostAsync("/v1/images", new { name = "checked", format = "raw", sha256 = Convert.ToHexStringLower(SHA256.HashData(disk)) });
+        var made = await cloud.PostAsync(
+            "/v1/images", new { name = "checked", format = "raw", sha256 = Convert.ToHexStringLower(SHA256.HashData(disk)) });
         var id = made.GetProperty("id").GetString()!;
         (await PutAsync(id, [.. disk.AsSpan(0, disk.Length - 1), 1])).ShouldBe(HttpStatusCode.UnprocessableEntity);
         (await PutAsync(id, disk)).ShouldBe(HttpStatusCode.OK);
@@ -46,7 +49,8 @@ public sealed class ImageTests(LocalCloud cloud)
     public async Task Upload_OfSomethingElse_IsRefused()
     {
         var made = await cloud.PostAsync("/v1/images", new { name = "letter", format = "qcow2" });
-        (await PutAsync(made.GetProperty("id").GetString()!, Encoding.UTF8.GetBytes("Dear aunt,".PadRight(4096)))).ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await PutAsync(made.GetProperty("id").GetString()!, Encoding.UTF8.GetBytes("Dear aunt,".PadRight(4096))))
+            .ShouldBe(HttpStatusCode.UnprocessableEntity);
     }
 
     [Theory]
@@ -60,7 +64,8 @@ public sealed class ImageTests(LocalCloud cloud)
     public async Task Import_FromTheHostItself_IsRefused(string url)
     {
         var name = "inward-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        var made = await cloud.PostAsync("/v1/images?wait=60", new { name, url = url.Replace("{port}", $"{cloud.Http.BaseAddress!.Port}", StringComparison.Ordinal) });
+        var made = await cloud.PostAsync(
+            "/v1/images?wait=60", new { name, url = url.Replace("{port}", $"{cloud.Http.BaseAddress!.Port}", StringComparison.Ordinal) });
         made.GetProperty("status").GetString().ShouldBe("failed");
         made.GetProperty("statusReason").GetString()!.ShouldContain("do not reach");
     }

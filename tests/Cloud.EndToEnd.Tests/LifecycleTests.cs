@@ -64,7 +64,8 @@ public sealed class LifecycleTests(LocalCloud cloud)
         var before = await MemoryKibAsync(id);
         await ActAsync(id, "stop");
 
-        (await cloud.PostAsync($"/v1/instances/{id}/resize?wait=60", new { type = "small" }, HttpStatusCode.OK)).GetProperty("status").GetString().ShouldBe("stopped");
+        (await cloud.PostAsync($"/v1/instances/{id}/resize?wait=60", new { type = "small" }, HttpStatusCode.OK))
+            .GetProperty("status").GetString().ShouldBe("stopped");
         await ActAsync(id, "start");
 
         (await MemoryKibAsync(id)).ShouldBeGreaterThan(3 * before);
@@ -105,7 +106,8 @@ public sealed class LifecycleTests(LocalCloud cloud)
     {
         var id = await CreateAsync("guarded", with: new { deletionProtection = true });
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}")).Status.ShouldBe(HttpStatusCode.Conflict);
-        (await cloud.SendAsync(HttpMethod.Patch, $"/v1/instances/{id}", new { deletionProtection = false })).Status.ShouldBe(HttpStatusCode.OK);
+        (await cloud.SendAsync(HttpMethod.Patch, $"/v1/instances/{id}", new { deletionProtection = false }))
+            .Status.ShouldBe(HttpStatusCode.OK);
         await cloud.DeleteInstanceAsync(id);
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}")).Status.ShouldBe(HttpStatusCode.NoContent);
         (await cloud.SendAsync(HttpMethod.Get, $"/v1/instances/{id}")).Status.ShouldBe(HttpStatusCode.NotFound);
@@ -128,7 +130,8 @@ public sealed class LifecycleTests(LocalCloud cloud)
         var engines = await cloud.GetAsync("/v1/engines");
         var hardware = engines.GetProperty("items").EnumerateArray().Single(engine => engine.GetProperty("name").GetString() == "hardware");
         var host = hardware.GetProperty("hosts").EnumerateArray().First(on => on.GetProperty("architecture").GetString() == "x86_64");
-        var (status, body) = await cloud.SendAsync(HttpMethod.Post, "/v1/instances?wait=180", new { name = "hard", image = "tiny", engine = "hardware" });
+        var (status, body) = await cloud.SendAsync(
+            HttpMethod.Post, "/v1/instances?wait=180", new { name = "hard", image = "tiny", engine = "hardware" });
         if (host.GetProperty("works").GetBoolean())
         {
             status.ShouldBe(HttpStatusCode.Created);
@@ -160,7 +163,8 @@ public sealed class LifecycleTests(LocalCloud cloud)
     private Task<JsonElement> ActAsync(string id, string verb) =>
         cloud.PostAsync($"/v1/instances/{id}/{verb}?wait=120", expected: HttpStatusCode.OK);
 
-    private async Task<double> CpuSecondsAsync(string id) => (await cloud.GetAsync($"/v1/instances/{id}/metrics")).GetProperty("cpuSeconds").GetDouble();
+    private async Task<double> CpuSecondsAsync(string id) =>
+        (await cloud.GetAsync($"/v1/instances/{id}/metrics")).GetProperty("cpuSeconds").GetDouble();
 
     private async Task<long> MemoryKibAsync(string id) => long.Parse(
         await cloud.ShellAsync(id, "awk '/MemTotal/ {print $2}' /proc/meminfo"), System.Globalization.CultureInfo.InvariantCulture);

@@ -19,7 +19,8 @@ public sealed class QuotaTests(LocalCloud cloud)
 
         answers.Count(answer => answer.Status == HttpStatusCode.Created).ShouldBe(10);
         var refused = answers.Where(answer => answer.Status != HttpStatusCode.Created).ToList();
-        refused.ShouldAllBe(answer => answer.Status == HttpStatusCode.Conflict && answer.Body!.Value.GetProperty("code").GetString() == "quota-exceeded");
+        refused.ShouldAllBe(
+            answer => answer.Status == HttpStatusCode.Conflict && answer.Body!.Value.GetProperty("code").GetString() == "quota-exceeded");
         (await cloud.GetAsync("/v1/instances?project=ten")).GetProperty("items").GetArrayLength().ShouldBe(10);
 
         foreach (var made in answers.Where(answer => answer.Status == HttpStatusCode.Created))
@@ -28,6 +29,7 @@ public sealed class QuotaTests(LocalCloud cloud)
             (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}?wait=60&project=ten")).Status.ShouldBe(HttpStatusCode.NoContent);
         }
 
-        (await cloud.SendAsync(HttpMethod.Post, "/v1/instances?project=ten", new { name = "again", image = "later", type = "nano" })).Status.ShouldBe(HttpStatusCode.Created);
+        (await cloud.SendAsync(HttpMethod.Post, "/v1/instances?project=ten", new { name = "again", image = "later", type = "nano" }))
+            .Status.ShouldBe(HttpStatusCode.Created);
     }
 }

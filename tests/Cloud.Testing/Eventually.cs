@@ -23,5 +23,6 @@ public static class Eventually
         }
     }
 
-    public static Task HoldsAsync(Func<bool> ask, string what, TimeSpan? limit = null) => HoldsAsync(() => Task.FromResult(ask()), what, limit);
+    public static Task HoldsAsync(Func<bool> ask, string what, TimeSpan? limit = null) =>
+        HoldsAsync(() => Task.FromResult(ask()), what, limit);
 }

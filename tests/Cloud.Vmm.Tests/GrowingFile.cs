@@ -29,4 +29,14 @@ public sealed class GrowingFile(string path)
             await Task.Delay(Look);
         }
     }
+
+    public async Task WaitForLengthAsync(long bytes)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (new FileInfo(path).Length < bytes)
+        {
+            limit.IsCancellationRequested.ShouldBeFalse($"The file has {new FileInfo(path).Length} bytes.");
+            await Task.Delay(Look);
+        }
+    }
 }

@@ -1,11 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
+using Cloud.Vmm.Qemu.Linux;
 
 namespace Cloud.Vmm.Tests;
 
 /// <summary>A folder of a test's own. Whatever the test did, no process that works in it outlives it.</summary>
 public sealed class TestFolder : IAsyncDisposable
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
+
     public TestFolder()
     {
         Path = Directory.CreateTempSubdirectory("cloud-vmm-").FullName;
@@ -32,19 +35,29 @@ public sealed class TestFolder : IAsyncDisposable
     {
         foreach (var id in Processes())
         {
-            try
-            {
-                using var process = Process.GetProcessById(id);
-                process.Kill();
-                await process.WaitForExitAsync();
-            }
-            catch (ArgumentException)
-            {
-                // It has ended meanwhile.
-            }
+            await KillAsync(id);
         }
 
         Directory.Delete(Path, recursive: true);
+    }
+
+    /// <summary>A process that nobody waits for stays as a zombie of the suite, which is as good as gone.</summary>
+    private static async Task KillAsync(int processId)
+    {
+        try
+        {
+            using var process = Process.GetProcessById(processId);
+            process.Kill();
+        }
+        catch (ArgumentException)
+        {
+            // It has ended meanwhile.
+        }
+
+        while (ProcessStat.Read(processId) is { State: not 'Z' })
+        {
+            await Task.Delay(Look);
+        }
     }
 
     private bool WorksHere(int processId)

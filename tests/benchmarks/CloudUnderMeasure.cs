@@ -33,13 +33,16 @@ internal sealed class CloudUnderMeasure : IDisposable
     /// <summary>The cloud's own processes by unit, without the supervisor.</summary>
     public IReadOnlyDictionary<string, int> Units => Directory.EnumerateFiles(Path.Combine(Data, "run"), "*.pid")
         .Where(path => Path.GetFileNameWithoutExtension(path) != "supervisor")
-        .ToDictionary(path => Path.GetFileNameWithoutExtension(path), path => int.Parse(File.ReadAllText(path).Split(' ')[0], CultureInfo.InvariantCulture));
+        .ToDictionary(
+            path => Path.GetFileNameWithoutExtension(path),
+            path => int.Parse(File.ReadAllText(path).Split(' ')[0], CultureInfo.InvariantCulture));
 
     /// <summary>CPU seconds, user and system, that a process has used.</summary>
     public static double CpuSecondsOf(int pid)
     {
         var fields = File.ReadAllText($"/proc/{pid}/stat").Split(") ", 2)[1].Split(' ');
-        return (double.Parse(fields[11], CultureInfo.InvariantCulture) + double.Parse(fields[12], CultureInfo.InvariantCulture)) / TicksPerSecond;
+        var ticks = fields[11..13].Sum(field => double.Parse(field, CultureInfo.InvariantCulture));
+        return ticks / TicksPerSecond;
     }
 
     /// <summary>Memory that is the process's own share, in bytes (PSS).</summary>
@@ -78,5 +81,7 @@ internal sealed class CloudUnderMeasure : IDisposable
     public void Dispose() => Http.Dispose();
 
     private static string Variable(string name) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set: source credentials.env first.");
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
+            ? value
+            : throw new InvalidOperationException($"{name} is not set: source credentials.env first.");
 }

@@ -12,7 +12,9 @@ internal static class Figures
     }
 
     public static void Print(string what, IReadOnlyCollection<double> values, string unit) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"{what,-52} {Median(values),9:F3} {unit}   (least {values.Min():F3}, most {values.Max():F3}, of {values.Count})"));
+        CultureInfo.InvariantCulture,
+        $"{what,-52} {Median(values),9:F3} {unit}   (least {values.Min():F3}, most {values.Max():F3}, of {values.Count})"));
 
-    public static void PrintRatio(string what, double ratio) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-52} {ratio,9:F2} times"));
+    public static void PrintRatio(string what, double ratio) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-52} {ratio,9:F2} times"));
 }

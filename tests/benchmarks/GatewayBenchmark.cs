@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Configuration;
 namespace Cloud.Benchmarks;
 
 /// <summary>
-/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns: the proxy's own CPU a request. Each has its backend in
-/// another process: the gateway the compute service, the bare YARP one that answers as many bytes.
+/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns: the proxy's own CPU a request. Each has its
+/// backend in another process: the gateway the compute service, the bare YARP one that answers as many bytes.
 /// </summary>
 internal static partial class GatewayBenchmark
 {
@@ -24,10 +24,8 @@ internal static partial class GatewayBenchmark
         }
 
         var answer = await cloud.Http.GetStringAsync("/v1/engines");
-        using var backend = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Environment.GetCommandLineArgs()[0], "backend", answer])
-        {
-            RedirectStandardOutput = true,
-        })!;
+        string[] arguments = [Environment.GetCommandLineArgs()[0], "backend", answer];
+        using var backend = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true })!;
         await using var proxy = await StartProxyAsync(new Uri((await backend.StandardOutput.ReadLineAsync())!));
         var (ours, bare) = (new List<double>(), new List<double>());
         for (var round = 0; round <= Rounds; round++)
@@ -67,7 +65,10 @@ internal static partial class GatewayBenchmark
         app => app.MapReverseProxy(),
         builder => builder.Services.AddReverseProxy().LoadFromMemory(
             [new RouteConfig { RouteId = "all", ClusterId = "backend", Match = new RouteMatch { Path = "{**path}" } }],
-            [new ClusterConfig { ClusterId = "backend", Destinations = new Dictionary<string, DestinationConfig> { ["one"] = new() { Address = backend.ToString() } } }]));
+            [new ClusterConfig { ClusterId = "backend", Destinations = Only(backend) }]));
+
+    private static Dictionary<string, DestinationConfig> Only(Uri backend) =>
+        new() { ["one"] = new() { Address = backend.ToString() } };
 
     private static async Task<WebApplication> StartAsync(Action<WebApplication> map, Action<WebApplicationBuilder>? add = null)
     {

@@ -10,7 +10,8 @@ using var cloud = CloudUnderMeasure.FromEnvironment();
 switch (args)
 {
     case ["boot", .. var rest]:
-        await BootBenchmark.RunAsync(cloud, rounds: rest is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 5);
+        await BootBenchmark.RunAsync(
+            cloud, rounds: rest is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 5);
         return 0;
     case ["reads"]:
         await ReadsBenchmark.RunAsync(cloud);

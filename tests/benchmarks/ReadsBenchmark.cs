@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Cloud.Benchmarks;
 
-/// <summary>Reads of one instance at 32 connections: requests per second of CPU that the cloud's processes spend, and the latency.</summary>
+/// <summary>
+/// Reads of one instance at 32 connections: requests per second of CPU that the cloud's processes spend, and the latency.
+/// </summary>
 internal static partial class ReadsBenchmark
 {
     private const int Connections = 32;
@@ -21,7 +23,10 @@ internal static partial class ReadsBenchmark
 
         var requests = double.Parse(Requests().Match(said).Groups[1].Value, CultureInfo.InvariantCulture);
         Console.WriteLine(said.Trim());
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"requests per CPU second of the cloud: {requests / cpu:F0}   ({requests:F0} requests, {cpu:F2} CPU s)"));
+        Console.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"requests per CPU second of the cloud: {requests / cpu:F0}   ({requests:F0} requests, {cpu:F2} CPU s)"));
     }
 
     [GeneratedRegex(@"(\d+) requests in")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Cloud.Gateway.Tokens;
 using Cloud.ServiceDefaults.Edge;
@@ -8,6 +9,8 @@ namespace Cloud.Gateway.Routes;
 /// <summary>What a service sees of a call: the caller's headers, but who calls and from where is the gateway's word.</summary>
 internal sealed class ForwardedCall : HttpTransformer
 {
+    private const string TraceParent = "traceparent";
+
     public override async ValueTask TransformRequestAsync(
         HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
@@ -17,6 +20,13 @@ internal sealed class ForwardedCall : HttpTransformer
         if (httpContext.User is CallerPrincipal { Token.Jwt: var jwt })
         {
             headers.TryAddWithoutValidation("Authorization", jwt);
+        }
+
+        if (Activity.Current is { } activity)
+        {
+            // What the caller sent of its trace is this call's parent; the service's parent is this call.
+            headers.Remove(TraceParent);
+            headers.TryAddWithoutValidation(TraceParent, activity.Id);
         }
 
         headers.Remove(RequestIds.Header);

@@ -1,3 +1,4 @@
+using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Edge;
 using Cloud.ServiceDefaults.OpenApi;
 
@@ -14,19 +15,21 @@ internal static class ProxiedRoutes
         {
             var service = table.Service;
             var to = address.GetLeftPart(UriPartial.Authority);
+            // What more than a viewer a call needs, the service says; its name is for tokens that are limited to some services.
+            var calls = routes.MapGroup("").WithGroupName(service).RequireRole(Role.Viewer);
             foreach (var prefix in table.Prefixes)
             {
-                routes.Map($"{prefix}/{{**rest}}", Send(stream: false)).ExcludeFromDescription();
+                calls.Map($"{prefix}/{{**rest}}", Send(stream: false)).ExcludeFromDescription();
             }
 
             foreach (var pattern in table.Uploads)
             {
-                routes.Map(pattern, Send(stream: false)).WithStreamedBody().ExcludeFromDescription();
+                calls.Map(pattern, Send(stream: false)).WithStreamedBody().ExcludeFromDescription();
             }
 
             foreach (var pattern in table.Streams)
             {
-                routes.Map(pattern, Send(stream: true)).ExcludeFromDescription();
+                calls.Map(pattern, Send(stream: true)).ExcludeFromDescription();
             }
 
             routes.MapGet(ServiceDocumentEndpoints.PathOf(service), Send(stream: false)).AllowAnonymous().ExcludeFromDescription();

@@ -3,7 +3,7 @@ packages="mmdebstrap debian-archive-keyring gcc libc6-dev linux-libc-dev e2fspro
 [ "$(id -u)" = 0 ] || packages="$packages fakechroot"
 uses="init agent"
 
-installed="systemd-sysv systemd-resolved dbus udev cloud-init openssh-server qemu-guest-agent linux-image-cloud-amd64 kmod sudo
+installed="systemd-sysv dbus udev cloud-init openssh-server qemu-guest-agent linux-image-cloud-amd64 kmod sudo
   ca-certificates curl wget gpgv iproute2 iputils-ping netbase procps less nano bash-completion tzdata"
 modules="virtio_pci virtio_blk crc32c_generic ext4 virtio_console virtio_net af_packet virtio_scsi sr_mod isofs virtio-rng virtio_balloon pvpanic-mmio evdev button"
 
@@ -18,6 +18,8 @@ build() {
   mkdir -p kernel/lib
   mv usr/lib/modules kernel/lib/modules
   version=$(ls kernel/lib/modules)
+  mkdir initrd
+  touch initrd/hand-over
   make_initrd kernel "$version" guest "$out/initrd" $modules
   extract_vmlinux "boot/vmlinuz-$version" "$out/vmlinux"
   make_disk 4G "$out/disk.qcow2" tar --numeric-owner --exclude='./dev/*' --exclude='./boot/vmlinuz-*' --exclude='./boot/initrd*' -xf debian.tar -C

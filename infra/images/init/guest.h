@@ -17,7 +17,7 @@ int initrd_main(void);
 // handover.c: what is done on the root disk, mounted in that folder, before a system that is not ours starts from it.
 void hand_over(const char *root, double kernel_up);
 
-// systemd.c: our part of a boot that systemd makes. What: "network", "user-data", "cloud-init" or "console".
+// systemd.c: our part of a boot that systemd makes. What: "network", "resolver", "user-data", "cloud-init" or "console".
 int systemd_main(const char *what);
 
 // init.c: process 1 of the root disk.

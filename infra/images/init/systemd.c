@@ -13,6 +13,7 @@
 
 #define CLOUD_INIT_LOG "/var/log/cloud-init.log"
 #define CLOUD_INIT_LOG_MAX (16 * 1024 * 1024)
+#define RESOLVER "/run/cloud-guest-resolv.conf" // /etc/resolv.conf leads here.
 #define USER_DATA_MAX (4 * 1024 * 1024)
 
 static bool has_address(void) {
@@ -25,7 +26,29 @@ static bool has_address(void) {
     return found;
 }
 
+// A lease as systemd-networkd leaves it: DNS=10.0.2.3 10.0.2.4, DOMAINNAME=…
+static void write_resolver(void) {
+    char path[64], line[512], text[1024] = "";
+    unsigned index = if_nametoindex("eth0");
+    snprintf(path, sizeof path, "/run/systemd/netif/leases/%u", index);
+    FILE *lease = fopen(path, "re");
+    size_t length = 0;
+    while (lease && fgets(line, sizeof line, lease)) {
+        line[strcspn(line, "\n")] = 0;
+        char *value = strchr(line, '=');
+        if (!value) continue;
+        *value++ = 0;
+        if (strcmp(line, "DOMAINNAME") == 0) length += (size_t)snprintf(text + length, sizeof text - length, "search %.200s\n", value);
+        for (char *server; strcmp(line, "DNS") == 0 && (server = strsep(&value, " ")) && length < sizeof text - 300;)
+            length += (size_t)snprintf(text + length, sizeof text - length, "nameserver %.45s\n", server);
+    }
+    if (!lease) return;
+    fclose(lease);
+    if (!file_write(RESOLVER ".new", 0644, text, length) || rename(RESOLVER ".new", RESOLVER) != 0) perror("cloud-guest: resolver");
+}
+
 static int network(void) {
+    write_resolver();
     report_phase("network", uptime_seconds(), -1, has_address() ? NULL : "No network interface has an IPv4 address.");
     return 0;
 }
@@ -80,10 +103,11 @@ static int cloud_init(void) {
 int systemd_main(const char *what) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (strcmp(what, "console") == 0) return console_shell_main("/bin/login", (char *const[]){"login", "-f", "root", NULL});
+    if (strcmp(what, "resolver") == 0) return write_resolver(), 0;
     report_open();
     if (strcmp(what, "network") == 0) return network();
     if (strcmp(what, "user-data") == 0) return user_data();
     if (strcmp(what, "cloud-init") == 0) return cloud_init();
-    fprintf(stderr, "cloud-guest: network, user-data, cloud-init or console?\n");
+    fprintf(stderr, "cloud-guest: network, resolver, user-data, cloud-init or console?\n");
     return 2;
 }

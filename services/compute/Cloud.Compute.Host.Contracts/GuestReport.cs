@@ -26,6 +26,7 @@ public sealed record GuestReport
     public DateTimeOffset? StartedAt { get; init; }
 }
 
+/// <summary>What a guest does now.</summary>
 public enum GuestState
 {
     /// <summary>Its folder and disks are there; it does not run.</summary>
@@ -39,6 +40,7 @@ public enum GuestState
 /// <param name="Reason">One line for the user.</param>
 public sealed record GuestExit(GuestExitKind Kind, string Reason);
 
+/// <summary>Who or what ended a run.</summary>
 public enum GuestExitKind
 {
     /// <summary>The guest powered itself off.</summary>
@@ -73,6 +75,8 @@ public sealed record GuestMetrics
     public required IReadOnlyList<GuestDiskMetrics> Disks { get; init; }
 }
 
+/// <summary>What a guest read from and wrote to one disk since its process started.</summary>
+/// <param name="Serial">The disk, by the serial number that the guest sees.</param>
 public sealed record GuestDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
 
 /// <summary>What a command in a guest answered.</summary>

@@ -3,7 +3,6 @@ using Cloud.Compute.Persistence;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults;
-using Cloud.ServiceDefaults.OpenApi;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
@@ -15,6 +14,6 @@ app.UseServiceDefaults();
 app.UseWebSockets();
 app.UseAuthentication();
 app.UseAuthorization();
-app.MapServiceDocuments();
+app.MapServiceDefaults();
 app.MapCompute();
 await app.RunAsync();

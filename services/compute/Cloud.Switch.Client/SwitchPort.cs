@@ -21,9 +21,9 @@ public sealed record SwitchPort
     /// <summary>The guest's end of the pair of sockets, bound by its process: frames for it are sent there.</summary>
     public required string GuestSocket { get; init; }
 
-    public IReadOnlyList<PublishedPort> Published { get; init; } = [];
+    public required IReadOnlyList<PublishedPort> Published { get; init; }
 
-    public PortMetadata Metadata { get; init; } = new();
+    public required PortMetadata Metadata { get; init; }
 }
 
 /// <summary>A TCP port of the guest that is reached by a port of the host's 127.0.0.1.</summary>
@@ -36,11 +36,11 @@ public sealed record PortMetadata
     public string? UserData { get; init; }
 
     /// <summary>In OpenSSH's form.</summary>
-    public IReadOnlyList<string> AuthorizedKeys { get; init; } = [];
+    public required IReadOnlyList<string> AuthorizedKeys { get; init; }
 
     /// <summary>NoCloud's <c>meta-data</c>, served as it is.</summary>
-    public string MetaData { get; init; } = "";
+    public required string MetaData { get; init; }
 
     /// <summary>NoCloud's <c>network-config</c>, served as it is.</summary>
-    public string NetworkConfig { get; init; } = "";
+    public required string NetworkConfig { get; init; }
 }

@@ -47,7 +47,7 @@ internal sealed unsafe class SwitchLoop : IDisposable
             {
                 done.SetResult(action(_ports));
             }
-            catch (Exception failure) when (failure is Client.SwitchException or IOException or InvalidOperationException)
+            catch (Exception failure) when (failure is Client.SwitchException or IOException or InvalidOperationException or UnauthorizedAccessException)
             {
                 done.SetException(failure);
             }
@@ -117,7 +117,7 @@ internal sealed unsafe class SwitchLoop : IDisposable
     private void Read(Port port, long now)
     {
         // A guest that sends is there: what is for it finds it without a first attempt that fails.
-        port.Sockets.TryConnect(now);
+        port.Sockets.TryConnect(now, atOnce: true);
         for (var count = 0; count < FramesPerRound; count++)
         {
             var length = port.Sockets.Receive(_buffer);

@@ -19,6 +19,12 @@ internal sealed class RabbitMqBus(IBusControl bus) : IMessageBus
 
     public async Task<Delivery> DeliverAsync(string source, IReadOnlyList<OutboxMessage> messages, CancellationToken ct)
     {
+        if (bus.CheckHealth() is { Status: not BusHealthStatus.Healthy } health)
+        {
+            // The broker confirms, and drops, what no queue is bound for yet: the process's own queues come first.
+            return new Delivery([], new InvalidOperationException(health.Description, health.Exception));
+        }
+
         var delivered = new List<long>(messages.Count);
         Exception? fault = null;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);

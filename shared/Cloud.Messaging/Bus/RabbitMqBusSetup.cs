@@ -33,13 +33,15 @@ internal static class RabbitMqBusSetup
                 }
             });
         });
+        services.AddSingleton<RabbitMqLeave>();
+        services.AddHostedService(provider => provider.GetRequiredService<RabbitMqLeave>());
         services.AddSingleton<IMessageBus, RabbitMqBus>();
         services.AddHealthChecks().AddCheck<RabbitMqHealthCheck>("bus");
     }
 
     /// <summary>
-    /// A quorum queue, so that a confirmed message is on disk, with one active consumer: replicas stand by, as two that take turns would not keep
-    /// the order. What the active one had not acknowledged when it died goes to the next in its old place.
+    /// A quorum queue, so that a confirmed message is on disk, with one active consumer: replicas stand by, as two that take turns would
+    /// not keep the order. What the active one had not acknowledged when it died goes to the next in its old place.
     /// </summary>
     private static void Configure(IRabbitMqReceiveEndpointConfigurator endpoint, ServiceRegistration service, IServiceProvider provider)
     {
@@ -49,6 +51,7 @@ internal static class RabbitMqBusSetup
         endpoint.PublishFaults = false;
         endpoint.PrefetchCount = Prefetch;
         endpoint.ConcurrentMessageLimit = 1;
+        endpoint.ConfigureChannel(channel => channel.UseFilter(provider.GetRequiredService<RabbitMqLeave>()));
         foreach (var name in service.MessageNames)
         {
             endpoint.Bind<BusMessage>(binding =>

@@ -47,6 +47,11 @@ public sealed class MergePatch<TFields>
         {
             throw JsonErrors.ToRefusal(json);
         }
+        catch (InvalidOperationException)
+        {
+            // What the reader throws for half of a surrogate pair in a field's name, which it compares with the others.
+            throw CloudException.Invalid("body", "A field's name is no Unicode text.");
+        }
     }
 
     private static void RequireJson(string? type)

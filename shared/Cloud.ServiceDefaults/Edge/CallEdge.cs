@@ -23,7 +23,11 @@ internal sealed partial class CallEdge(RequestDelegate next, ExceptionResponses 
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody reads the answer; what the caller's leaving broke is no fault of ours.
-            context.Response.StatusCode = context.Response.HasStarted ? context.Response.StatusCode : StatusClientClosed;
+            if (!context.Response.HasStarted)
+            {
+                context.Response.StatusCode = StatusClientClosed;
+            }
+
             return;
         }
         catch (Exception exception) when (!context.Response.HasStarted)

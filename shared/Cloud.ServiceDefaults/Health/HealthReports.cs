@@ -76,7 +76,9 @@ public sealed class HealthReports(HealthCheckService checks, IHostApplicationLif
             return new HealthView(NotReady, new Dictionary<string, HealthPart> { ["process"] = new(NotReady, "A part did not answer in time.") });
         }
 
-        var parts = report.Entries.ToDictionary(entry => NameOf(entry.Key), entry => ToPart(entry.Value), StringComparer.Ordinal);
+        // MassTransit adds a check of its own; the bus says the same under its own name.
+        var parts = report.Entries.Where(entry => !entry.Key.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase))
+            .ToDictionary(entry => entry.Key, entry => ToPart(entry.Value), StringComparer.Ordinal);
         return new HealthView(report.Status == HealthStatus.Unhealthy ? NotReady : Ready, parts);
     }
 
@@ -89,9 +91,6 @@ public sealed class HealthReports(HealthCheckService checks, IHostApplicationLif
         },
         entry.Status == HealthStatus.Healthy ? null : entry.Description ?? "It does not answer.",
         entry.Data.TryGetValue(PartsKey, out var parts) ? parts as IReadOnlyDictionary<string, HealthPart> : null);
-
-    /// <summary>MassTransit adds its own check under its own name.</summary>
-    private static string NameOf(string check) => check.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase) ? "bus" : check;
 
     private sealed record Answer(HealthView View, long At);
 }

@@ -1,4 +1,5 @@
 using Cloud.ServiceDefaults.Changes;
+using Cloud.ServiceDefaults.Edge;
 using Cloud.ServiceDefaults.Idempotency;
 using Cloud.ServiceDefaults.Lists;
 using Cloud.ServiceDefaults.Waiting;
@@ -50,6 +51,18 @@ internal sealed class BoundParameters : IOperationFilter
                     },
                 };
             }
+        }
+
+        if (context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<StreamedBody.Streamed>().Any())
+        {
+            operation.RequestBody = new OpenApiRequestBody
+            {
+                Required = true,
+                Content = new Dictionary<string, OpenApiMediaType>
+                {
+                    ["application/octet-stream"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" } },
+                },
+            };
         }
 
         DescribeEveryCall(operation, context.ApiDescription.ActionDescriptor.EndpointMetadata);

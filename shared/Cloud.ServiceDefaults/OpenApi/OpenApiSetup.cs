@@ -32,7 +32,6 @@ public static class OpenApiSetup
     {
         options.DocInclusionPredicate((document, description) => description.GroupName == document);
         options.SupportNonNullableReferenceTypes();
-        options.NonNullableReferenceTypesAsRequired();
         options.CustomSchemaIds(SchemaName);
         options.OperationFilter<BoundParameters>();
         options.OperationFilter<RequestExamples>();

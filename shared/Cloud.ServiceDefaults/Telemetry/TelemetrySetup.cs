@@ -25,10 +25,17 @@ public static class TelemetrySetup
         "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "MassTransit", "Npgsql", Own,
     ];
 
+    /// <summary>Somebody collects spans and metrics by OTLP.</summary>
+    public static bool Exports(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return !string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+    }
+
     internal static void AddTelemetry(this WebApplicationBuilder builder)
     {
         AddLogging(builder.Logging);
-        var exports = !string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        var exports = Exports(builder.Configuration);
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(builder.Configuration["OTEL_SERVICE_NAME"] ?? builder.Environment.ApplicationName))
             .WithMetrics(metrics =>
@@ -70,6 +77,16 @@ public static class TelemetrySetup
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
+        // What these find wrong is answered or logged by whoever asked: a name that is taken is no error of ours, nor is a part that is not ready yet.
+        foreach (var told in new[]
+        {
+            "Microsoft.EntityFrameworkCore.Database.Command", "Microsoft.EntityFrameworkCore.Database.Transaction", "Microsoft.EntityFrameworkCore.Update",
+            "Microsoft.EntityFrameworkCore.Query", "Microsoft.Extensions.Diagnostics.HealthChecks", "Yarp.ReverseProxy.Forwarder",
+        })
+        {
+            logging.AddFilter(told, LogLevel.Critical);
+        }
+
         foreach (var chatty in new[] { "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient", "Yarp", "MassTransit" })
         {
             logging.AddFilter(chatty, LogLevel.Warning);

@@ -26,6 +26,9 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
 
     public IReadOnlyDictionary<string, GuestReport> Guests => _guests.ToDictionary(pair => pair.Key, pair => pair.Value.Report);
 
+    /// <summary>What the control plane said last of a guest.</summary>
+    public GuestSpec SpecOf(string id) => Require(id).Spec;
+
     public Task<HostReport> DescribeAsync(CancellationToken ct) => Task.FromResult(new HostReport
     {
         Name = "fake",
@@ -52,7 +55,8 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
         await next.WaitAsync(ct);
         lock (_changing)
         {
-            return new GuestChanges(_generation, _guests.Values.Select(guest => guest.Report).Where(report => report.Generation > afterGeneration).ToList());
+            return new GuestChanges(
+                _generation, _guests.Values.Select(guest => guest.Report).Where(report => report.Generation > afterGeneration).ToList());
         }
     }
 
@@ -113,9 +117,11 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         Task.FromResult(new GuestMetrics { CpuSeconds = 1, ResidentBytes = 1, UptimeSeconds = 1, Disks = [] });
 
-    public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) => Task.FromResult(new GuestExec(0, [], []));
+    public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
+        Task.FromResult(new GuestExec(0, [], []));
 
-    public Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct) => Task.FromResult(new ConsoleChunk(offset, offset, []));
+    public Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct) =>
+        Task.FromResult(new ConsoleChunk(offset, offset, []));
 
     public Task<Stream> OpenConsoleAsync(string id, CancellationToken ct) => Task.FromResult(Stream.Null);
 

@@ -34,10 +34,12 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     public async Task Create_OnAnImageWhoseBuildFails_FailsWithTheReason()
     {
         await compute.AddImageAsync("doomed", built: false);
-        var (_, made) = await compute.SendAsync(HttpMethod.Post, "/v1/instances", new { name = "hopeful", image = "doomed", type = "nano" });
+        var (_, made) = await compute.SendAsync(
+            HttpMethod.Post, "/v1/instances", new { name = "hopeful", image = "doomed", type = "nano" });
         await compute.EndBuildAsync("doomed", "The disk was full.");
         await compute.UntilStatusAsync(IdOf(made), "failed");
-        (await compute.GetAsync($"/v1/instances/{IdOf(made)}")).GetProperty("statusReason").GetString()!.ShouldContain("The disk was full.");
+        (await compute.GetAsync($"/v1/instances/{IdOf(made)}")).GetProperty("statusReason")
+            .GetString()!.ShouldContain("The disk was full.");
     }
 
     [Fact]
@@ -55,6 +57,21 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     {
         compute.Host.Failures["DefineAsync"] = (new CloudException(ErrorKind.Unavailable, "host-unreachable", "Away."), 2);
         (await compute.CreateAsync("tenacious")).GetProperty("status").GetString().ShouldBe("running");
+    }
+
+    [Fact]
+    public async Task Start_AfterAStop_IsNotEndedByWhatWasReportedBefore()
+    {
+        var id = IdOf(await compute.CreateAsync("again"));
+        for (var times = 0; times < 5; times++)
+        {
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30"))
+                .Body.GetProperty("status").GetString().ShouldBe("stopped");
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start?wait=30"))
+                .Body.GetProperty("status").GetString().ShouldBe("running");
+            (await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/reboot?wait=30"))
+                .Body.GetProperty("ready").GetBoolean().ShouldBeTrue();
+        }
     }
 
     [Fact]
@@ -86,6 +103,29 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     }
 
     [Fact]
+    public async Task DeathAgainAndAgain_IsFollowedByALongerPauseEachTime()
+    {
+        var id = IdOf(await compute.CreateAsync("hopeless"));
+        compute.Host.End(id, GuestExitKind.Failed, "A panic.");
+        await compute.UntilStatusAsync(id, "running");
+        compute.Host.End(id, GuestExitKind.Failed, "A panic.");
+        await compute.UntilStatusAsync(id, "failed");
+        (await compute.GetAsync($"/v1/instances/{id}")).GetProperty("statusReason").GetString()!.ShouldContain("started again in 4 s");
+        await compute.UntilStatusAsync(id, "running");
+    }
+
+    [Fact]
+    public async Task ImageBuiltAnew_ChangesNothingForInstancesMadeBefore()
+    {
+        await compute.AddImageAsync("moving");
+        var id = IdOf(await compute.CreateAsync("steady", new { image = "moving" }));
+        await compute.MoveImageAsync("moving", "/elsewhere");
+        await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30");
+        await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start?wait=30");
+        compute.Host.SpecOf(id).Image.Folder.ShouldNotBe("/elsewhere");
+    }
+
+    [Fact]
     public async Task HostStoppedUnderIt_RunsAgain_WhateverThePolicy()
     {
         var id = IdOf(await compute.CreateAsync("settled", new { restartPolicy = "never" }));
@@ -100,7 +140,8 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
         compute.Host.BootsAtOnce = false;
         var (_, made) = await compute.SendAsync(HttpMethod.Post, "/v1/instances", new { name = "unlucky", image = "tiny", type = "nano" });
         await compute.UntilStatusAsync(IdOf(made), "starting");
-        await ComputeUnderTest.UntilAsync(() => Task.FromResult(compute.Host.Guests.TryGetValue(IdOf(made), out var guest) && guest.State == GuestState.Running));
+        await ComputeUnderTest.UntilAsync(
+            () => Task.FromResult(compute.Host.Guests.TryGetValue(IdOf(made), out var guest) && guest.State == GuestState.Running));
         compute.Host.EndBoot(IdOf(made), userDataExitCode: 3);
         compute.Host.BootsAtOnce = true;
         await compute.UntilStatusAsync(IdOf(made), "running");
@@ -133,7 +174,8 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     public async Task Delete_SupersedesACreateThatIsUnderWay_AndAnswersTwice()
     {
         await compute.AddImageAsync("never-built", built: false);
-        var (_, made) = await compute.SendAsync(HttpMethod.Post, "/v1/instances", new { name = "withdrawn", image = "never-built", type = "nano" });
+        var (_, made) = await compute.SendAsync(
+            HttpMethod.Post, "/v1/instances", new { name = "withdrawn", image = "never-built", type = "nano" });
         (await compute.SendAsync(HttpMethod.Delete, $"/v1/instances/{IdOf(made)}?wait=30")).Status.ShouldBe(HttpStatusCode.NoContent);
         (await compute.SendAsync(HttpMethod.Delete, $"/v1/instances/{IdOf(made)}")).Status.ShouldBe(HttpStatusCode.NoContent);
         (await compute.SendAsync(HttpMethod.Get, $"/v1/instances/{IdOf(made)}")).Status.ShouldBe(HttpStatusCode.NotFound);
@@ -147,7 +189,8 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
         for (var at = 0; at < 50; at++)
         {
             await compute.GetAsync($"/v1/instances/{id}");
-            await compute.SendAsync(HttpMethod.Patch, $"/v1/instances/{id}", new { labels = new Dictionary<string, string> { ["at"] = $"{at}" } });
+            await compute.SendAsync(
+                HttpMethod.Patch, $"/v1/instances/{id}", new { labels = new Dictionary<string, string> { ["at"] = $"{at}" } });
             (await compute.GetAsync($"/v1/instances/{id}")).GetProperty("labels").GetProperty("at").GetString().ShouldBe($"{at}");
         }
     }
@@ -158,7 +201,8 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
         var id = IdOf(await compute.CreateAsync("private"));
         foreach (var (method, path) in new[]
         {
-            (HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Post, "/stop"), (HttpMethod.Get, "/console"), (HttpMethod.Get, "/placement"),
+            (HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Post, "/stop"), (HttpMethod.Get, "/console"),
+            (HttpMethod.Get, "/placement"),
             (HttpMethod.Get, "/boot"), (HttpMethod.Get, "/metrics"),
         })
         {
@@ -172,7 +216,10 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     public async Task IfMatch_OfAnOlderVersion_IsRefused()
     {
         var id = IdOf(await compute.CreateAsync("versioned"));
-        using var request = new HttpRequestMessage(HttpMethod.Patch, $"/v1/instances/{id}") { Content = System.Net.Http.Json.JsonContent.Create(new { name = "renamed" }) };
+        using var request = new HttpRequestMessage(HttpMethod.Patch, $"/v1/instances/{id}")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(new { name = "renamed" }),
+        };
         request.Headers.TryAddWithoutValidation("If-Match", "\"1\"");
         using var response = await compute.Http.SendAsync(request);
         response.StatusCode.ShouldBe(HttpStatusCode.PreconditionFailed);
@@ -181,8 +228,10 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     [Fact]
     public async Task Viewer_MayNotChange()
     {
-        (await compute.SendAsync(HttpMethod.Post, "/v1/instances", new { name = "x", image = "tiny" }, Role.Viewer)).Status.ShouldBe(HttpStatusCode.Forbidden);
-        (await compute.SendAsync(HttpMethod.Post, "/v1/instance-types", new { name = "x", vcpus = 1, memoryBytes = "1Gi" })).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await compute.SendAsync(HttpMethod.Post, "/v1/instances", new { name = "x", image = "tiny" }, Role.Viewer))
+            .Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await compute.SendAsync(HttpMethod.Post, "/v1/instance-types", new { name = "x", vcpus = 1, memoryBytes = "1Gi" }))
+            .Status.ShouldBe(HttpStatusCode.Forbidden);
         (await compute.SendAsync(HttpMethod.Get, "/v1/hosts")).Status.ShouldBe(HttpStatusCode.Forbidden);
     }
 
@@ -211,7 +260,8 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     {
         foreach (var at in Enumerable.Range(0, 5))
         {
-            await compute.CreateAsync($"page-{at}", new { labels = new Dictionary<string, string> { ["set"] = "pages", ["at"] = $"{at}" } });
+            await compute.CreateAsync(
+                $"page-{at}", new { labels = new Dictionary<string, string> { ["set"] = "pages", ["at"] = $"{at}" } });
         }
 
         var seen = new List<string>();

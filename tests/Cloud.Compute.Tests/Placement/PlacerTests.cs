@@ -30,7 +30,8 @@ public sealed class PlacerTests
     [Fact]
     public void MostFreeMemory_ComesFirst()
     {
-        var verdicts = Placer.Judge(Ask("x86_64", "auto", Gi), [HostOf("full", 8 * Gi, [Emulation], used: 5 * Gi), HostOf("empty", 8 * Gi, [Emulation])]);
+        var verdicts = Placer.Judge(
+            Ask("x86_64", "auto", Gi), [HostOf("full", 8 * Gi, [Emulation], used: 5 * Gi), HostOf("empty", 8 * Gi, [Emulation])]);
         verdicts.Select(verdict => verdict.Host).ShouldBe(["empty", "full"]);
     }
 
@@ -47,7 +48,8 @@ public sealed class PlacerTests
 
     [Fact]
     public void UnreachableHost_IsRefused() =>
-        Placer.Judge(Ask("x86_64", "auto", Gi), [HostOf("a", 8 * Gi, [Emulation], reachable: false)]).Single().Refused!.ShouldContain("does not answer");
+        Placer.Judge(Ask("x86_64", "auto", Gi), [HostOf("a", 8 * Gi, [Emulation], reachable: false)])
+            .Single().Refused!.ShouldContain("does not answer");
 
     [Fact]
     public void HostLabels_MustAllBeTheHosts()
@@ -56,9 +58,11 @@ public sealed class PlacerTests
         Placer.Judge(asked, [HostOf("a", 8 * Gi, [Emulation])]).Single().Refused!.ShouldContain("zone=b");
     }
 
-    private static PlacementRequest Ask(string architecture, string engine, long memory) => new(architecture, engine, 1, memory, Labels.None);
+    private static PlacementRequest Ask(string architecture, string engine, long memory) =>
+        new(architecture, engine, 1, memory, Labels.None);
 
-    private static HostCapacity HostOf(string name, long memory, IReadOnlyList<HostEngine> engines, long used = 0, bool reachable = true) => new(
+    private static HostCapacity HostOf(
+        string name, long memory, IReadOnlyList<HostEngine> engines, long used = 0, bool reachable = true) => new(
         ComputeHost.Create(
             TypedId.New<HostId>(TimeProvider.System),
             new HostReport { Name = name, Cpus = 2, MemoryBytes = memory, DiskFreeBytes = 100 * Gi, Engines = engines },

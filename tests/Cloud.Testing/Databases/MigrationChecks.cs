@@ -16,7 +16,8 @@ public static class MigrationChecks
             MigrationAssemblies.Load(typeof(TContext), postgres);
             using var context = DesignTimeContext.Create<TContext>(postgres);
             context.Database.HasPendingModelChanges().ShouldBeFalse(
-                $"The model of {typeof(TContext).Name} has changed: run infra/migrations.sh for it ({(postgres ? "PostgreSQL" : "SQLite")}).");
+                $"The model of {typeof(TContext).Name} has changed: "
+                + $"run infra/migrations.sh for it ({(postgres ? "PostgreSQL" : "SQLite")}).");
         }
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Cloud.Testing.Fuzzing;
 
 /// <summary>One operation as an OpenAPI document describes it.</summary>
-internal sealed record ApiOperation(string Method, string Path, IReadOnlyList<ApiParameter> Parameters, JsonNode? Body, bool RawBody, bool Streams)
+internal sealed record ApiOperation(
+    string Method, string Path, IReadOnlyList<ApiParameter> Parameters, JsonNode? Body, bool RawBody, bool Streams)
 {
     private const int DepthMax = 6;
 

@@ -20,8 +20,10 @@ internal static class BadBodies
         yield return [0x00];
         foreach (var text in new[]
         {
-            "null", "true", "0", "\"text\"", "[]", "[{}]", "{}", "{", "}", "{]", "{\"a\":}", "{\"name\":\"a\",\"name\":\"b\"}", "{\"a\":1,}", "// comment\n{}",
-            "{\"name\":\"\\ud800\"}", "{\"\\ud800\":1}", "{\"name\":\"\\u0000\"}", "{\"name\":\"\u0001\"}", "{\"name\":'a'}", "{name:1}", "NaN", "{\"$id\":\"1\",\"$type\":\"System.Object\"}",
+            "null", "true", "0", "\"text\"", "[]", "[{}]", "{}", "{", "}", "{]", "{\"a\":}", "{\"name\":\"a\",\"name\":\"b\"}",
+            "{\"a\":1,}", "// comment\n{}",
+            "{\"name\":\"\\ud800\"}", "{\"\\ud800\":1}", "{\"name\":\"\\u0000\"}", "{\"name\":\"\u0001\"}", "{\"name\":'a'}", "{name:1}",
+            "NaN", "{\"$id\":\"1\",\"$type\":\"System.Object\"}",
             "{\"__proto__\":{}}", "{\"\":\"\"}", "{\"a\":1e99999}", "{\"a\":" + new string('9', 5000) + "}",
         })
         {
@@ -37,7 +39,9 @@ internal static class BadBodies
     /// <summary>Null sends none.</summary>
     public static IEnumerable<string?> ContentTypes() =>
     [
-        null, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/octet-stream", "application/json; charset=utf-16",
-        "application/json; charset=nope", "application/json; charset=", "application/json;", "json", "*/*", "application/json, text/plain", new string('a', 4000),
+        null, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+        "application/octet-stream", "application/json; charset=utf-16",
+        "application/json; charset=nope", "application/json; charset=", "application/json;", "json", "*/*", "application/json, text/plain",
+        new string('a', 4000),
     ];
 }

@@ -11,11 +11,15 @@ internal sealed class BadValues(Random random)
 
     private static readonly string[] Fixed =
     [
-        "", " ", "\t", "\n", "a\nb", "a\r\nX-Injected: 1", "\u0001", "\u001b[31m", "\u007f", "\u0085", "\u2028", "\u202e", "\ufeff", "\uffff",
-        "é", "名前", "😀", "e\u0301\u0301\u0301", "İ", "ﬁ", "' OR 1=1 --", "\"; DROP TABLE x; --", "%", "%_", "\\", "../../etc/passwd", "/", "..", ".",
-        "null", "undefined", "true", "NaN", "Infinity", "-1", "0", "1e400", "9223372036854775807", "9223372036854775808", "0x10", "1.5", "٣",
-        "{}", "[]", "${jndi:ldap://x}", "{{7*7}}", "$(id)", "`id`", "<script>alert(1)</script>", "http://169.254.169.254/", "file:///etc/passwd",
-        "i-00000000000000000000000000", "i-zzz", "vol-0123456789abcdefghjkmnpqrs", "2026-13-45T99:99:99Z", "99999-01-01T00:00:00Z", "P1Y", "2Gi", "-2Gi", "99999999999Ti",
+        "", " ", "\t", "\n", "a\nb", "a\r\nX-Injected: 1", "\u0001", "\u001b[31m", "\u007f", "\u0085", "\u2028",
+        "\u202e", "\ufeff", "\uffff",
+        "é", "名前", "😀", "e\u0301\u0301\u0301", "İ", "ﬁ", "' OR 1=1 --", "\"; DROP TABLE x; --", "%", "%_", "\\",
+        "../../etc/passwd", "/", "..", ".",
+        "null", "undefined", "true", "NaN", "Infinity", "-1", "0", "1e400", "9223372036854775807", "9223372036854775808", "0x10", "1.5",
+        "٣", "{}", "[]", "${jndi:ldap://x}", "{{7*7}}", "$(id)", "`id`", "<script>alert(1)</script>", "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "i-00000000000000000000000000", "i-zzz", "vol-0123456789abcdefghjkmnpqrs", "2026-13-45T99:99:99Z", "99999-01-01T00:00:00Z", "P1Y",
+        "2Gi", "-2Gi", "99999999999Ti",
     ];
 
     /// <summary>As text: for paths, queries and headers. NUL is sent by its own means.</summary>

@@ -84,7 +84,8 @@ internal sealed class FuzzCall(ApiOperation operation)
             .Concat(_query.Select(pair => $"{pair.Name}={pair.Value}")));
         // As it stands: a fuzzer's path must not be tidied up on the way.
         var options = new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true };
-        var request = new HttpRequestMessage(new HttpMethod(operation.Method), new Uri($"{server}{path}{(query.Length > 0 ? "?" : "")}{query}", options));
+        var request = new HttpRequestMessage(
+            new HttpMethod(operation.Method), new Uri($"{server}{path}{(query.Length > 0 ? "?" : "")}{query}", options));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         foreach (var (name, value) in _headers)
         {

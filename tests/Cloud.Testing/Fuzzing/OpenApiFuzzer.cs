@@ -6,9 +6,9 @@ using System.Text.Json.Nodes;
 namespace Cloud.Testing.Fuzzing;
 
 /// <summary>
-/// Walks the OpenAPI documents of a running cloud and spoils every parameter and every field of every body, one at a time: wrong types, huge,
-/// empty, Unicode, control characters; and whole bodies, content types and headers. It holds every answer against the API's rules: no 5xx
-/// (503 with <c>Retry-After</c> is honest), every error a problem document with a code, every 400 names a field.
+/// Walks the OpenAPI documents of a running cloud and spoils every parameter and every field of every body, one at a time: wrong types,
+/// huge, empty, Unicode, control characters; and whole bodies, content types and headers. It holds every answer against the API's rules: no
+/// 5xx, every error a problem document with a code, every 400 names a field.
 /// </summary>
 public sealed class OpenApiFuzzer : IDisposable
 {
@@ -26,13 +26,16 @@ public sealed class OpenApiFuzzer : IDisposable
     private readonly int _seed;
     private readonly Dictionary<int, int> _statuses = [];
     private readonly List<string> _failures = [];
+    private readonly bool _mayBeUnavailable;
     private int _calls;
 
     /// <param name="address">The gateway's.</param>
     /// <param name="token">Of an admin, so that no role hides a fault.</param>
     /// <param name="seed">The same one makes the same calls.</param>
-    public OpenApiFuzzer(Uri address, string token, int seed)
+    /// <param name="mayBeUnavailable">Parts of the cloud are being killed meanwhile: 503 with <c>Retry-After</c> is honest.</param>
+    public OpenApiFuzzer(Uri address, string token, int seed, bool mayBeUnavailable = false)
     {
+        _mayBeUnavailable = mayBeUnavailable;
         _address = address;
         _token = token;
         _seed = seed;
@@ -42,7 +45,8 @@ public sealed class OpenApiFuzzer : IDisposable
     /// <param name="callsPerOperationMax">Where one has more, chance picks among them.</param>
     /// <param name="skip">Operations by method and path (<c>DELETE /v1/tokens/{id}</c>) that would harm the walk itself.</param>
     public async Task<FuzzReport> RunAsync(
-        IEnumerable<string> documents, int callsPerOperationMax = int.MaxValue, IReadOnlySet<string>? skip = null, CancellationToken ct = default)
+        IEnumerable<string> documents, int callsPerOperationMax = int.MaxValue, IReadOnlySet<string>? skip = null,
+        CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(documents);
         var random = new Random(_seed);
@@ -95,9 +99,12 @@ public sealed class OpenApiFuzzer : IDisposable
 
         foreach (var (header, value) in new[]
         {
-            ("X-Request-Id", "a b\tc"), ("X-Request-Id", new string('r', 5000)), ("traceparent", "00-xyz"), ("traceparent", new string('0', 500)), ("tracestate", ",,,=,="),
-            ("Idempotency-Key", ""), ("Idempotency-Key", new string('k', 300)), ("Idempotency-Key", "a b"), ("If-Match", "\""), ("If-Match", "W/\"x\", *, ,"), ("If-None-Match", "x"),
-            ("Accept", "no/such; q=x"), ("Accept-Encoding", "x;q=9"), ("Range", "bytes=9-1"), ("Cookie", "a=b; ;;="), ("X-Forwarded-For", "127.0.0.1"), ("Content-Encoding", "gzip"),
+            ("X-Request-Id", "a b\tc"), ("X-Request-Id", new string('r', 5000)), ("traceparent", "00-xyz"),
+            ("traceparent", new string('0', 500)), ("tracestate", ",,,=,="),
+            ("Idempotency-Key", ""), ("Idempotency-Key", new string('k', 300)), ("Idempotency-Key", "a b"), ("If-Match", "\""),
+            ("If-Match", "W/\"x\", *, ,"), ("If-None-Match", "x"),
+            ("Accept", "no/such; q=x"), ("Accept-Encoding", "x;q=9"), ("Range", "bytes=9-1"), ("Cookie", "a=b; ;;="),
+            ("X-Forwarded-For", "127.0.0.1"), ("Content-Encoding", "gzip"),
         })
         {
             yield return new FuzzCall(operation).WithHeader(header, value);
@@ -214,13 +221,16 @@ public sealed class OpenApiFuzzer : IDisposable
     {
         var status = (int)answer.StatusCode;
         var text = await answer.Content.ReadAsStringAsync(ct);
-        if (status >= 500 && !(answer.StatusCode == HttpStatusCode.ServiceUnavailable && answer.Headers.RetryAfter is not null))
+        if (status >= 500
+            && !(_mayBeUnavailable && answer.StatusCode == HttpStatusCode.ServiceUnavailable && answer.Headers.RetryAfter is not null))
         {
             _failures.Add($"{call}: {status} {text}");
             return;
         }
 
-        if (call.IsProtocol && text.Length == 0 && answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestUriTooLong or HttpStatusCode.RequestHeaderFieldsTooLarge)
+        if (call.IsProtocol && text.Length == 0
+            && answer.StatusCode
+                is HttpStatusCode.BadRequest or HttpStatusCode.RequestUriTooLong or HttpStatusCode.RequestHeaderFieldsTooLarge)
         {
             return;
         }
@@ -235,7 +245,8 @@ public sealed class OpenApiFuzzer : IDisposable
         {
             var problem = JsonNode.Parse(text)!.AsObject();
             if (string.IsNullOrEmpty(problem["code"]?.GetValue<string>()) || problem["status"]?.GetValue<int>() != status
-                || string.IsNullOrEmpty(problem["detail"]?.GetValue<string>()) || string.IsNullOrEmpty(problem["traceId"]?.GetValue<string>()))
+                || string.IsNullOrEmpty(problem["detail"]?.GetValue<string>())
+                || string.IsNullOrEmpty(problem["traceId"]?.GetValue<string>()))
             {
                 _failures.Add($"{call}: {status} lacks a member: {text}");
             }

@@ -78,7 +78,10 @@ public abstract class SagaContract<TData>
         return trial.Saga.Steps.Count;
     }
 
-    /// <summary>Runs the steps up to one that is refused, before or after it took effect, then all undos, the refused step's included, as the runner does.</summary>
+    /// <summary>
+    /// Runs the steps up to one that is refused, before or after it took effect, then all undos, the refused step's included, as the runner
+    /// does.
+    /// </summary>
     private static async Task RunUntilRefusedAsync(SagaTrial<TData> trial, int refused, bool afterwards, int undoTimes)
     {
         foreach (var (index, step) in Enumerate(trial).Take(refused + 1))

@@ -39,12 +39,15 @@ public abstract class PrivateServer : IAsyncDisposable
 
     protected string Password { get; }
 
+    /// <summary>Where the server has its files.</summary>
+    protected string Data => Path.Combine(_folder.FullName, "data");
+
     private string PasswordFile => Path.Combine(_folder.FullName, "password");
 
     /// <summary>Starts it, also again after <see cref="KillAsync"/>; returns when it answers.</summary>
     public async Task StartAsync()
     {
-        var start = new ProcessStartInfo("bash", ["-c", Keeper, "keeper", _endSignal, _script, Path.Combine(_folder.FullName, "data"), $"{Port}", PasswordFile])
+        var start = new ProcessStartInfo("bash", ["-c", Keeper, "keeper", _endSignal, _script, Data, $"{Port}", PasswordFile])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

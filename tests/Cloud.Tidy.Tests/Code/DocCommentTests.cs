@@ -24,9 +24,15 @@ public sealed partial class DocCommentTests
                 continue;
             }
 
+            // Attributes stand between; one of several lines goes on up to its bracket.
             var above = i - 1;
-            while (above >= 0 && lines[above].TrimStart().StartsWith('['))
+            while (above >= 0 && lines[above].EndsWith(']'))
             {
+                while (above > 0 && !lines[above].TrimStart().StartsWith('['))
+                {
+                    above--;
+                }
+
                 above--;
             }
 

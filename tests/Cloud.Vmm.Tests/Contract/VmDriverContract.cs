@@ -1,60 +1,233 @@
-using System.Text;
 using Cloud.Vmm.Tests.Guests;
 
 namespace Cloud.Vmm.Tests.Contract;
 
 /// <summary>What every driver must do, whatever technique it runs guests by. A driver's suite derives from it.</summary>
-public abstract class VmDriverContract : IAsyncLifetime
+public abstract partial class VmDriverContract : IAsyncLifetime
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
     private readonly TestFolder _folder = new();
-    private IVmDriver _driver = null!;
 
     protected abstract VmEngine Engine { get; }
 
     protected abstract VmArchitecture Architecture { get; }
 
+    /// <summary>Whether the board has a power button that the small guest knows.</summary>
+    protected abstract bool HasPowerButton { get; }
+
+    protected IVmDriver Driver { get; private set; } = null!;
+
     protected abstract IVmDriver CreateDriver(string stateFolder);
 
     public ValueTask InitializeAsync()
     {
-        _driver = CreateDriver(_folder.Make("state"));
+        Driver = CreateDriver(_folder.Make("state"));
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        (_driver as IDisposable)?.Dispose();
+        (Driver as IDisposable)?.Dispose();
         await _folder.DisposeAsync();
     }
 
     [Fact]
     public async Task Start_OfAGuest_PrintsOnTheConsole()
     {
-        var spec = Spec();
-        await using var machine = await _driver.StartAsync(spec, CancellationToken.None);
-        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello);
+        await using var machine = await StartAsync(Spec());
         machine.State.ShouldBe(VmState.Running);
+        machine.Exited.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Start_OfAMachineThatRuns_IsRefusedAndHarmsItNot()
+    {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        await Should.ThrowAsync<VmException>(() => Driver.StartAsync(spec, CancellationToken.None));
+        await using var console = await TestTerminal.OpenAsync(machine);
+        await console.ExchangeAsync('a');
+        machine.State.ShouldBe(VmState.Running);
+    }
+
+    [Fact]
+    public async Task Start_AfterAnEnd_RunsAgain()
+    {
+        var spec = Spec();
+        await using (var first = await StartAsync(spec))
+        {
+            await first.KillAsync(CancellationToken.None);
+        }
+
+        await using var second = await Driver.StartAsync(spec, CancellationToken.None);
+        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello, times: 2);
+    }
+
+    [Fact]
+    public async Task Start_OfAFileThatIsNoDisk_IsRefusedAndLeavesNothing()
+    {
+        var spec = Spec();
+        var disk = Path.Combine(spec.Folder, "disk");
+        await File.WriteAllTextAsync(disk, new string('x', 4096));
+        var refused = await Should.ThrowAsync<VmException>(() => Driver.StartAsync(
+            spec with { Disks = [new VmDisk { Serial = "root", Path = disk, Format = VmDiskFormat.Qcow2 }] }, CancellationToken.None));
+        refused.Message.ShouldNotContain(_folder.Path);
+        _folder.Processes().ShouldBeEmpty();
+        (await Driver.AdoptAsync(spec.Folder, CancellationToken.None)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Start_OfAKernelThatIsNotThere_IsRefusedAndLeavesNothing()
+    {
+        var spec = Spec();
+        var refused = await Should.ThrowAsync<VmException>(() => Driver.StartAsync(
+            spec with { Kernel = new VmKernel(Path.Combine(spec.Folder, "none"), null, "") }, CancellationToken.None));
+        refused.Message.ShouldNotContain(_folder.Path);
+        _folder.Processes().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Kill_OfAGuest_LeavesNoProcess()
+    {
+        await using var machine = await StartAsync(Spec());
         await machine.KillAsync(CancellationToken.None);
-        (await machine.Exited).Kind.ShouldBe(VmExitKind.Killed);
         machine.State.ShouldBe(VmState.Stopped);
+        (await machine.Exited).Kind.ShouldBe(VmExitKind.Killed);
+        _folder.Processes().ShouldBeEmpty();
     }
 
     [Fact]
     public async Task Guest_ThatPowersItselfOff_EndsTheMachine()
     {
-        var spec = Spec();
-        await using var machine = await _driver.StartAsync(spec, CancellationToken.None);
-        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello);
-        await using (var console = await machine.OpenConsoleAsync(CancellationToken.None))
-        {
-            await console.WriteAsync(Encoding.ASCII.GetBytes([TinyGuest.PowerOff]));
-            (await machine.Exited.WaitAsync(TimeSpan.FromSeconds(20))).Kind.ShouldBe(VmExitKind.GuestShutdown);
-        }
+        await using var machine = await StartAsync(Spec());
+        await using var console = await TestTerminal.OpenAsync(machine);
+        await console.TypeAsync(TinyGuest.PowerOff);
+        (await machine.Exited.WaitAsync(Limit)).Kind.ShouldBe(VmExitKind.GuestShutdown);
+        machine.State.ShouldBe(VmState.Stopped);
+        _folder.Processes().ShouldBeEmpty();
     }
 
-    protected VmSpec Spec(string id = "i-test")
+    [Fact]
+    public async Task Guest_ThatReboots_RunsOn()
     {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        await using var console = await TestTerminal.OpenAsync(machine);
+        await console.TypeAsync(TinyGuest.Reboot);
+        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello, times: 2);
+        machine.Exited.IsCompleted.ShouldBeFalse();
+        machine.State.ShouldBe(VmState.Running);
+    }
+
+    [Fact]
+    public async Task Process_ThatIsKilled_IsToldAsAFailure()
+    {
+        await using var machine = await StartAsync(Spec());
+        using (var process = System.Diagnostics.Process.GetProcessById(machine.ProcessId))
+        {
+            process.Kill();
+        }
+
+        var exit = await machine.Exited.WaitAsync(Limit);
+        exit.Kind.ShouldBe(VmExitKind.Failed);
+        exit.Reason.ShouldContain("signal 9");
+    }
+
+    [Fact]
+    public async Task PowerDown_OfAGuestThatHeedsIt_EndsAsItsShutdown()
+    {
+        Assert.SkipUnless(HasPowerButton, "The board has no power button: a guest is asked through its agent.");
+        await using var machine = await StartAsync(Spec());
+        await machine.PowerDownAsync(CancellationToken.None);
+        (await machine.Exited.WaitAsync(Limit)).Kind.ShouldBe(VmExitKind.GuestShutdown);
+    }
+
+    [Fact]
+    public async Task Reset_OfAGuest_BootsItAnew()
+    {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        var process = machine.ProcessId;
+        await machine.ResetAsync(CancellationToken.None);
+        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello, times: 2);
+        machine.ProcessId.ShouldBe(process);
+    }
+
+    [Fact]
+    public async Task Pause_ThenResume_HoldsTheGuestMeanwhile()
+    {
+        await using var machine = await StartAsync(Spec());
+        await using var console = await TestTerminal.OpenAsync(machine);
+        await console.ExchangeAsync('a');
+        await machine.PauseAsync(CancellationToken.None);
+        machine.State.ShouldBe(VmState.Paused);
+        await console.TypeAsync('b');
+        (await console.HearsWithinAsync('b', TimeSpan.FromMilliseconds(300))).ShouldBeFalse();
+        await machine.ResumeAsync(CancellationToken.None);
+        machine.State.ShouldBe(VmState.Running);
+        (await console.HearsWithinAsync('b', Limit)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Kill_OfAPausedGuest_EndsIt()
+    {
+        await using var machine = await StartAsync(Spec());
+        await machine.PauseAsync(CancellationToken.None);
+        await machine.KillAsync(CancellationToken.None);
+        (await machine.Exited).Kind.ShouldBe(VmExitKind.Killed);
+    }
+
+    [Fact]
+    public async Task Metrics_OfAGuest_AreItsProcess()
+    {
+        await using var machine = await StartAsync(Spec());
+        var first = await machine.ReadMetricsAsync(CancellationToken.None);
+        first.ResidentBytes.ShouldBeGreaterThan(1 << 20);
+        first.CpuTime.ShouldBeGreaterThan(TimeSpan.Zero);
+        first.Uptime.ShouldBeLessThan(TimeSpan.FromMinutes(5));
+
+        // The small guest looks for input all the time.
+        VmMetrics later;
+        do
+        {
+            later = await machine.ReadMetricsAsync(CancellationToken.None);
+        }
+        while (later.CpuTime == first.CpuTime);
+
+        later.CpuTime.ShouldBeGreaterThan(first.CpuTime);
+    }
+
+    [Fact]
+    public async Task Calls_AfterTheEnd_AreRefused()
+    {
+        await using var machine = await StartAsync(Spec());
+        await machine.KillAsync(CancellationToken.None);
+        await Should.ThrowAsync<VmException>(() => machine.PauseAsync(CancellationToken.None));
+        await Should.ThrowAsync<VmException>(() => machine.ReadMetricsAsync(CancellationToken.None));
+        await Should.ThrowAsync<VmException>(() => machine.OpenConsoleAsync(CancellationToken.None));
+        await machine.KillAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Agent_OfAGuestWithout_DoesNotAnswer()
+    {
+        await using var machine = await StartAsync(Spec());
+        (await machine.Agent.PingAsync(TimeSpan.FromMilliseconds(100), CancellationToken.None)).ShouldBeFalse();
+    }
+
+    protected async Task<IVirtualMachine> StartAsync(VmSpec spec)
+    {
+        var machine = await Driver.StartAsync(spec, CancellationToken.None);
+        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello);
+        return machine;
+    }
+
+    protected VmSpec Spec()
+    {
+        // Machines of suites that run at the same time share the host's cgroups and user ids.
+        var id = $"i-{Guid.NewGuid():n}";
         var folder = _folder.Make(id);
         var kernel = Path.Combine(folder, "kernel");
         File.WriteAllBytes(kernel, TinyGuest.For(Architecture).Kernel);

@@ -11,6 +11,8 @@ public sealed class QemuRiscV64EmulationTests : VmDriverContract
 
     protected override VmArchitecture Architecture => VmArchitecture.RiscV64;
 
+    protected override bool HasPowerButton => false;
+
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
 }

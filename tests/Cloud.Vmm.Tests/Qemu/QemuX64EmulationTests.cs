@@ -11,6 +11,8 @@ public sealed class QemuX64EmulationTests : VmDriverContract
 
     protected override VmArchitecture Architecture => VmArchitecture.X64;
 
+    protected override bool HasPowerButton => true;
+
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
 }

@@ -49,6 +49,10 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
                 return true;
             },
             ct);
+        foreach (var id in Directory.EnumerateDirectories(Folder.Ports).Select(Path.GetFileName).OfType<string>().Where(id => !_wanted.ContainsKey(id)))
+        {
+            RemoveFolder(id);
+        }
     }
 
     /// <summary>Makes the guest's port, or brings it to the spec.</summary>
@@ -77,6 +81,7 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
                 return true;
             },
             ct);
+        RemoveFolder(spec.Id);
     }
 
     /// <summary>What went through each guest's port.</summary>
@@ -269,6 +274,19 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
         catch (ArgumentException)
         {
             // It is gone already.
+        }
+    }
+
+    /// <summary>The guest's process may have left more in its port's folder than the switch can remove; it runs no more.</summary>
+    private void RemoveFolder(string id)
+    {
+        try
+        {
+            Directory.Delete(Folder.PortFolder(id), recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The switch has removed it.
         }
     }
 

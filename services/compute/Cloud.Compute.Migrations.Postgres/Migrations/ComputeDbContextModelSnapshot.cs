@@ -232,6 +232,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                     b.Property<bool>("Booted")
                         .HasColumnType("boolean");
 
+                    b.Property<string>("BootsFrom")
+                        .HasColumnType("text");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint");
 
@@ -301,6 +304,12 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                     b.Property<bool>("Ready")
                         .HasColumnType("boolean");
 
+                    b.Property<long?>("RestartAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<int>("RestartCount")
+                        .HasColumnType("integer");
+
                     b.Property<int>("RestartPolicy")
                         .HasColumnType("integer");
 
@@ -309,6 +318,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
 
                     b.Property<bool>("ShouldRun")
                         .HasColumnType("boolean");
+
+                    b.Property<long?>("StartedAt")
+                        .HasColumnType("bigint");
 
                     b.Property<int>("Status")
                         .HasColumnType("integer");

@@ -227,6 +227,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                     b.Property<bool>("Booted")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("BootsFrom")
+                        .HasColumnType("TEXT");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER");
 
@@ -296,6 +299,12 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                     b.Property<bool>("Ready")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("RestartAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("RestartCount")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("RestartPolicy")
                         .HasColumnType("INTEGER");
 
@@ -303,6 +312,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER");
 
                     b.Property<bool>("ShouldRun")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("StartedAt")
                         .HasColumnType("INTEGER");
 
                     b.Property<int>("Status")

@@ -7,7 +7,8 @@ namespace Cloud.Compute.Hosts;
 
 internal static class GetHost
 {
-    public static async Task<IResult> HandleAsync(string id, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+    public static async Task<IResult> HandleAsync(
+        string id, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
     {
         var host = HostId.TryParse(id, out var hostId)
             ? await db.Hosts.AsNoTracking().SingleOrDefaultAsync(row => row.Id == hostId, ct)

@@ -12,7 +12,8 @@ namespace Cloud.Compute.Hosts;
 /// a row whose guest its host does not know is failed. What the host says of all others is taken in once more.
 /// </summary>
 internal sealed partial class GuestReaper(
-    IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts, GuestReports reports, InstanceChanges changes, ILogger<GuestReaper> log) : IReconciler
+    IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts, GuestReports reports, InstanceChanges changes,
+    ILogger<GuestReaper> log) : IReconciler
 {
     public async Task ReconcileAsync(CancellationToken ct)
     {

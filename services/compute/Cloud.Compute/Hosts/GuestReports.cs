@@ -6,7 +6,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Hosts;
 
-/// <summary>Takes what a host saw of a guest into its instance: the boot's end, a death. Taking the same report twice changes nothing.</summary>
+/// <summary>
+/// Takes what a host saw of a guest into its instance: the boot's end, a death. Taking the same report twice changes nothing.
+/// </summary>
 internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases, ChangeSignals signals, TimeProvider time)
 {
     /// <summary>How often a save is tried that another change came before.</summary>
@@ -24,7 +26,8 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
             try
             {
                 await using var db = await databases.CreateDbContextAsync(ct);
-                if (await db.Instances.Existing().SingleOrDefaultAsync(row => row.Id == id, ct) is { } instance && Take(db, instance, report))
+                if (await db.Instances.Existing().SingleOrDefaultAsync(row => row.Id == id, ct) is { } instance
+                    && Take(db, instance, report))
                 {
                     await db.SaveChangesAsync(ct);
                 }
@@ -90,14 +93,19 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
             instance.IsStopped(exit.Reason, now);
         }
 
-        instance.ForgetsReports(generation);
+        instance.ListensFrom(generation + 1);
         db.AddInstanceEvent(instance, died ? "failed" : "stopped");
-        if ((hostStopped && instance.ShouldRun) || instance.RestartPolicy == RestartPolicy.Always
-            || (died && instance.RestartPolicy == RestartPolicy.OnFailure))
+        if (hostStopped && instance.ShouldRun)
         {
-            instance.BeginStart(now);
-            db.Sagas().Start<InstanceStartSaga, InstanceSagaData>(new InstanceSagaData(instance.Id), instance.Id.Value);
-            db.AddInstanceEvent(instance, "starting");
+            db.BeginRestart(instance, now);
+        }
+        else if (instance.RestartPolicy == RestartPolicy.Always || (died && instance.RestartPolicy == RestartPolicy.OnFailure))
+        {
+            instance.RestartsLater(now);
+            if (instance.RestartAt <= now)
+            {
+                db.BeginRestart(instance, now);
+            }
         }
         else
         {

@@ -16,8 +16,20 @@ internal sealed class HostDirectory(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, (HostId Id, IHostAgent Agent)> _agents = new(StringComparer.Ordinal);
 
-    /// <summary>Hosts whose agent this process talks to.</summary>
-    public void Know(HostId id, string name, IHostAgent agent) => _agents[name] = (id, agent);
+    private readonly ConcurrentDictionary<string, bool> _silent = new(StringComparer.Ordinal);
+
+    /// <summary>A host whose agent answers this process.</summary>
+    public void Know(HostId id, string name, IHostAgent agent)
+    {
+        _agents[name] = (id, agent);
+        _silent.TryRemove(name, out _);
+    }
+
+    /// <summary>The host's agent has stopped answering; it may come back at the same place.</summary>
+    public void FallSilent(string name) => _silent[name] = true;
+
+    /// <summary>How many hosts there are whose agents answer now, and how many do not.</summary>
+    public (int Answering, int Silent) Count => (_agents.Count - _silent.Count, _silent.Count);
 
     /// <summary>The hosts that have an agent here now.</summary>
     public IReadOnlyList<(string Name, IHostAgent Agent)> Known => _agents.Select(pair => (pair.Key, pair.Value.Agent)).ToList();
@@ -39,7 +51,12 @@ internal sealed class HostDirectory(TimeProvider time)
         var hosts = await db.Hosts.AsNoTracking().ToListAsync(ct);
         var promised = await db.Instances.Existing()
             .GroupBy(instance => instance.HostName)
-            .Select(group => new { Host = group.Key, Vcpus = group.Sum(instance => instance.Vcpus), Memory = group.Sum(instance => instance.MemoryBytes) })
+            .Select(group => new
+            {
+                Host = group.Key,
+                Vcpus = group.Sum(instance => instance.Vcpus),
+                Memory = group.Sum(instance => instance.MemoryBytes),
+            })
             .ToListAsync(ct);
         return Placer.Judge(request, hosts.Select(host =>
         {

@@ -8,7 +8,8 @@ internal static class HostEndpoints
     {
         var hosts = routes.MapGroup("/v1/hosts").WithTags("Hosts").RequireRole(Role.Admin);
         hosts.MapGet("/", ListHosts.HandleAsync).WithName("ListHosts").WithSummary("Lists the compute hosts");
-        hosts.MapGet("/{id}", GetHost.HandleAsync).WithName("GetHost").WithSummary("Shows one host, by name or id, with what its engines were found to do");
+        hosts.MapGet("/{id}", GetHost.HandleAsync).WithName("GetHost")
+            .WithSummary("Shows one host, by name or id, with what its engines were found to do");
         routes.MapGet("/v1/engines", ListEngines.HandleAsync).WithTags("Hosts").RequireRole(Role.Viewer)
             .WithName("ListEngines").WithSummary("Lists the engines, and on which hosts they work or why not");
         routes.MapPost("/internal/v1/hosts", RegisterHost.Handle).RequireServiceKey().ExcludeFromDescription();

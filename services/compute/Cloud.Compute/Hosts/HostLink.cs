@@ -5,7 +5,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Hosts;
 
-/// <summary>Keeps what the cloud knows of one host true for as long as it runs: its description, and every guest's report as soon as it changes.</summary>
+/// <summary>
+/// Keeps what the cloud knows of one host true for as long as it runs: its description, and every guest's report as soon as it changes.
+/// </summary>
 internal sealed partial class HostLink(
     IHostAgent agent,
     Uri? url,
@@ -16,6 +18,8 @@ internal sealed partial class HostLink(
     ILogger<HostLink> log)
 {
     private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
+
+    private string? _name;
 
     /// <summary>Where its agent listens; null for the one in this process.</summary>
     public Uri? Url => url;
@@ -49,6 +53,11 @@ internal sealed partial class HostLink(
                     LogFailed(log, failed, url);
                 }
 
+                if (_name is { } name)
+                {
+                    hosts.FallSilent(name);
+                }
+
                 lost = true;
                 await Task.Delay(TryAgain, time, ct).ContinueWith(_ => { }, TaskScheduler.Default);
             }
@@ -73,6 +82,7 @@ internal sealed partial class HostLink(
             await db.SaveChangesAsync(ct);
         }
 
+        _name = host.Name;
         hosts.Know(host.Id, host.Name, agent);
     }
 

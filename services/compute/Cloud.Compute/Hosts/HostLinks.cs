@@ -7,7 +7,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Hosts;
 
-/// <summary>Holds a link to every host: the one in this process, and all whose agents have registered with any replica of this service.</summary>
+/// <summary>
+/// Holds a link to every host: the one in this process, and all whose agents have registered with any replica of this service.
+/// </summary>
 internal sealed class HostLinks(
     IDbContextFactory<ComputeDbContext> databases,
     HostDirectory hosts,

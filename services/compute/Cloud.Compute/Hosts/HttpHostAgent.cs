@@ -53,7 +53,8 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         using var response = await SendAsync(HttpMethod.Delete, $"{Root}/guests/{id}", null, ct);
     }
 
-    public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) => GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
+    public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
+        GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
 
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         SendAsync<GuestExec>(HttpMethod.Post, $"{Root}/guests/{id}/exec", command, ct);
@@ -63,7 +64,8 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         var path = string.Create(CultureInfo.InvariantCulture, $"{Root}/guests/{id}/console?offset={offset}");
         using var response = await SendAsync(HttpMethod.Get, path, null, ct);
         return new ConsoleChunk(
-            HeaderOf(response, HostApiHeaders.Offset), HeaderOf(response, HostApiHeaders.NextOffset), await response.Content.ReadAsByteArrayAsync(ct));
+            HeaderOf(response, HostApiHeaders.Offset), HeaderOf(response, HostApiHeaders.NextOffset),
+            await response.Content.ReadAsByteArrayAsync(ct));
     }
 
     public async Task<Stream> OpenConsoleAsync(string id, CancellationToken ct)
@@ -84,7 +86,8 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         return WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: true);
     }
 
-    private Task<T> ActAsync<T>(string id, string verb, CancellationToken ct) => SendAsync<T>(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);
+    private Task<T> ActAsync<T>(string id, string verb, CancellationToken ct) =>
+        SendAsync<T>(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);
 
     private async Task ActAsync(string id, string verb, CancellationToken ct)
     {

@@ -23,7 +23,9 @@ internal static class ListEngines
     {
         var hosts = await db.Hosts.AsNoTracking().ToListAsync(ct);
         var engines = Engines.Select(engine => new EngineView(engine.Name, engine.Technique, hosts
-            .SelectMany(host => host.Engines.Where(on => on.Engine == engine.Name).Select(on => new EngineOnHost(host.Name, on.Architecture, on.Works, on.Reason)))
+            .SelectMany(
+                host => host.Engines.Where(on => on.Engine == engine.Name)
+                    .Select(on => new EngineOnHost(host.Name, on.Architecture, on.Works, on.Reason)))
             .ToList()));
         return new Page<EngineView>(engines.ToList(), null);
     }

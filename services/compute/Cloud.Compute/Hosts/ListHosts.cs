@@ -7,7 +7,8 @@ namespace Cloud.Compute.Hosts;
 
 internal static class ListHosts
 {
-    public static async Task<Page<HostView>> HandleAsync(ListQuery list, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+    public static async Task<Page<HostView>> HandleAsync(
+        ListQuery list, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
     {
         var rows = db.Hosts.AsNoTracking();
         if (list.Name is { } name)

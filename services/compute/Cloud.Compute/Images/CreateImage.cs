@@ -16,7 +16,9 @@ public sealed record CreateImageRequest
 
     public string? Description { get; init; }
 
-    /// <summary>Where to import the disk from, by http or https; left out, its bytes are to be sent by <c>PUT /v1/images/{id}/content</c>.</summary>
+    /// <summary>
+    /// Where to import the disk from, by http or https; left out, its bytes are to be sent by <c>PUT /v1/images/{id}/content</c>.
+    /// </summary>
     public string? Url { get; init; }
 
     /// <summary><c>qcow2</c> or <c>raw</c>.</summary>
@@ -33,7 +35,9 @@ public sealed record CreateImageRequest
     /// <summary>The kinds of user data it takes: <c>script</c>, <c>cloud-config</c>.</summary>
     public IReadOnlyList<string>? UserData { get; init; }
 
-    /// <summary>Whether it runs QEMU's guest agent: an instance is then ready at the agent's first answer, else when its machine runs.</summary>
+    /// <summary>
+    /// Whether it runs QEMU's guest agent: an instance is then ready at the agent's first answer, else when its machine runs.
+    /// </summary>
     public bool GuestAgent { get; init; }
 
     /// <summary>The user that a key pair lets in.</summary>
@@ -82,9 +86,11 @@ internal static class CreateImage
         errors.Require(request.Format is "qcow2" or "raw", "format", "Expected qcow2 or raw.");
         errors.Require(request.Architecture is "x86_64" or "riscv64", "architecture", "Expected x86_64 or riscv64.");
         errors.Require(
-            request.Sha256 is null || (request.Sha256.Length == 64 && request.Sha256.All(char.IsAsciiHexDigit)), "sha256", "Expected 64 hexadecimal digits.");
+            request.Sha256 is null || (request.Sha256.Length == 64 && request.Sha256.All(char.IsAsciiHexDigit)), "sha256",
+            "Expected 64 hexadecimal digits.");
         errors.Require(request.MinMemoryBytes.Bytes is >= 0 and <= 1L << 40, "minMemoryBytes", "Expected at most 1 TiB.");
-        errors.Require((request.UserData ?? []).All(kind => kind is "script" or "cloud-config"), "userData", "Expected script, cloud-config or both.");
+        errors.Require(
+            (request.UserData ?? []).All(kind => kind is "script" or "cloud-config"), "userData", "Expected script, cloud-config or both.");
         errors.Require(
             request.Description is null || (request.Description.Length <= DescriptionLengthMax && !request.Description.Any(char.IsControl)),
             "description",

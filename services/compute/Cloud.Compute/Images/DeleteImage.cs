@@ -32,10 +32,12 @@ internal static class DeleteImage
         }
 
         ifMatch.Require(image.Version);
-        var users = await db.Instances.AsNoTracking().Existing().Where(row => row.Image == image.Id).Select(row => row.Id).Take(UsersShown).ToListAsync(ct);
+        var users = await db.Instances.AsNoTracking().Existing().Where(row => row.Image == image.Id)
+            .Select(row => row.Id).Take(UsersShown).ToListAsync(ct);
         if (users.Count > 0)
         {
-            throw new CloudException(ErrorKind.Conflict, "in-use", $"Instances are made from image '{image.Name}': {string.Join(", ", users)}.")
+            throw new CloudException(
+                ErrorKind.Conflict, "in-use", $"Instances are made from image '{image.Name}': {string.Join(", ", users)}.")
             {
                 Details = new Dictionary<string, object> { ["usedBy"] = users },
             };

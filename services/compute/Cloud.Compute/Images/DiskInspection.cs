@@ -72,7 +72,9 @@ internal static class DiskInspection
         Require((features & Corrupt) == 0, "It is marked as corrupt.");
         Require((features & ~FeaturesAllowed) == 0, "It needs features that are not known.");
         var headerLength = version == 3 ? BinaryPrimitives.ReadUInt32BigEndian(header.AsSpan(100)) : Version2HeaderBytes;
-        Require(headerLength is Version2HeaderBytes or >= HeaderBytes && headerLength <= 1u << (int)clusterBits, "Its header has an impossible length.");
+        Require(
+            headerLength is Version2HeaderBytes or >= HeaderBytes && headerLength <= 1u << (int)clusterBits,
+            "Its header has an impossible length.");
 
         var size = BinaryPrimitives.ReadUInt64BigEndian(header.AsSpan(24));
         Require(size <= DiskBytesMax, $"A disk has at most {new ByteSize(DiskBytesMax)}.");
@@ -81,7 +83,8 @@ internal static class DiskInspection
     }
 
     /// <summary>Walks both levels of tables: every cluster that is named must lie in the file, or it was cut short.</summary>
-    private static async Task RequireTablesAsync(FileStream file, byte[] header, int clusterBits, long size, bool extended, CancellationToken ct)
+    private static async Task RequireTablesAsync(
+        FileStream file, byte[] header, int clusterBits, long size, bool extended, CancellationToken ct)
     {
         var clusterBytes = 1L << clusterBits;
         var entryBytes = extended ? 16 : 8;

@@ -3,7 +3,9 @@ using Cloud.Primitives;
 
 namespace Cloud.Compute.Images;
 
-/// <summary>What instances are made from: a disk, and for a direct boot a kernel. Its files are a folder that never changes once active.</summary>
+/// <summary>
+/// What instances are made from: a disk, and for a direct boot a kernel. Its files are a folder that never changes once active.
+/// </summary>
 internal sealed class Image : IVersioned
 {
     private const string AwaitsUpload = "Its content is still to be sent: PUT /v1/images/{id}/content.";
@@ -84,7 +86,9 @@ internal sealed class Image : IVersioned
 
     public long Version { get; set; }
 
-    /// <summary>An image of the cloud's own, whose recipe is still to be carried out. Its name says which architecture it will be of.</summary>
+    /// <summary>
+    /// An image of the cloud's own, whose recipe is still to be carried out. Its name says which architecture it will be of.
+    /// </summary>
     public static Image FromRecipe(ImageId id, string name, string recipe, DateTimeOffset now) => new()
     {
         Id = id,
@@ -131,7 +135,9 @@ internal sealed class Image : IVersioned
     {
         BytesDone = bytesDone;
         BytesTotal = bytesTotal;
-        Enter(ImageStatus.Importing, bytesTotal is { } total and > 0 ? $"{100 * bytesDone / total} % imported." : $"{bytesDone >> 20} MiB imported.", now);
+        Enter(
+            ImageStatus.Importing,
+            bytesTotal is { } total and > 0 ? $"{100 * bytesDone / total} % imported." : $"{bytesDone >> 20} MiB imported.", now);
     }
 
     /// <summary>Its disk has come and was checked.</summary>

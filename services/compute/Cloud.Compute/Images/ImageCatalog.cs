@@ -10,10 +10,11 @@ namespace Cloud.Compute.Images;
 
 /// <summary>
 /// Keeps the cloud's own images true to their recipes (infra/images): a row for each, <c>building</c> with its progress until its folder
-/// stands in the cache under the recipe's hash, then <c>active</c>. The recipes are only asked again when the cache's folder has changed, or
-/// now and then.
+/// stands in the cache under the recipe's hash, then <c>active</c>. The recipes are only asked again when the cache's folder has changed,
+/// or now and then.
 /// </summary>
-internal sealed class ImageCatalog(IDbContextFactory<ComputeDbContext> databases, IOptions<ImageOptions> options, TimeProvider time) : IReconciler
+internal sealed class ImageCatalog(
+    IDbContextFactory<ComputeDbContext> databases, IOptions<ImageOptions> options, TimeProvider time) : IReconciler
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromMinutes(5);
 
@@ -78,7 +79,8 @@ internal sealed class ImageCatalog(IDbContextFactory<ComputeDbContext> databases
                 image.Fails(failure, now);
             }
         }
-        else if (await ReadLineAsync(folder + ".progress", ct) is var progress && (image.Status != ImageStatus.Building || image.StatusReason != progress))
+        else if (await ReadLineAsync(folder + ".progress", ct) is var progress
+            && (image.Status != ImageStatus.Building || image.StatusReason != progress))
         {
             image.Progresses(progress, now);
         }
@@ -93,7 +95,8 @@ internal sealed class ImageCatalog(IDbContextFactory<ComputeDbContext> databases
         })!;
         var lines = await build.StandardOutput.ReadToEndAsync(ct);
         await build.WaitForExitAsync(ct);
-        return lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).Select(parts => (parts[0], parts[1])).ToList();
+        return lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' '))
+            .Select(parts => (parts[0], parts[1])).ToList();
     }
 
     private static async Task<string?> ReadLineAsync(string path, CancellationToken ct)

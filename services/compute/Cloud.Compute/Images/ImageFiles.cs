@@ -73,7 +73,8 @@ internal sealed class ImageFiles(IOptions<ImageOptions> options)
             total += read;
             if (total > options.Value.FileBytesMax)
             {
-                throw new CloudException(ErrorKind.TooLarge, "too-large", $"An image's file has at most {new ByteSize(options.Value.FileBytesMax)}.");
+                throw new CloudException(
+                    ErrorKind.TooLarge, "too-large", $"An image's file has at most {new ByteSize(options.Value.FileBytesMax)}.");
             }
 
             hash.AppendData(buffer.AsSpan(0, read));

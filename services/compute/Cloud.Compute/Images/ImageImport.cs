@@ -52,7 +52,8 @@ internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases,
         return Task.FromResult(StepResult.Done);
     }
 
-    public Task FailAsync(ImageSagaData data, string reason, CancellationToken ct) => ChangeAsync(data, (row, now) => row.Fails(reason, now), ct);
+    public Task FailAsync(ImageSagaData data, string reason, CancellationToken ct) =>
+        ChangeAsync(data, (row, now) => row.Fails(reason, now), ct);
 
     private async Task ChangeAsync(ImageSagaData data, Action<Image, DateTimeOffset> change, CancellationToken ct)
     {

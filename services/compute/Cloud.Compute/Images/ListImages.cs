@@ -9,7 +9,8 @@ namespace Cloud.Compute.Images;
 
 internal static class ListImages
 {
-    public static async Task<Page<ImageView>> HandleAsync(Caller caller, ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
+    public static async Task<Page<ImageView>> HandleAsync(
+        Caller caller, ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
     {
         var rows = db.Images.AsNoTracking().VisibleTo(caller);
         if (list.Name is { } name)

@@ -17,7 +17,8 @@ public sealed record PatchImageRequest
 internal static class PatchImage
 {
     public static async Task<IResult> HandleAsync(
-        string id, MergePatch<PatchImageRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+        string id, MergePatch<PatchImageRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, ComputeDbContext db,
+        TimeProvider time, CancellationToken ct)
     {
         var image = await db.Images.FindVisibleAsync(caller, id, ct);
         if (image.Project is null)

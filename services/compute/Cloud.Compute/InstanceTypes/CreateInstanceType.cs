@@ -32,7 +32,9 @@ internal static class CreateInstanceType
         errors.Require(request.Vcpus is >= 1 and <= VcpusMax, "vcpus", $"Expected 1 to {VcpusMax}.");
         var memory = request.MemoryBytes.Bytes;
         errors.Require(memory is >= 64 * Mi and <= 1L << 40 && memory % Mi == 0, "memoryBytes", "Expected 64 MiB to 1 TiB in whole MiB.");
-        errors.Require(request.RootDiskBytes.Bytes is >= 0 and <= 16L << 40 && request.RootDiskBytes.Bytes % Mi == 0, "rootDiskBytes", "Expected at most 16 TiB in whole MiB.");
+        errors.Require(
+            request.RootDiskBytes.Bytes is >= 0 and <= 16L << 40 && request.RootDiskBytes.Bytes % Mi == 0, "rootDiskBytes",
+            "Expected at most 16 TiB in whole MiB.");
         errors.ThrowIfAny();
         var type = InstanceType.Create(
             TypedId.New<InstanceTypeId>(time), request.Name, request.Vcpus, memory, request.RootDiskBytes.Bytes, time.GetUtcNow());

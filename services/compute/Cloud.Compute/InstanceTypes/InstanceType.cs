@@ -26,14 +26,16 @@ internal sealed class InstanceType : IVersioned
 
     public long Version { get; set; }
 
-    public static InstanceType Create(InstanceTypeId id, string name, int vcpus, long memoryBytes, long rootDiskBytes, DateTimeOffset now) => new()
-    {
-        Id = id,
-        Name = name,
-        Vcpus = vcpus,
-        MemoryBytes = memoryBytes,
-        RootDiskBytes = rootDiskBytes,
-        CreatedAt = now,
-        UpdatedAt = now,
-    };
+    public static InstanceType Create(
+        InstanceTypeId id, string name, int vcpus, long memoryBytes, long rootDiskBytes, DateTimeOffset now) =>
+        new()
+        {
+            Id = id,
+            Name = name,
+            Vcpus = vcpus,
+            MemoryBytes = memoryBytes,
+            RootDiskBytes = rootDiskBytes,
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
 }

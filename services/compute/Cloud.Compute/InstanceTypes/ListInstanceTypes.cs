@@ -7,7 +7,8 @@ namespace Cloud.Compute.InstanceTypes;
 
 internal static class ListInstanceTypes
 {
-    public static async Task<Page<InstanceTypeView>> HandleAsync(ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
+    public static async Task<Page<InstanceTypeView>> HandleAsync(
+        ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
     {
         var rows = db.InstanceTypes.AsNoTracking();
         if (list.Name is { } name)

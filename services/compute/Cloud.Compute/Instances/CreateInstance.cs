@@ -77,7 +77,9 @@ internal static class CreateInstance
         return ResourceResults.Created(context, $"/v1/instances/{instance.Id}", InstanceView.From(settled), settled.Version);
     }
 
-    /// <summary>One placement at a time, so that two creates never take the same room, port or address; quotas count in the same commit.</summary>
+    /// <summary>
+    /// One placement at a time, so that two creates never take the same room, port or address; quotas count in the same commit.
+    /// </summary>
     private static async Task<Instance> PlaceAsync(
         CreateInstanceRequest request,
         Caller caller,
@@ -158,7 +160,8 @@ internal static class CreateInstance
         TimeProvider time,
         CancellationToken ct)
     {
-        var taken = await db.Instances.Existing().Where(other => other.Project == caller.Project).Select(other => other.Address).ToHashSetAsync(ct);
+        var taken = await db.Instances.Existing().Where(other => other.Project == caller.Project)
+            .Select(other => other.Address).ToHashSetAsync(ct);
         var address = InstanceAddresses.Choose(taken);
         return new NewInstance
         {
@@ -190,7 +193,8 @@ internal static class CreateInstance
     }
 
     private static PlacementRequest ToPlacement(CreateInstanceRequest request, Image image, InstanceType type) => new(
-        image.Architecture, request.Engine, type.Vcpus, type.MemoryBytes, new Labels(request.HostLabels ?? new Dictionary<string, string>()));
+        image.Architecture, request.Engine, type.Vcpus, type.MemoryBytes,
+        new Labels(request.HostLabels ?? new Dictionary<string, string>()));
 
     private static CloudException NoCapacity(IReadOnlyList<HostVerdict> verdicts) =>
         new(ErrorKind.Conflict, "no-capacity", verdicts.Count == 0

@@ -26,11 +26,15 @@ internal static class ExecInInstance
         string id, ExecInInstanceRequest request, Caller caller, ComputeDbContext db, HostDirectory hosts, CancellationToken ct)
     {
         var errors = new FieldErrors();
-        errors.Require(request.Command.Count is >= 1 and <= ArgumentsMax, "command", $"Expected 1 to {ArgumentsMax} strings, the program first.");
-        errors.Require(request.Command.All(argument => argument is not null && !argument.Contains('\0', StringComparison.Ordinal)), "command", "Expected strings with no NUL.");
+        errors.Require(
+            request.Command.Count is >= 1 and <= ArgumentsMax, "command", $"Expected 1 to {ArgumentsMax} strings, the program first.");
+        errors.Require(
+            request.Command.All(argument => argument is not null && !argument.Contains('\0', StringComparison.Ordinal)), "command",
+            "Expected strings with no NUL.");
         errors.ThrowIfAny();
         var instance = await db.Instances.AsNoTracking().FindVisibleAsync(caller, id, ct);
         var result = await hosts.AgentOf(instance.HostName).ExecAsync(id, request.Command, ct);
-        return new ExecInInstanceView(result.ExitCode, Encoding.UTF8.GetString(result.StandardOutput), Encoding.UTF8.GetString(result.StandardError));
+        return new ExecInInstanceView(
+            result.ExitCode, Encoding.UTF8.GetString(result.StandardOutput), Encoding.UTF8.GetString(result.StandardError));
     }
 }

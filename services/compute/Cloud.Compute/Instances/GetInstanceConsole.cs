@@ -15,7 +15,8 @@ internal static class GetInstanceConsole
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(100);
 
     public static async Task HandleAsync(
-        string id, string? tail, string? follow, Caller caller, HttpContext context, ComputeDbContext db, HostDirectory hosts, TimeProvider time, CancellationToken ct)
+        string id, string? tail, string? follow, Caller caller, HttpContext context, ComputeDbContext db, HostDirectory hosts,
+        TimeProvider time, CancellationToken ct)
     {
         var lines = ParseTail(tail);
         var instance = await db.Instances.AsNoTracking().FindVisibleAsync(caller, id, ct);
@@ -51,7 +52,8 @@ internal static class GetInstanceConsole
     }
 
     /// <summary>Sends what is printed until the caller goes away or the guest does.</summary>
-    private static async Task FollowAsync(IHostAgent agent, string id, long offset, HttpResponse response, TimeProvider time, CancellationToken ct)
+    private static async Task FollowAsync(
+        IHostAgent agent, string id, long offset, HttpResponse response, TimeProvider time, CancellationToken ct)
     {
         while (!ct.IsCancellationRequested)
         {

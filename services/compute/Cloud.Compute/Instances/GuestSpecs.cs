@@ -6,7 +6,23 @@ namespace Cloud.Compute.Instances;
 /// <summary>What a host is told of an instance.</summary>
 internal static class GuestSpecs
 {
-    public static GuestSpec Of(Instance instance, Image image) => new()
+    /// <summary>An image's files as they are now.</summary>
+    public static GuestImage FilesOf(Image image) => new()
+    {
+        Id = image.Id.Value,
+        Architecture = image.Architecture,
+        Folder = image.Folder!,
+        Disk = image.Disk,
+        DiskFormat = image.DiskFormat,
+        Kernel = image.Kernel,
+        Initrd = image.Initrd,
+        CommandLine = image.CommandLine,
+        BootReport = image.BootReport,
+        GuestAgent = image.GuestAgent,
+    };
+
+    /// <param name="instance">One that has its image's files (<see cref="Instance.BootsFrom"/>).</param>
+    public static GuestSpec Of(Instance instance) => new()
     {
         Id = instance.Id.Value,
         Project = instance.Project,
@@ -15,20 +31,8 @@ internal static class GuestSpecs
         Engine = instance.Engine!,
         Vcpus = instance.Vcpus,
         MemoryBytes = instance.MemoryBytes,
-        RootDiskBytes = Math.Max(instance.RootDiskBytes, image.DiskSizeBytes),
-        Image = new GuestImage
-        {
-            Id = image.Id.Value,
-            Architecture = image.Architecture,
-            Folder = image.Folder!,
-            Disk = image.Disk,
-            DiskFormat = image.DiskFormat,
-            Kernel = image.Kernel,
-            Initrd = image.Initrd,
-            CommandLine = image.CommandLine,
-            BootReport = image.BootReport,
-            GuestAgent = image.GuestAgent,
-        },
+        RootDiskBytes = instance.RootDiskBytes,
+        Image = instance.BootsFrom!,
         UserData = instance.UserData,
         AuthorizedKeys = instance.AuthorizedKeys,
         MacAddress = instance.MacAddress,

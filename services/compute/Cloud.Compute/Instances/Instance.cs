@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Persistence;
@@ -18,6 +19,9 @@ namespace Cloud.Compute.Instances;
 /// </summary>
 internal sealed class Instance : IVersioned
 {
+    /// <summary>Until the host has begun the boot that was asked for, all that it reports is of a run before.</summary>
+    private const long DeafToReports = long.MaxValue;
+
     private Instance()
     {
     }
@@ -52,6 +56,9 @@ internal sealed class Instance : IVersioned
     public ImageId Image { get; private init; }
 
     public string ImageName { get; private init; } = "";
+
+    /// <summary>The image's files as they were at the first boot; null before. An image that is built anew since changes nothing for it.</summary>
+    public GuestImage? BootsFrom { get; private set; }
 
     public string Type { get; private set; } = "";
 
@@ -90,6 +97,15 @@ internal sealed class Instance : IVersioned
     public RestartPolicy RestartPolicy { get; private set; }
 
     public bool DeletionProtection { get; private set; }
+
+    /// <summary>How often it was started again because it died soon after its start.</summary>
+    public int RestartCount { get; private set; }
+
+    /// <summary>When it is started again; null where it is not to be.</summary>
+    public DateTimeOffset? RestartAt { get; private set; }
+
+    /// <summary>When the present run began.</summary>
+    public DateTimeOffset? StartedAt { get; private set; }
 
     /// <summary>The boot reached its end and user data's exit code was 0.</summary>
     public bool Ready { get; private set; }
@@ -176,7 +192,9 @@ internal sealed class Instance : IVersioned
     {
         Require("start", InstanceStatus.Stopped, InstanceStatus.Failed);
         ShouldRun = true;
+        RestartAt = null;
         Boots(InstanceStatus.Starting, now);
+        Generation = DeafToReports;
     }
 
     public void BeginStop(DateTimeOffset now)
@@ -190,6 +208,7 @@ internal sealed class Instance : IVersioned
     {
         Require("reboot", InstanceStatus.Running);
         Boots(InstanceStatus.Rebooting, now);
+        Generation = DeafToReports;
     }
 
     public void BeginPause(DateTimeOffset now)
@@ -223,6 +242,7 @@ internal sealed class Instance : IVersioned
         }
 
         ShouldRun = false;
+        RestartAt = null;
         Enter(InstanceStatus.Deleting, null, now, InstanceLimits.Deleting);
     }
 
@@ -231,6 +251,7 @@ internal sealed class Instance : IVersioned
     {
         Ready = false;
         Booted = false;
+        StartedAt = now;
         Enter(status, null, now, InstanceLimits.Booting);
     }
 
@@ -252,7 +273,7 @@ internal sealed class Instance : IVersioned
     }
 
     /// <summary>The guest powered itself off, or died and is not to be started again: that is what is wanted from now on.</summary>
-    public void WasStopped() => ShouldRun = false;
+    public void WasStopped() => (ShouldRun, RestartCount) = (false, 0);
 
     public void Fails(string reason, DateTimeOffset now)
     {
@@ -262,14 +283,37 @@ internal sealed class Instance : IVersioned
 
     public void IsDeleted(DateTimeOffset now) => Enter(InstanceStatus.Deleted, null, now, null);
 
+    /// <summary>Its root disk is made over these files, and is at least as large as theirs.</summary>
+    public void TakesFiles(GuestImage files, long diskBytes, DateTimeOffset now)
+    {
+        BootsFrom = files;
+        RootDiskBytes = Math.Max(RootDiskBytes, diskBytes);
+        UpdatedAt = now;
+    }
+
+    /// <summary>
+    /// It died and is to be started again: at once where it ran for a while, else later each time, so that a guest that cannot boot does
+    /// not keep its host busy.
+    /// </summary>
+    public void RestartsLater(DateTimeOffset now)
+    {
+        RestartCount = now - StartedAt < InstanceLimits.RanWell ? RestartCount + 1 : 0;
+        var seconds = RestartCount <= 1 ? 0 : Math.Min(InstanceLimits.RestartDelayMax.TotalSeconds, Math.Pow(2, RestartCount));
+        RestartAt = now + TimeSpan.FromSeconds(seconds);
+        if (seconds > 0)
+        {
+            StatusReason = $"{StatusReason} It is started again in {seconds} s, attempt {RestartCount}.";
+        }
+    }
+
     /// <summary>The guest's processors go on; how its boot went stands.</summary>
     public void GoesOn(DateTimeOffset now) => Enter(InstanceStatus.Running, null, now, null);
 
     /// <summary>The state on the way is gone about once more.</summary>
     public void TakesLonger(TimeSpan limit, DateTimeOffset now) => Enter(Status, StatusReason, now, limit);
 
-    /// <summary>What was reported up to this generation is of a run that is over.</summary>
-    public void ForgetsReports(long? generation) => Generation = Math.Max(Generation, (generation ?? -1) + 1);
+    /// <summary>Reports count again, from this generation on: of the run that is under way.</summary>
+    public void ListensFrom(long generation) => Generation = generation;
 
     private void Enter(InstanceStatus status, string? reason, DateTimeOffset now, TimeSpan? limit)
     {

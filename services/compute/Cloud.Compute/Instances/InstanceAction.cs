@@ -20,7 +20,8 @@ internal sealed class InstanceAction(ComputeDbContext db, InstanceWaiter waiter,
 
     /// <summary>Begins a transition and starts its saga in the same save; answers 202, or waits.</summary>
     public Task<IResult> RunAsync<TSaga>(
-        string id, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, Action<Instance, DateTimeOffset> begin, CancellationToken ct)
+        string id, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, Action<Instance, DateTimeOffset> begin,
+        CancellationToken ct)
         where TSaga : Saga<InstanceSagaData> =>
         RunAsync<TSaga>(id, caller, ifMatch, wait, context, (instance, now) =>
         {
@@ -29,7 +30,8 @@ internal sealed class InstanceAction(ComputeDbContext db, InstanceWaiter waiter,
         }, ct);
 
     public async Task<IResult> RunAsync<TSaga>(
-        string id, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, Func<Instance, DateTimeOffset, Task> begin, CancellationToken ct)
+        string id, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, Func<Instance, DateTimeOffset, Task> begin,
+        CancellationToken ct)
         where TSaga : Saga<InstanceSagaData>
     {
         var instance = await ChangeAsync(id, caller, ifMatch, async (row, now) =>

@@ -12,7 +12,8 @@ namespace Cloud.Compute.Instances;
 /// saga is the state's owner; this is for what a saga cannot know (a guest that never ends its boot) and for one that was lost.
 /// </summary>
 internal sealed class InstanceDeadlines(
-    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, GuestReports reports, TimeProvider time) : IReconciler
+    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, GuestReports reports,
+    TimeProvider time) : IReconciler
 {
     /// <summary>Time for the owner to end its state by itself.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -21,9 +22,26 @@ internal sealed class InstanceDeadlines(
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var late = time.GetUtcNow() - Patience;
-        foreach (var instance in await db.Instances.AsNoTracking().Existing().Where(row => row.Deadline != null && row.Deadline < late).ToListAsync(ct))
+        foreach (var instance in await db.Instances.AsNoTracking().Existing()
+            .Where(row => row.Deadline != null && row.Deadline < late).ToListAsync(ct))
         {
             await EndAsync(instance, ct);
+        }
+
+        var now = time.GetUtcNow();
+        foreach (var id in await db.Instances.AsNoTracking().Existing().Where(row => row.RestartAt != null && row.RestartAt <= now)
+            .Select(row => row.Id).ToListAsync(ct))
+        {
+            await changes.ApplyAsync(id, "restarting", (context, row, at) =>
+            {
+                var due = row.RestartAt <= at && row.Status is InstanceStatus.Failed or InstanceStatus.Stopped;
+                if (due)
+                {
+                    context.BeginRestart(row, at);
+                }
+
+                return Task.FromResult(due);
+            }, ct);
         }
     }
 

@@ -9,23 +9,30 @@ internal static class InstanceEndpoints
         var read = routes.MapGroup("/v1/instances").WithTags("Instances").RequireRole(Role.Viewer);
         read.MapGet("/", ListInstances.HandleAsync).WithName("ListInstances").WithSummary("Lists the project's instances");
         read.MapGet("/{id}", GetInstance.HandleAsync).WithName("GetInstance").WithSummary("Shows one instance");
-        read.MapGet("/{id}/boot", GetInstanceBoot.HandleAsync).WithName("GetInstanceBoot").WithSummary("Shows the phases of the latest boot");
-        read.MapGet("/{id}/console", GetInstanceConsole.HandleAsync).WithName("GetInstanceConsole").WithSummary("Shows what the console printed");
+        read.MapGet("/{id}/boot", GetInstanceBoot.HandleAsync).WithName("GetInstanceBoot")
+            .WithSummary("Shows the phases of the latest boot");
+        read.MapGet("/{id}/console", GetInstanceConsole.HandleAsync).WithName("GetInstanceConsole")
+            .WithSummary("Shows what the console printed");
         read.MapGet("/{id}/console/ws", OpenInstanceTerminal.HandleAsync).WithName("OpenInstanceTerminal").RequireRole(Role.Editor)
             .WithSummary("A terminal on the serial console, over WebSocket");
-        read.MapGet("/{id}/placement", GetInstancePlacement.HandleAsync).WithName("GetInstancePlacement").WithSummary("Shows why it is on its host");
-        read.MapGet("/{id}/metrics", GetInstanceMetrics.HandleAsync).WithName("GetInstanceMetrics").WithSummary("Shows counters of the guest's process");
+        read.MapGet("/{id}/placement", GetInstancePlacement.HandleAsync).WithName("GetInstancePlacement")
+            .WithSummary("Shows why it is on its host");
+        read.MapGet("/{id}/metrics", GetInstanceMetrics.HandleAsync).WithName("GetInstanceMetrics")
+            .WithSummary("Shows counters of the guest's process");
 
         var change = routes.MapGroup("/v1/instances").WithTags("Instances").RequireRole(Role.Editor);
         change.MapPost("/", CreateInstance.HandleAsync).WithName("CreateInstance").WithSummary("Makes an instance and boots it");
-        change.MapPatch("/{id}", PatchInstance.HandleAsync).WithName("PatchInstance").WithSummary("Renames, labels or protects an instance");
-        change.MapDelete("/{id}", DeleteInstance.HandleAsync).WithName("DeleteInstance").WithSummary("Ends an instance and removes its disks");
+        change.MapPatch("/{id}", PatchInstance.HandleAsync).WithName("PatchInstance")
+            .WithSummary("Renames, labels or protects an instance");
+        change.MapDelete("/{id}", DeleteInstance.HandleAsync).WithName("DeleteInstance")
+            .WithSummary("Ends an instance and removes its disks");
         change.MapPost("/{id}/start", StartInstance.HandleAsync).WithName("StartInstance").WithSummary("Boots a stopped instance");
         change.MapPost("/{id}/stop", StopInstance.HandleAsync).WithName("StopInstance").WithSummary("Powers an instance off");
         change.MapPost("/{id}/reboot", RebootInstance.HandleAsync).WithName("RebootInstance").WithSummary("Resets an instance");
         change.MapPost("/{id}/pause", PauseInstance.HandleAsync).WithName("PauseInstance").WithSummary("Stops an instance's processors");
         change.MapPost("/{id}/resume", ResumeInstance.HandleAsync).WithName("ResumeInstance").WithSummary("Lets a paused instance go on");
-        change.MapPost("/{id}/resize", ResizeInstance.HandleAsync).WithName("ResizeInstance").WithSummary("Gives a stopped instance another type");
+        change.MapPost("/{id}/resize", ResizeInstance.HandleAsync).WithName("ResizeInstance")
+            .WithSummary("Gives a stopped instance another type");
         change.MapPost("/{id}/exec", ExecInInstance.HandleAsync).WithName("ExecInInstance").WithSummary("Runs a command in the guest");
     }
 }

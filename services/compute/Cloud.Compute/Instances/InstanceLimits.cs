@@ -14,6 +14,11 @@ internal static class InstanceLimits
     /// <summary>From asking the guest to power off to ending it by force.</summary>
     public static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(20);
 
+    /// <summary>A guest that ran for this long did not die of its boot.</summary>
+    public static readonly TimeSpan RanWell = TimeSpan.FromMinutes(2);
+
+    public static readonly TimeSpan RestartDelayMax = TimeSpan.FromMinutes(5);
+
     public const int UserDataBytesMax = 1 << 20;
 
     public const int PortsMax = 32;

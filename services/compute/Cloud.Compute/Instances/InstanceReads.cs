@@ -11,8 +11,8 @@ namespace Cloud.Compute.Instances;
 
 /// <summary>
 /// Instances as they were read last, as the bytes of the answer: the call that scripts make most. Only where this process alone writes the
-/// rows (SQLite): each of its commits drops what it changed before anybody is told of it. With PostgreSQL other replicas write too, and every
-/// call reads the row.
+/// rows (SQLite): each of its commits drops what it changed before anybody is told of it. With PostgreSQL other replicas write too, and
+/// every call reads the row.
 /// </summary>
 internal sealed class InstanceReads
 {

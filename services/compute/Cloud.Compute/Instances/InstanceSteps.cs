@@ -26,7 +26,9 @@ internal sealed class InstanceSteps(
         return image.Status switch
         {
             ImageStatus.Active when instance.MemoryBytes < image.MinMemoryBytes => throw CloudException.Conflict(
-                "too-small", $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
+                "too-small",
+                $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; "
+                + $"type '{instance.Type}' has {instance.MemoryBytes >> 20}."),
             ImageStatus.Active => StepResult.Done,
             ImageStatus.Building or ImageStatus.Importing => StepResult.Again(LookAgain),
             _ => throw CloudException.Conflict("image-unusable", $"Image '{image.Name}' failed: {image.StatusReason}"),
@@ -37,7 +39,18 @@ internal sealed class InstanceSteps(
     public async Task<StepResult> DefineAsync(InstanceSagaData data, CancellationToken ct)
     {
         var (instance, image) = await ReadWithImageAsync(data, ct);
-        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance, image), ct);
+        if (instance.BootsFrom is null)
+        {
+            // For its whole life: a root disk is only what it differs in from these very files.
+            await changes.ApplyAsync(data.Instance, "changed", (row, now) =>
+            {
+                row.TakesFiles(GuestSpecs.FilesOf(image), image.DiskSizeBytes, now);
+                return true;
+            }, ct);
+            instance = await ReadAsync(data, ct);
+        }
+
+        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance), ct);
         return StepResult.Done;
     }
 
@@ -47,14 +60,23 @@ internal sealed class InstanceSteps(
         var instance = await ReadAsync(data, ct);
         var agent = hosts.AgentOf(instance.HostName);
         var before = await agent.FindAsync(data.Instance.Value, ct);
-        if (before?.State is null or GuestState.Stopped)
+        var runs = before?.State is GuestState.Running or GuestState.Paused;
+        var isWanted = false;
+        await changes.ApplyAsync(data.Instance, "starting", (row, now) =>
         {
-            await changes.ApplyAsync(data.Instance, "starting", (row, now) =>
+            isWanted = row.Status is InstanceStatus.Provisioning or InstanceStatus.Starting;
+            if (isWanted)
             {
                 row.Boots(InstanceStatus.Starting, now);
-                row.ForgetsReports(before?.Generation);
-                return true;
-            }, ct);
+                row.ListensFrom(before is null ? 0 : runs ? before.Generation : before.Generation + 1);
+            }
+
+            return isWanted;
+        }, ct);
+        if (!isWanted)
+        {
+            // It runs already, or is to stop or go: the saga of that is next.
+            return StepResult.Done;
         }
 
         await reports.TakeAsync(await agent.StartAsync(data.Instance.Value, ct), ct);
@@ -100,8 +122,18 @@ internal sealed class InstanceSteps(
         return StepResult.Done;
     }
 
-    public Task<StepResult> RebootAsync(InstanceSagaData data, CancellationToken ct) =>
-        AskHostAsync(data, agent => agent.ResetAsync(data.Instance.Value, ct), ct);
+    /// <summary>Resets the guest; what it reports from then on is of the new boot.</summary>
+    public async Task<StepResult> RebootAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        var guest = await hosts.AgentOf(instance.HostName).ResetAsync(data.Instance.Value, ct);
+        await changes.ApplyAsync(data.Instance, "rebooting", (row, _) =>
+        {
+            row.ListensFrom(guest.Generation);
+            return row.Status == InstanceStatus.Rebooting;
+        }, ct);
+        return StepResult.Done;
+    }
 
     public Task<StepResult> PauseAsync(InstanceSagaData data, CancellationToken ct) =>
         AskHostAsync(data, agent => agent.PauseAsync(data.Instance.Value, ct), ct);
@@ -194,6 +226,7 @@ internal sealed class InstanceSteps(
         }
         catch (CloudException gone) when (gone.Code == HostErrors.NotRunning)
         {
+            // It ended between the look and the call.
         }
     }
 

@@ -7,10 +7,13 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Instances;
 
-/// <summary><c>GET /v1/instances/{id}/console/ws</c>: the guest's serial console as a terminal, bytes both ways in binary messages.</summary>
+/// <summary>
+/// <c>GET /v1/instances/{id}/console/ws</c>: the guest's serial console as a terminal, bytes both ways in binary messages.
+/// </summary>
 internal static class OpenInstanceTerminal
 {
-    public static async Task HandleAsync(string id, Caller caller, HttpContext context, ComputeDbContext db, HostDirectory hosts, CancellationToken ct)
+    public static async Task HandleAsync(
+        string id, Caller caller, HttpContext context, ComputeDbContext db, HostDirectory hosts, CancellationToken ct)
     {
         var instance = await db.Instances.AsNoTracking().FindVisibleAsync(caller, id, ct);
         if (!context.WebSockets.IsWebSocketRequest)

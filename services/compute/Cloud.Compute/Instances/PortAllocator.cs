@@ -6,7 +6,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Instances;
 
-/// <summary>Chooses host ports for published ports: none that another instance holds, and none that another program listens on now.</summary>
+/// <summary>
+/// Chooses host ports for published ports: none that another instance holds, and none that another program listens on now.
+/// </summary>
 internal sealed class PortAllocator
 {
     private const int First = 40000;

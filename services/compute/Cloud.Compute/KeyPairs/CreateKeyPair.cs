@@ -26,7 +26,8 @@ internal static class CreateKeyPair
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
         ResourceName.CheckLabels(request.Labels, errors);
         PublicKey? key = null;
-        errors.Require(request.PublicKey is null || PublicKey.TryParse(request.PublicKey, out key), "publicKey", $"Expected {PublicKey.Form}.");
+        errors.Require(
+            request.PublicKey is null || PublicKey.TryParse(request.PublicKey, out key), "publicKey", $"Expected {PublicKey.Form}.");
         errors.ThrowIfAny();
 
         string? privateKey = null;
@@ -36,7 +37,8 @@ internal static class CreateKeyPair
         }
 
         var keyPair = KeyPair.Create(
-            TypedId.New<KeyPairId>(time), caller.Project, request.Name, key, new Labels(request.Labels ?? new Dictionary<string, string>()), time.GetUtcNow());
+            TypedId.New<KeyPairId>(time), caller.Project, request.Name, key, new Labels(request.Labels ?? new Dictionary<string, string>()),
+            time.GetUtcNow());
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
         await db.Quotas().ReserveAsync(caller.Project, "keyPairs", 1, ct);
         db.KeyPairs.Add(keyPair);

@@ -20,10 +20,12 @@ internal static class KeyPairQueries
     }
 
     /// <summary>For a create that names it.</summary>
-    public static async Task<KeyPair> FindNamedAsync(this IQueryable<KeyPair> keyPairs, Caller caller, string nameOrId, CancellationToken ct) =>
+    public static async Task<KeyPair> FindNamedAsync(
+        this IQueryable<KeyPair> keyPairs, Caller caller, string nameOrId, CancellationToken ct) =>
         await keyPairs.FindOrDefaultAsync(caller, nameOrId, ct)
         ?? throw CloudException.Invalid("keyPair", $"There is no key pair '{nameOrId}'.");
 
-    public static async Task<KeyPair> FindVisibleAsync(this IQueryable<KeyPair> keyPairs, Caller caller, string nameOrId, CancellationToken ct) =>
+    public static async Task<KeyPair> FindVisibleAsync(
+        this IQueryable<KeyPair> keyPairs, Caller caller, string nameOrId, CancellationToken ct) =>
         await keyPairs.FindOrDefaultAsync(caller, nameOrId, ct) ?? throw CloudException.NotFound("key pair", nameOrId);
 }

@@ -8,7 +8,8 @@ namespace Cloud.Compute.KeyPairs;
 
 internal static class ListKeyPairs
 {
-    public static async Task<Page<KeyPairView>> HandleAsync(Caller caller, ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
+    public static async Task<Page<KeyPairView>> HandleAsync(
+        Caller caller, ListQuery list, HttpContext context, ComputeDbContext db, CancellationToken ct)
     {
         var rows = db.KeyPairs.AsNoTracking().VisibleTo(caller);
         if (list.Name is { } name)

@@ -14,7 +14,8 @@ public sealed record PatchKeyPairRequest
 internal static class PatchKeyPair
 {
     public static async Task<IResult> HandleAsync(
-        string id, MergePatch<PatchKeyPairRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+        string id, MergePatch<PatchKeyPairRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, ComputeDbContext db,
+        TimeProvider time, CancellationToken ct)
     {
         var keyPair = await db.KeyPairs.FindVisibleAsync(caller, id, ct);
         ifMatch.Require(keyPair.Version);

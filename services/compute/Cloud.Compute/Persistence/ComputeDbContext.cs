@@ -36,7 +36,8 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
 
     /// <summary>Says in the same save that a resource has changed.</summary>
     internal void AddResourceEvent<TView>(string type, string project, string resource, TView view) =>
-        this.Outbox().Add(ResourceEvent.Of(type, project, resource, JsonSerializer.SerializeToElement(view, JsonDefaults.Options)), resource);
+        this.Outbox().Add(
+            ResourceEvent.Of(type, project, resource, JsonSerializer.SerializeToElement(view, JsonDefaults.Options)), resource);
 
     /// <summary>
     /// Begins a transaction that is alone in placing instances, over all replicas of this service. In SQLite every transaction that
@@ -62,7 +63,9 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         }
         catch (DbUpdateException taken) when (taken.IsUniqueViolation())
         {
-            throw new CloudException(ErrorKind.Conflict, "name-taken", $"There is already {(kind[0] is 'i' ? "an" : "a")} {kind} '{name}' in this project.", taken);
+            throw new CloudException(
+                ErrorKind.Conflict, "name-taken", $"There is already {(kind[0] is 'i' ? "an" : "a")} {kind} '{name}' in this project.",
+                taken);
         }
     }
 
@@ -113,6 +116,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         instance.Ignore(row => row.Settled);
         instance.Property(row => row.AuthorizedKeys).HasJsonConversion();
         instance.Property(row => row.Ports).HasJsonConversion();
+        instance.Property(row => row.BootsFrom).HasJsonConversion();
         var exists = Quoted(nameof(Instance.Status), $"<> {(int)InstanceStatus.Deleted}");
         instance.HasIndex(row => new { row.Project, row.Name }).IsUnique().HasFilter(exists);
         instance.HasIndex(row => new { row.Project, row.Address }).IsUnique().HasFilter(exists);

@@ -30,7 +30,8 @@ internal static class Placer
     private static readonly string[] AutoOrder = ["hardware", "emulation", "simulation"];
 
     public static IReadOnlyList<HostVerdict> Judge(PlacementRequest request, IEnumerable<HostCapacity> hosts) =>
-        hosts.Select(host => Judge(request, host)).OrderByDescending(verdict => verdict.Score ?? -1).ThenBy(verdict => verdict.Host, StringComparer.Ordinal).ToList();
+        hosts.Select(host => Judge(request, host)).OrderByDescending(verdict => verdict.Score ?? -1)
+            .ThenBy(verdict => verdict.Host, StringComparer.Ordinal).ToList();
 
     private static HostVerdict Judge(PlacementRequest request, HostCapacity capacity)
     {
@@ -62,7 +63,8 @@ internal static class Placer
         var free = usable - capacity.MemoryUsedBytes;
         if (request.MemoryBytes > free)
         {
-            return Refuse($"{request.MemoryBytes >> 20} MiB of memory are asked for and {Math.Max(0, free) >> 20} of {usable >> 20} are free.");
+            return Refuse(
+                $"{request.MemoryBytes >> 20} MiB of memory are asked for and {Math.Max(0, free) >> 20} of {usable >> 20} are free.");
         }
 
         return new HostVerdict(host.Name, Math.Round((double)(free - request.MemoryBytes) / usable, 4), engine, reason, null);
@@ -86,7 +88,7 @@ internal static class Placer
             var engine = engines.FirstOrDefault(engine => engine.Engine == name && engine.Architecture == request.Architecture);
             if (engine is { Works: true })
             {
-                return (name, passedOver.Count == 0 ? "The fastest that works here." : "The fastest that works here. " + string.Join(" ", passedOver));
+                return (name, string.Join(" ", passedOver.Prepend("The fastest that works here.")));
             }
 
             if (engine is not null)

@@ -130,15 +130,10 @@ internal sealed class Forwarder(RouteGuard guard)
 
     private void Route(Port port, Span<byte> frame, in Ipv4 packet, long now)
     {
-        if (packet.IsFragment)
+        // libslirp 4.7 puts packets together from their parts in a way that a guest can make it write past its memory with.
+        // What it never sees can't: no parts, and no options.
+        if (packet.IsFragment || packet.HeaderLength != Ipv4.HeaderLengthMin)
         {
-            // libslirp holds the parts of a packet for half a minute: so many, and no more.
-            if (guard.Allows(packet.Destination) && port.Fragments.TryTake(now))
-            {
-                port.Uplink.Input(frame);
-                return;
-            }
-
             port.CountRefused();
             return;
         }
@@ -146,7 +141,7 @@ internal sealed class Forwarder(RouteGuard guard)
         var allowed = packet.Destination switch
         {
             NetworkPlan.NameServer => AllowsNameServer(port, packet, now),
-            NetworkPlan.Router => AllowsRouter(port, packet),
+            NetworkPlan.Router => AllowsRouter(packet),
             NetworkPlan.Metadata => AllowsMetadata(port, packet),
             _ => AllowsOutside(port, packet),
         };
@@ -162,7 +157,7 @@ internal sealed class Forwarder(RouteGuard guard)
 
     private Verdict AllowsNameServer(Port port, in Ipv4 packet, long now)
     {
-        if (packet.Protocol == Ipv4.Icmp)
+        if (IsPing(packet))
         {
             return Verdict.Pass;
         }
@@ -190,9 +185,9 @@ internal sealed class Forwarder(RouteGuard guard)
     }
 
     /// <summary>A ping, and the connections that published ports began. Nothing of the host listens there.</summary>
-    private static Verdict AllowsRouter(Port port, in Ipv4 packet) => packet.Protocol switch
+    private static Verdict AllowsRouter(in Ipv4 packet) => packet.Protocol switch
     {
-        Ipv4.Icmp => Verdict.Pass,
+        Ipv4.Icmp when IsPing(packet) => Verdict.Pass,
         Ipv4.Tcp when TcpHeader.TryRead(packet.Payload, out var header) && !header.Opens => Verdict.Pass,
         _ => Verdict.Refuse,
     };
@@ -224,10 +219,14 @@ internal sealed class Forwarder(RouteGuard guard)
         return packet.Protocol switch
         {
             Ipv4.Tcp when TcpHeader.TryRead(packet.Payload, out var header) => AllowsConnection(port, header),
-            Ipv4.Udp or Ipv4.Icmp when !port.Uplink.IsFull => Verdict.Pass,
+            Ipv4.Udp when !port.Uplink.IsFull && UdpDatagram.TryRead(packet.Payload, out _) => Verdict.Pass,
+            Ipv4.Icmp when !port.Uplink.IsFull && IsPing(packet) => Verdict.Pass,
             _ => Verdict.Refuse,
         };
     }
+
+    /// <summary>An echo request (RFC 792).</summary>
+    private static bool IsPing(in Ipv4 packet) => packet.Protocol == Ipv4.Icmp && packet.Payload.Length >= 8 && packet.Payload[0] == 8;
 
     private static Verdict AllowsConnection(Port port, in TcpHeader header) =>
         header.Opens && port.Uplink.IsFull ? Verdict.Refuse : Verdict.Pass;

@@ -10,12 +10,10 @@ namespace Cloud.Switch.Ports;
 internal sealed class Port : IDisposable
 {
     private const int BroadcastsPerSecond = 50;
-    private const int FragmentsPerSecond = 100;
     private const int RefusalsPerSecond = 50;
 
     /// <summary>Public: a bucket is a mutable struct.</summary>
     public TokenBucket Broadcasts = new(BroadcastsPerSecond);
-    public TokenBucket Fragments = new(FragmentsPerSecond);
     public TokenBucket Refusals = new(RefusalsPerSecond);
 
     private readonly FrameQueue _queue = new();

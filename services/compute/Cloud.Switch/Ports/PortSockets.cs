@@ -22,6 +22,7 @@ internal sealed unsafe class PortSockets : IDisposable
     private readonly string _path;
     private readonly string _guestPath;
     private readonly uint? _owner;
+    private readonly bool _folderIsNew;
     private int _sender = -1;
     private long _connectAgainAt;
 
@@ -32,7 +33,9 @@ internal sealed unsafe class PortSockets : IDisposable
         _path = path;
         _guestPath = guestPath;
         _owner = owner;
-        var own = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var folder = Path.GetDirectoryName(path)!;
+        _folderIsNew = !Directory.Exists(folder);
+        var own = Directory.CreateDirectory(folder);
         File.SetUnixFileMode(own.FullName, FolderMode);
         Receiver = Libc.BindDatagram(path, SocketMode);
     }
@@ -136,8 +139,26 @@ internal sealed unsafe class PortSockets : IDisposable
         _ = Libc.Close(Receiver);
     }
 
-    /// <summary>Removes the port's folder, the guest's end in it too.</summary>
-    public void Remove() => Directory.Delete(Path.GetDirectoryName(_path)!, recursive: true);
+    /// <summary>Removes what a port that did not come about has made. A folder that was there already is a guest's that goes on.</summary>
+    public void RemoveIfNew()
+    {
+        if (_folderIsNew)
+        {
+            Remove();
+        }
+    }
+
+    /// <summary>Removes both ends and the folder. What else the guest's process left in there is the host agent's to remove: it may be closed to us.</summary>
+    public void Remove()
+    {
+        var folder = Path.GetDirectoryName(_path)!;
+        File.Delete(_path);
+        File.Delete(_guestPath);
+        if (!Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            Directory.Delete(folder);
+        }
+    }
 
     private void Disconnect()
     {

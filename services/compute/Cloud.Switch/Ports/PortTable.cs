@@ -14,7 +14,7 @@ internal sealed class PortTable(
 
     public IReadOnlyCollection<Port> Ports => _ports.Values;
 
-    /// <summary>Makes a port, or brings it to what is said without harm to what goes on in it.</summary>
+    /// <summary>Makes a port, or brings it to what is said without harm to what goes on in it; with another address it is made anew.</summary>
     /// <exception cref="SwitchException">It is invalid, its address is another's, or a port of the host is taken: then nothing has changed.</exception>
     public void Join(SwitchPort spec)
     {
@@ -28,13 +28,25 @@ internal sealed class PortTable(
                 return;
             }
 
-            Leave(spec.Id);
+            Leave(spec.Id, keepFolder: true);
         }
 
         Make(spec);
     }
 
-    public void Leave(string id)
+    public void Leave(string id) => Leave(id, keepFolder: false);
+
+    public void Dispose()
+    {
+        foreach (var port in _ports.Values)
+        {
+            port.Dispose();
+        }
+
+        _ports.Clear();
+    }
+
+    private void Leave(string id, bool keepFolder)
     {
         if (!_ports.Remove(id, out var port))
         {
@@ -48,18 +60,11 @@ internal sealed class PortTable(
         }
 
         port.Dispose();
-        port.Sockets.Remove();
         metadata.Close(id);
-    }
-
-    public void Dispose()
-    {
-        foreach (var port in _ports.Values)
+        if (!keepFolder)
         {
-            port.Dispose();
+            port.Sockets.Remove();
         }
-
-        _ports.Clear();
     }
 
     private void Make(SwitchPort spec)
@@ -82,7 +87,7 @@ internal sealed class PortTable(
         catch
         {
             port.Dispose();
-            port.Sockets.Remove();
+            port.Sockets.RemoveIfNew();
             metadata.Close(spec.Id);
             throw;
         }

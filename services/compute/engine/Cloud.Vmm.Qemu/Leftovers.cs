@@ -41,18 +41,15 @@ internal static class Leftovers
             return;
         }
 
-        using (process)
+        var exit = parts.Exits.WaitAsync(process);
+        try
         {
-            var exit = parts.Exits.WaitAsync(process);
             process.Signal(LibC.SignalKill);
-            try
-            {
-                await exit.WaitAsync(ct);
-            }
-            finally
-            {
-                parts.Exits.Forget(process);
-            }
+            await exit.WaitAsync(ct);
+        }
+        finally
+        {
+            parts.Exits.Release(process);
         }
     }
 }

@@ -57,8 +57,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             {
                 LogSilent(_log, state.Id, silent.Message);
                 await machine.DisposeAsync();
-                _parts.Exits.Forget(process);
-                process.Dispose();
+                _parts.Exits.Release(process);
             }
         }
 
@@ -68,6 +67,6 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
 
     public void Dispose() => _parts.Dispose();
 
-    [LoggerMessage(EventId = 3105, Level = LogLevel.Warning, Message = "Machine {Machine} does not answer and is ended: {Reason}")]
+    [LoggerMessage(EventId = 3205, Level = LogLevel.Warning, Message = "Machine {Machine} does not answer and is ended: {Reason}")]
     private static partial void LogSilent(ILogger log, string machine, string reason);
 }

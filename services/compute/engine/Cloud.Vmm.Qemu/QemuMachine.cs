@@ -144,8 +144,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
             await following;
             if (!_exited.Task.IsCompleted)
             {
-                _parts.Exits.Forget(_process);
-                _process.Dispose();
+                _parts.Exits.Release(_process);
             }
         }
     }
@@ -399,12 +398,12 @@ internal sealed partial class QemuMachine : IVirtualMachine
         return new VmExit(VmExitKind.Failed, said is null ? $"{how}." : $"{how}: {said}");
     }
 
-    [LoggerMessage(EventId = 3101, Level = LogLevel.Information, Message = "Machine {Machine} has ended ({Kind}): {Reason}")]
+    [LoggerMessage(EventId = 3201, Level = LogLevel.Information, Message = "Machine {Machine} has ended ({Kind}): {Reason}")]
     private static partial void LogEnded(ILogger log, string machine, VmExitKind kind, string reason);
 
-    [LoggerMessage(EventId = 3102, Level = LogLevel.Warning, Message = "The process of machine {Machine} does not answer: {Reason}")]
+    [LoggerMessage(EventId = 3202, Level = LogLevel.Warning, Message = "The process of machine {Machine} does not answer: {Reason}")]
     private static partial void LogUnanswered(ILogger log, string machine, string reason);
 
-    [LoggerMessage(EventId = 3103, Level = LogLevel.Warning, Message = "Machine {Machine} is paused: the host could not write its disk")]
+    [LoggerMessage(EventId = 3203, Level = LogLevel.Warning, Message = "Machine {Machine} is paused: the host could not write its disk")]
     private static partial void LogDiskFull(ILogger log, string machine);
 }

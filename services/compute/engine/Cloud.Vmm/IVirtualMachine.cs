@@ -41,6 +41,7 @@ public interface IVirtualMachine : IAsyncDisposable
 /// <param name="Reason">One line for the user: what is known of the end.</param>
 public sealed record VmExit(VmExitKind Kind, string Reason);
 
+/// <summary>Who or what ended a machine.</summary>
 public enum VmExitKind
 {
     /// <summary>The guest powered itself off.</summary>

@@ -60,6 +60,7 @@ public sealed record VmDisk
 /// <summary>One read-only layer of a disk's backing chain.</summary>
 public sealed record VmDiskLayer(string Path, VmDiskFormat Format);
 
+/// <summary>How a disk's file holds its bytes. Said by who made the file, never guessed from what is in it.</summary>
 public enum VmDiskFormat
 {
     Raw = 1,

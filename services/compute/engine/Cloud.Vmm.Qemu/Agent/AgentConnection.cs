@@ -17,6 +17,9 @@ internal sealed class AgentConnection : IAsyncDisposable
     private const int AnswerBytesMax = 48 << 20;
     private const byte Sentinel = 0xff;
 
+    /// <summary>How long one attempt to get in step waits for its answer.</summary>
+    private static readonly TimeSpan StepLimit = TimeSpan.FromMilliseconds(500);
+
     private readonly Stream _stream;
     private readonly PipeReader _reader;
 
@@ -26,32 +29,44 @@ internal sealed class AgentConnection : IAsyncDisposable
         _reader = PipeReader.Create(stream);
     }
 
+    /// <summary>Takes the stream over. Nothing is said before <see cref="GetInStepAsync"/>.</summary>
+    public static AgentConnection Over(Stream stream) => new(stream);
+
     /// <summary>
-    /// Takes the stream over and puts both ends in step: whatever an agent has left to say to one before us ends at the sentinel
-    /// (qga/qapi-schema.json, guest-sync-delimited).
+    /// Puts both ends in step: whatever an agent has left to say to one before us ends at the sentinel (qga/qapi-schema.json,
+    /// guest-sync-delimited). Waits for an agent that is not there yet, as while its guest boots, or again, after a reboot.
     /// </summary>
-    public static async Task<AgentConnection> OpenAsync(Stream stream, CancellationToken ct)
+    public async Task GetInStepAsync(CancellationToken ct)
     {
-        var connection = new AgentConnection(stream);
+        while (!await TryGetInStepAsync(ct))
+        {
+            // The agent has not opened its end: what was said is lost, and is said again.
+        }
+    }
+
+    /// <summary>True when the agent has answered within <see cref="StepLimit"/>.</summary>
+    private async Task<bool> TryGetInStepAsync(CancellationToken ct)
+    {
+        var id = RandomNumberGenerator.GetInt32(int.MaxValue);
+        await _stream.WriteAsync(new byte[] { Sentinel }, ct);
+        await WriteAsync("guest-sync-delimited", new JsonObject { ["id"] = id }, ct);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(StepLimit);
         try
         {
-            var id = RandomNumberGenerator.GetInt32(int.MaxValue);
-            await stream.WriteAsync(new byte[] { Sentinel }, ct);
-            await connection.WriteAsync("guest-sync-delimited", new JsonObject { ["id"] = id }, ct);
             JsonElement answer;
             do
             {
-                await connection.SkipToSentinelAsync(ct);
-                answer = await connection.ReadAsync(ct);
+                await SkipToSentinelAsync(limit.Token);
+                answer = await ReadAsync(limit.Token);
             }
             while (answer.ValueKind != JsonValueKind.Number || !answer.TryGetInt32(out var echo) || echo != id);
 
-            return connection;
+            return true;
         }
-        catch
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            await connection.DisposeAsync();
-            throw;
+            return false;
         }
     }
 

@@ -12,6 +12,7 @@ namespace Cloud.Vmm.Qemu.Agent;
 internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestAgent, IAsyncDisposable
 {
     private const int OutputBytesMax = 16 << 20;
+    private const string StatusCommand = "guest-exec-status";
     private const int SignalBase = 128;
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StatusPauseMin = TimeSpan.FromMilliseconds(10);
@@ -54,7 +55,7 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         var process = Number(started, "pid") ?? throw Strange();
         for (var pause = StatusPauseMin; ; pause = pause * 2 < StatusPauseMax ? pause * 2 : StatusPauseMax)
         {
-            var status = await AskAsync("guest-exec-status", new JsonObject { ["pid"] = process }, AnswerLimit, ct);
+            var status = await AskAsync(StatusCommand, new JsonObject { ["pid"] = process }, AnswerLimit, ct);
             if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited) && exited.ValueKind == JsonValueKind.True)
             {
                 return new GuestExecResult(ExitCode(status), Output(status, "out-data"), Output(status, "err-data"));
@@ -93,8 +94,13 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         var answered = false;
         try
         {
-            _connection ??= await AgentConnection.OpenAsync(
-                await FolderSocket.ConnectAsync(folder, MachineFolder.Agent, either.Token), either.Token);
+            _connection ??= AgentConnection.Over(await FolderSocket.ConnectAsync(folder, MachineFolder.Agent, either.Token));
+            if (command != StatusCommand)
+            {
+                // The guest may have rebooted since, and its agent heard nothing of what is said before it is back.
+                await _connection.GetInStepAsync(either.Token);
+            }
+
             var answer = await _connection.AskAsync(command, arguments, either.Token);
             answered = true;
             return answer;

@@ -104,9 +104,9 @@ internal sealed partial class MachineCgroups
         }
     }
 
-    [LoggerMessage(EventId = 3107, Level = LogLevel.Warning, Message = "Machines get no cgroup limits, or not all: {Reason}")]
+    [LoggerMessage(EventId = 3207, Level = LogLevel.Warning, Message = "Machines get no cgroup limits, or not all: {Reason}")]
     private static partial void LogNone(ILogger log, string reason);
 
-    [LoggerMessage(EventId = 3108, Level = LogLevel.Warning, Message = "A machine's cgroup could not be removed: {Reason}")]
+    [LoggerMessage(EventId = 3208, Level = LogLevel.Warning, Message = "A machine's cgroup could not be removed: {Reason}")]
     private static partial void LogKept(ILogger log, string reason);
 }

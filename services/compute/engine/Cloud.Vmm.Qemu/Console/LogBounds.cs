@@ -87,6 +87,6 @@ internal sealed partial class LogBounds : IDisposable
         }
     }
 
-    [LoggerMessage(EventId = 3106, Level = LogLevel.Error, Message = "The logs of machine {Machine} cannot be bounded: {Reason}")]
+    [LoggerMessage(EventId = 3206, Level = LogLevel.Error, Message = "The logs of machine {Machine} cannot be bounded: {Reason}")]
     private static partial void LogNotBounded(ILogger log, string machine, string reason);
 }

@@ -132,6 +132,7 @@ internal static partial class LibC
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
     public static unsafe partial int SpawnAttributesSignalDefaults(void* attributes, void* set);
 
+    /// <summary>struct pollfd: what to wait for at a descriptor, and what happened.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct PollDescriptor
     {

@@ -36,12 +36,19 @@ internal sealed class ProcessExits : IDisposable
         return watched.Exit.Task;
     }
 
-    public void Forget(ProcessHandle process)
+    /// <summary>Nobody waits any more. The process is reaped all the same when it ends, and the handle closed, which is not the caller's from here on.</summary>
+    public void Release(ProcessHandle process)
     {
         lock (_lock)
         {
-            _watched.RemoveAll(watched => watched.Process == process);
+            if (_watched.Find(watched => watched.Process == process) is { } watched)
+            {
+                watched.Released = true;
+                return;
+            }
         }
+
+        process.Dispose();
     }
 
     public void Dispose()
@@ -117,12 +124,18 @@ internal sealed class ProcessExits : IDisposable
             }
 
             watched.Exit.TrySetResult(watched.Process.Reap());
+            if (watched.Released)
+            {
+                watched.Process.Dispose();
+            }
         }
     }
 
     private sealed record Watched(ProcessHandle Process)
     {
         public int Descriptor { get; } = (int)Process.Descriptor.DangerousGetHandle();
+
+        public bool Released { get; set; }
 
         public TaskCompletionSource<ProcessExit> Exit { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

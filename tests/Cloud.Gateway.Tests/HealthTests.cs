@@ -1,0 +1,67 @@
+using System.Net;
+using Cloud.Gateway.Tests.Sample;
+
+namespace Cloud.Gateway.Tests;
+
+public sealed class HealthTests
+{
+    [Fact]
+    public async Task Ready_InOneProcess_ShowsEachPart()
+    {
+        await using var cloud = await GatewayUnderTest.StartAsync();
+        using var ready = await cloud.GetAsync("/health/ready", null);
+        var text = await ready.Content.ReadAsStringAsync();
+        ready.StatusCode.ShouldBe(HttpStatusCode.OK, text);
+        var health = await ready.JsonAsync();
+        health.GetProperty("status").GetString().ShouldBe("ready");
+        foreach (var part in new[] { "gateway-database", "compute-database", "bus" })
+        {
+            health.GetProperty("parts").GetProperty(part).GetProperty("status").GetString().ShouldBe("ready", text);
+        }
+
+        using var live = await cloud.GetAsync("/health/live", null);
+        live.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Ready_WithAServiceThatIsDown_SaysWhich()
+    {
+        await using var cloud = await GatewayUnderTest.StartAsync(proxied: true);
+        using var ready = await cloud.GetAsync("/health/ready", null);
+        ready.StatusCode.ShouldBe(HttpStatusCode.OK, await ready.Content.ReadAsStringAsync());
+        var compute = (await ready.JsonAsync()).GetProperty("parts").GetProperty("compute");
+        compute.GetProperty("parts").GetProperty("compute-database").GetProperty("status").GetString().ShouldBe("ready");
+
+        await cloud.Service.StopAsync();
+        HttpResponseMessage down;
+        do
+        {
+            down = await cloud.GetAsync("/health/ready", null);
+        }
+        while (down.StatusCode == HttpStatusCode.OK);
+        down.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await down.JsonAsync()).GetProperty("parts").GetProperty("compute").GetProperty("status").GetString().ShouldBe("not-ready");
+        (await cloud.GetAsync("/health/live", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Metrics_AreForAdmins()
+    {
+        await using var cloud = await GatewayUnderTest.StartAsync();
+        (await cloud.GetAsync("/metrics", null)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await cloud.GetAsync("/metrics", FakeTokenExchange.Viewer)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await cloud.GetAsync("/v1/hosts")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        using var metrics = await cloud.GetAsync("/metrics", FakeTokenExchange.Admin);
+        metrics.StatusCode.ShouldBe(HttpStatusCode.OK);
+        var text = await metrics.Content.ReadAsStringAsync();
+        text.ShouldContain("http_server_request_duration_seconds_count");
+        text.ShouldContain("dotnet_");
+    }
+
+    [Fact]
+    public async Task Metrics_OpenedBySetting_NeedNoToken()
+    {
+        await using var cloud = await GatewayUnderTest.StartAsync(settings: ("Cloud:Metrics:Anonymous", "true"));
+        (await cloud.GetAsync("/metrics", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+}
