@@ -2,7 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Cloud.Gateway;
 
-/// <summary>The settings of the gateway: <c>Cloud:Gateway</c>. The limits keep one runaway program from the others; people never meet them.</summary>
+/// <summary>
+/// The settings of the gateway: <c>Cloud:Gateway</c>. The limits keep one runaway program from the others; people never meet them.
+/// </summary>
 public sealed class GatewayOptions
 {
     /// <summary>Calls a second of one token; twice as many at once.</summary>
@@ -13,7 +15,9 @@ public sealed class GatewayOptions
     [Range(1, 1_000_000)]
     public int ChangesPerSecond { get; set; } = 1_000;
 
-    /// <summary>Calls a second without a valid token from one address; ten times as many at once. The page at /swagger takes a dozen.</summary>
+    /// <summary>
+    /// Calls a second without a valid token from one address; ten times as many at once. The page at /swagger takes a dozen.
+    /// </summary>
     [Range(1, 1_000_000)]
     public int AnonymousCallsPerSecond { get; set; } = 100;
 

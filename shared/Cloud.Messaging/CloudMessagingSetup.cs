@@ -10,8 +10,8 @@ namespace Cloud.Messaging;
 public static class CloudMessagingSetup
 {
     /// <summary>
-    /// Adds the bus: RabbitMQ where <c>Cloud:RabbitMq</c> is set, else one in memory among the services of this process. Safe to call again.
-    /// A health check named <c>bus</c> tells whether it works.
+    /// Adds the bus: RabbitMQ where <c>Cloud:RabbitMq</c> is set, else one in memory among the services of this process. Safe to call
+    /// again. A health check named <c>bus</c> tells whether it works.
     /// </summary>
     public static IHostApplicationBuilder AddCloudMessaging(this IHostApplicationBuilder builder)
     {

@@ -2,7 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Cloud.Messaging;
 
-/// <summary>The convention for retry, redelivery and dead letters, and how long what is done is remembered. <c>Cloud:Messaging</c>.</summary>
+/// <summary>
+/// The convention for retry, redelivery and dead letters, and how long what is done is remembered. <c>Cloud:Messaging</c>.
+/// </summary>
 public sealed class MessagingOptions
 {
     /// <summary>The pause before each further try of a message that failed. After the last one it is a dead letter.</summary>

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Options;
 
 namespace Cloud.Messaging;
 
-/// <summary>Forgets what was handled long ago: messages, so that the inbox stays small, and the timelines of old sagas. Dead letters stay.</summary>
+/// <summary>
+/// Forgets what was handled long ago: messages, so that the inbox stays small, and the timelines of old sagas. Dead letters stay.
+/// </summary>
 internal sealed partial class MessagingSweeper<TContext>(
     IDbContextFactory<TContext> databases,
     ServiceRegistration<TContext> service,
@@ -22,7 +24,8 @@ internal sealed partial class MessagingSweeper<TContext>(
         var handledBefore = now - options.Value.KeepHandled;
         var endedBefore = now - options.Value.KeepSagas;
         await using var db = await databases.CreateDbContextAsync(ct);
-        await db.Set<InboxMessage>().Where(message => message.EndedAt < handledBefore && message.State == InboxState.Handled).ExecuteDeleteAsync(ct);
+        await db.Set<InboxMessage>().Where(
+            message => message.EndedAt < handledBefore && message.State == InboxState.Handled).ExecuteDeleteAsync(ct);
         await db.Set<SagaRun>().Where(run => run.EndedAt < endedBefore).ExecuteDeleteAsync(ct);
     }
 
@@ -42,6 +45,7 @@ internal sealed partial class MessagingSweeper<TContext>(
         }
     }
 
-    [LoggerMessage(EventId = 206, Level = LogLevel.Warning, Message = "Old messages of {Service} could not be swept; the next round tries again")]
+    [LoggerMessage(
+        EventId = 206, Level = LogLevel.Warning, Message = "Old messages of {Service} could not be swept; the next round tries again")]
     private static partial void LogFault(ILogger log, Exception exception, string service);
 }

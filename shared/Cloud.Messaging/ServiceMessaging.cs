@@ -27,7 +27,10 @@ public sealed class ServiceMessaging<TContext>
 
     internal IReadOnlyDictionary<string, SagaDefinition> Sagas => _sagas;
 
-    /// <summary>Has every <typeparamref name="TMessage"/> that any service publishes handled here. Several handlers of one type run in one transaction.</summary>
+    /// <summary>
+    /// Has every <typeparamref name="TMessage"/> that any service publishes handled here. Several handlers of one type run in one
+    /// transaction.
+    /// </summary>
     public ServiceMessaging<TContext> AddHandler<TMessage, THandler>()
         where TMessage : notnull
         where THandler : class, IMessageHandler<TContext, TMessage>
@@ -52,7 +55,8 @@ public sealed class ServiceMessaging<TContext>
         where TReconciler : class, IReconciler
     {
         Services.TryAddScoped<TReconciler>();
-        Services.AddSingleton<IHostedService>(provider => ActivatorUtilities.CreateInstance<ReconcilerLoop<TReconciler>>(provider, new ReconcilerInterval(every)));
+        Services.AddSingleton<IHostedService>(
+            provider => ActivatorUtilities.CreateInstance<ReconcilerLoop<TReconciler>>(provider, new ReconcilerInterval(every)));
         return this;
     }
 }

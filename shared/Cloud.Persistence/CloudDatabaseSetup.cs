@@ -16,8 +16,8 @@ namespace Cloud.Persistence;
 public static class CloudDatabaseSetup
 {
     /// <summary>
-    /// Adds a pooled <see cref="IDbContextFactory{TContext}"/> and a scoped <typeparamref name="TContext"/>. Interceptors that are registered
-    /// as <see cref="IInterceptor"/> take part.
+    /// Adds a pooled <see cref="IDbContextFactory{TContext}"/> and a scoped <typeparamref name="TContext"/>. Interceptors that are
+    /// registered as <see cref="IInterceptor"/> take part.
     /// </summary>
     /// <param name="name">The service's name, which names the database: <c>compute</c>.</param>
     public static IHostApplicationBuilder AddCloudDatabase<TContext>(this IHostApplicationBuilder builder, string name)
@@ -46,12 +46,14 @@ public static class CloudDatabaseSetup
         var migrations = MigrationAssemblies.NameOf(typeof(TContext), database.IsPostgres);
         if (database.Postgres is { } postgres)
         {
-            options.UseNpgsql(postgres, npgsql => npgsql.MigrationsAssembly(migrations).ExecutionStrategy(dependencies => new SafeRetries(dependencies)));
+            options.UseNpgsql(
+                postgres, npgsql => npgsql.MigrationsAssembly(migrations).ExecutionStrategy(dependencies => new SafeRetries(dependencies)));
             options.AddInterceptors(new PatientConnections(time), new FailedCommits(), new FailedChanges());
             return;
         }
 
-        options.UseSqlite(new SqliteConnectionStringBuilder { DataSource = database.File }.ToString(), sqlite => sqlite.MigrationsAssembly(migrations));
+        options.UseSqlite(
+            new SqliteConnectionStringBuilder { DataSource = database.File }.ToString(), sqlite => sqlite.MigrationsAssembly(migrations));
         options.AddInterceptors(new SqliteConnectionInterceptor(), new GatedTransactions(database.Gate), new GatedCommands(database.Gate));
         options.ReplaceService<IRelationalTransactionFactory, GatedTransactionFactory>();
     }

@@ -9,7 +9,9 @@ namespace Cloud.Persistence;
 /// <summary>Brings a service's database up to the service's model, at its start.</summary>
 public static class CloudMigration
 {
-    /// <summary>Makes the database where there is none and applies what migrations it lacks. Replicas that start at once take turns.</summary>
+    /// <summary>
+    /// Makes the database where there is none and applies what migrations it lacks. Replicas that start at once take turns.
+    /// </summary>
     /// <exception cref="Npgsql.NpgsqlException">The server did not answer for a long time.</exception>
     public static async Task MigrateCloudDatabaseAsync<TContext>(this IServiceProvider services, CancellationToken ct = default)
         where TContext : DbContext

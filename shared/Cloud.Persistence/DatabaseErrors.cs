@@ -23,7 +23,9 @@ public static class DatabaseErrors
         };
     }
 
-    /// <summary>The database does not answer, or has no room for us now: nothing is wrong with what was asked, and later it works.</summary>
+    /// <summary>
+    /// The database does not answer, or has no room for us now: nothing is wrong with what was asked, and later it works.
+    /// </summary>
     public static bool IsDatabaseUnavailable(this Exception exception)
     {
         for (var cause = exception; cause is not null; cause = cause.InnerException)

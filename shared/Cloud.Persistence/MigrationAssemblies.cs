@@ -6,7 +6,8 @@ namespace Cloud.Persistence;
 /// <summary>Finds the assemblies that hold a context's migrations, one for each database, beside the service's own.</summary>
 internal static class MigrationAssemblies
 {
-    public static string NameOf(Type context, bool postgres) => $"{context.Assembly.GetName().Name}.Migrations.{(postgres ? "Postgres" : "Sqlite")}";
+    public static string NameOf(Type context, bool postgres) =>
+        $"{context.Assembly.GetName().Name}.Migrations.{(postgres ? "Postgres" : "Sqlite")}";
 
     /// <summary>
     /// Loads the assembly. The service cannot reference it, as it references the service: so it may lie beside the service's program

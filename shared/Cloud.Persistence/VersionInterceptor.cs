@@ -23,8 +23,8 @@ internal sealed class VersionInterceptor : SaveChangesInterceptor
 
     private static void Prepare(DbContext context)
     {
-        // A save of one statement would run without a transaction: past the writer gate on SQLite, and on PostgreSQL a lost connection would
-        // not tell whether it took effect. With a transaction only the commit is in doubt.
+        // A save of one statement would run without a transaction: past the writer gate on SQLite, and on PostgreSQL a lost connection
+        // would not tell whether it took effect. With a transaction only the commit is in doubt.
         context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
         foreach (var entry in context.ChangeTracker.Entries<IVersioned>())
         {

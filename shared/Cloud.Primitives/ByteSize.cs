@@ -27,7 +27,8 @@ public readonly record struct ByteSize(long Bytes)
             if (text.EndsWith(suffix, StringComparison.Ordinal))
             {
                 var digits = text.AsSpan(0, text.Length - suffix.Length);
-                if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > long.MaxValue >> shift)
+                if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                    || number > long.MaxValue >> shift)
                 {
                     return false;
                 }
@@ -68,5 +69,6 @@ internal sealed class ByteSizeJsonConverter : JsonConverter<ByteSize>
             : throw new JsonException($"Expected {ByteSize.Form}.");
     }
 
-    public override void Write(Utf8JsonWriter writer, ByteSize value, JsonSerializerOptions options) => writer.WriteNumberValue(value.Bytes);
+    public override void Write(Utf8JsonWriter writer, ByteSize value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue(value.Bytes);
 }

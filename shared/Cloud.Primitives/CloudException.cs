@@ -1,6 +1,8 @@
 namespace Cloud.Primitives;
 
-/// <summary>A refusal: expected, safe to show to the user, mapped to a response in one place. Anything else that is thrown is a bug.</summary>
+/// <summary>
+/// A refusal: expected, safe to show to the user, mapped to a response in one place. Anything else that is thrown is a bug.
+/// </summary>
 public sealed class CloudException : Exception
 {
     /// <param name="kind">Why it was refused.</param>

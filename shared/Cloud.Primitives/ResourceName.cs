@@ -19,7 +19,8 @@ public static class ResourceName
         && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
 
     /// <exception cref="CloudException">The name has another form; the field is named.</exception>
-    public static string Require(string? name, string field) => IsValid(name) ? name! : throw CloudException.Invalid(field, $"Expected {Form}.");
+    public static string Require(string? name, string field) =>
+        IsValid(name) ? name! : throw CloudException.Invalid(field, $"Expected {Form}.");
 
     /// <summary>Checks labels: bounded in number and length, with no control characters.</summary>
     public static void CheckLabels(IReadOnlyDictionary<string, string>? labels, FieldErrors errors, string field = "labels")
@@ -34,7 +35,8 @@ public static class ResourceName
         foreach (var (key, value) in labels.Take(LabelsMax))
         {
             errors.Require(
-                key.Length is > 0 and <= LabelKeyLengthMax && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':'),
+                key.Length is > 0 and <= LabelKeyLengthMax
+                    && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':'),
                 field,
                 $"A label's key has 1 to {LabelKeyLengthMax} characters of letters, digits and '-_./:'.");
             errors.Require(

@@ -42,7 +42,8 @@ public static class CloudEnvironment
             ["Cloud:Cache"] = Path.GetFullPath(configuration["Cloud:Cache"] ?? DefaultCache()),
             ["Cloud:HttpPort"] = configuration["Cloud:HttpPort"] ?? "8080",
             ["Cloud:S3Port"] = configuration["Cloud:S3Port"] ?? "9000",
-            ["Cloud:ServiceKeyFile"] = Path.GetFullPath(configuration["Cloud:ServiceKeyFile"] ?? Path.Combine(data, "secrets", "service.key")),
+            ["Cloud:ServiceKeyFile"] = Path.GetFullPath(
+                configuration["Cloud:ServiceKeyFile"] ?? Path.Combine(data, "secrets", "service.key")),
         };
         configuration.AddInMemoryCollection(defaults);
     }

@@ -15,7 +15,9 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Cloud.ServiceDefaults;
 
-/// <summary>What every process of the cloud has, whichever services it hosts: errors, JSON, callers, idempotency, telemetry, health, the clock.</summary>
+/// <summary>
+/// What every process of the cloud has, whichever services it hosts: errors, JSON, callers, idempotency, telemetry, health, the clock.
+/// </summary>
 public static class ServiceDefaultsSetup
 {
     public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder)
@@ -47,7 +49,9 @@ public static class ServiceDefaultsSetup
         return app;
     }
 
-    /// <summary>What a service's own process serves beside the service: its document, its health, its metrics. The gateway has its own of these.</summary>
+    /// <summary>
+    /// What a service's own process serves beside the service: its document, its health, its metrics. The gateway has its own of these.
+    /// </summary>
     public static void MapServiceDefaults(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);

@@ -17,13 +17,19 @@ public sealed class BrowserTests
         Assert.SkipUnless(File.Exists(Chromium), $"There is no {Chromium}: install the package chromium.");
         await using var cloud = await GatewayUnderTest.StartAsync(proxied);
         using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = Chromium, Args = ["--no-sandbox"] });
-        var page = await browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1280, Height = 1000 } });
+        await using var browser = await playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions { ExecutablePath = Chromium, Args = ["--no-sandbox"] });
+        var page = await browser.NewPageAsync(
+            new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1280, Height = 1000 } });
         var complaints = new List<string>();
         var elsewhere = new List<string>();
         page.Console += (_, message) => complaints.AddRange(message.Type is "error" or "warning" ? [message.Text] : []);
         page.PageError += (_, error) => complaints.Add(error);
-        page.Request += (_, request) => elsewhere.AddRange(request.Url.StartsWith(cloud.Address.ToString(), StringComparison.Ordinal) || request.Url.StartsWith("data:", StringComparison.Ordinal) ? [] : [request.Url]);
+        page.Request += (_, request) => elsewhere.AddRange(
+            request.Url.StartsWith(cloud.Address.ToString(), StringComparison.Ordinal)
+                || request.Url.StartsWith("data:", StringComparison.Ordinal)
+                ? []
+                : [request.Url]);
 
         await page.GotoAsync(new Uri(cloud.Address, "/").ToString());
         await page.GetByRole(AriaRole.Heading, new() { Name = "Sample" }).First.WaitForAsync();
@@ -45,7 +51,8 @@ public sealed class BrowserTests
         made.StatusCode.ShouldBe(HttpStatusCode.OK);
         if (Environment.GetEnvironmentVariable("CLOUD_SCREENSHOTS") is { Length: > 0 } folder)
         {
-            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, $"swagger-{(proxied ? "proxied" : "local")}.png"), FullPage = true });
+            var path = Path.Combine(folder, $"swagger-{(proxied ? "proxied" : "local")}.png");
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = path, FullPage = true });
         }
 
         // The token stays when another service's document is looked at, and when the page is loaded anew.

@@ -80,7 +80,8 @@ public sealed class DistributedTests(DistributedServers servers) : IClassFixture
     {
         await using var cloud = await servers.StartAsync(_folder);
         (await cloud.GetAsync("/v1/instances", "tok-guess")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        (await cloud.PostAsync("/v1/instances", new { name = "a" }, FakeTokenExchange.Viewer)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await cloud.PostAsync("/v1/instances", new { name = "a" }, FakeTokenExchange.Viewer))
+            .StatusCode.ShouldBe(HttpStatusCode.Forbidden);
         using var limit = new CancellationTokenSource(Patience);
         while (cloud.Sample.Refused.Count < 2)
         {

@@ -43,7 +43,8 @@ public sealed class EdgeTests
         await using var cloud = await GatewayUnderTest.StartAsync(proxied, null, ("Cloud:Services:Identity", ""));
         using var answer = await cloud.GetAsync("/v1/hosts", FakeTokenExchange.Editor, ("traceparent", $"00-{Trace}-b7ad6b7169203331-01"));
         (await answer.JsonAsync()).GetProperty("traceId").GetString().ShouldBe(Trace);
-        using var made = await cloud.PostAsync("/v1/instances", new { name = "traced" }, FakeTokenExchange.Editor, ("traceparent", $"00-{Trace}-b7ad6b7169203331-01"));
+        using var made = await cloud.PostAsync(
+            "/v1/instances", new { name = "traced" }, FakeTokenExchange.Editor, ("traceparent", $"00-{Trace}-b7ad6b7169203331-01"));
         made.StatusCode.ShouldBe(HttpStatusCode.Created);
         if (!proxied)
         {
@@ -74,7 +75,8 @@ public sealed class EdgeTests
         await using var cloud = await GatewayUnderTest.StartAsync(proxied);
         var bytes = new byte[20 * 1024 * 1024];
         new Random(7).NextBytes(bytes);
-        using var answer = await cloud.SendAsync(HttpMethod.Put, "/v1/images/img/content", FakeTokenExchange.Editor, new ByteArrayContent(bytes));
+        using var answer = await cloud.SendAsync(
+            HttpMethod.Put, "/v1/images/img/content", FakeTokenExchange.Editor, new ByteArrayContent(bytes));
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         var got = await answer.JsonAsync();
         got.GetProperty("length").GetInt64().ShouldBe(bytes.Length);

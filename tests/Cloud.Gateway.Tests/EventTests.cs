@@ -133,7 +133,8 @@ public sealed class EventTests
         await using (var scope = cloud.App.Services.CreateAsyncScope())
         {
             // The same event in two messages, as a service would send that lost count of what it had sent.
-            var happened = ResourceEvent.Of("note.told", "prj-1", "note-x", default) with { Id = "evt-1", Data = System.Text.Json.JsonSerializer.SerializeToElement("a\nb") };
+            var data = System.Text.Json.JsonSerializer.SerializeToElement("a\nb");
+            var happened = ResourceEvent.Of("note.told", "prj-1", "note-x", data) with { Id = "evt-1" };
             for (var time = 0; time < 2; time++)
             {
                 await using var db = cloud.GatewayDatabase();
@@ -144,7 +145,11 @@ public sealed class EventTests
 
         await MakeAsync(cloud, "after");
         await using var events = await EventStream.OpenAsync(cloud, FakeTokenExchange.Editor, lastEventId: "0");
-        var types = new[] { (await events.NextAsync()).Data.GetProperty("type").GetString(), (await events.NextAsync()).Data.GetProperty("type").GetString() };
+        var types = new[]
+        {
+            (await events.NextAsync()).Data.GetProperty("type").GetString(),
+            (await events.NextAsync()).Data.GetProperty("type").GetString(),
+        };
         types.ShouldBe(["note.told", "note.created"], ignoreOrder: true);
     }
 
@@ -158,7 +163,16 @@ public sealed class EventTests
         {
             for (var position = 1; position <= Count; position++)
             {
-                db.Events.Add(new EventRecord { Position = position, EventId = $"evt-{position}", Type = "note.made", Project = "prj-1", Resource = "n", At = TimeProvider.System.GetUtcNow(), Data = $"\"{new string('x', 500)}\"" });
+                db.Events.Add(new EventRecord
+                {
+                    Position = position,
+                    EventId = $"evt-{position}",
+                    Type = "note.made",
+                    Project = "prj-1",
+                    Resource = "n",
+                    At = TimeProvider.System.GetUtcNow(),
+                    Data = $"\"{new string('x', 500)}\"",
+                });
             }
 
             await db.EventCounters.ExecuteUpdateAsync(counter => counter.SetProperty(row => row.Last, Count));
@@ -213,13 +227,23 @@ public sealed class EventTests
     [Fact]
     public async Task Events_TooOldOrTooMany_AreRemovedFromTheFront()
     {
-        await using var cloud = await GatewayUnderTest.StartAsync(settings: [("Cloud:Gateway:EventsKept", "3"), ("Cloud:Gateway:EventsKeptFor", "01:00:00")]);
+        await using var cloud = await GatewayUnderTest.StartAsync(
+            settings: [("Cloud:Gateway:EventsKept", "3"), ("Cloud:Gateway:EventsKeptFor", "01:00:00")]);
         var now = TimeProvider.System.GetUtcNow();
         await using (var db = cloud.GatewayDatabase())
         {
             foreach (var (position, age) in new[] { (1, 9.0), (2, 0.0), (3, 0.1), (4, 0.1), (5, 5.0), (6, 0.0) })
             {
-                db.Events.Add(new EventRecord { Position = position, EventId = $"evt-{position}", Type = "note.made", Project = "prj-1", Resource = "n", At = now.AddHours(-age), Data = "1" });
+                db.Events.Add(new EventRecord
+                {
+                    Position = position,
+                    EventId = $"evt-{position}",
+                    Type = "note.made",
+                    Project = "prj-1",
+                    Resource = "n",
+                    At = now.AddHours(-age),
+                    Data = "1",
+                });
             }
 
             await db.EventCounters.ExecuteUpdateAsync(counter => counter.SetProperty(row => row.Last, 6));

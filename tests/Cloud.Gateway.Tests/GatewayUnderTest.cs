@@ -22,7 +22,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.Gateway.Tests;
 
-/// <summary>A real gateway on a free port with a sample service: in its own process, or behind it as a process of its own would be.</summary>
+/// <summary>
+/// A real gateway on a free port with a sample service: in its own process, or behind it as a process of its own would be.
+/// </summary>
 public sealed class GatewayUnderTest : IAsyncDisposable
 {
     private readonly string _folder;
@@ -51,7 +53,8 @@ public sealed class GatewayUnderTest : IAsyncDisposable
     /// <summary>Starts both.</summary>
     /// <param name="proxied">The service has a process of its own.</param>
     /// <param name="folder">Goes on with the data of another.</param>
-    public static async Task<GatewayUnderTest> StartAsync(bool proxied = false, string? folder = null, params (string Key, string Value)[] settings)
+    public static async Task<GatewayUnderTest> StartAsync(
+        bool proxied = false, string? folder = null, params (string Key, string Value)[] settings)
     {
         var started = new GatewayUnderTest(folder ?? NewFolder(), folder is null);
         if (proxied)
@@ -108,10 +111,13 @@ public sealed class GatewayUnderTest : IAsyncDisposable
 
     /// <summary>A call with a token; null for none.</summary>
     public async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string path, string? token = FakeTokenExchange.Editor, object? body = null, params (string Name, string Value)[] headers)
+        HttpMethod method, string path, string? token = FakeTokenExchange.Editor, object? body = null,
+        params (string Name, string Value)[] headers)
     {
         // As it stands, so that a test can send what a client would tidy up.
-        var url = new Uri(Address.GetLeftPart(UriPartial.Authority) + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var url = new Uri(
+            Address.GetLeftPart(UriPartial.Authority) + path,
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         using var request = new HttpRequestMessage(method, url);
         if (token is not null)
         {
@@ -132,10 +138,12 @@ public sealed class GatewayUnderTest : IAsyncDisposable
         return await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 
-    public Task<HttpResponseMessage> GetAsync(string path, string? token = FakeTokenExchange.Editor, params (string Name, string Value)[] headers) =>
+    public Task<HttpResponseMessage> GetAsync(
+        string path, string? token = FakeTokenExchange.Editor, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Get, path, token, null, headers);
 
-    public Task<HttpResponseMessage> PostAsync(string path, object? body, string? token = FakeTokenExchange.Editor, params (string Name, string Value)[] headers) =>
+    public Task<HttpResponseMessage> PostAsync(
+        string path, object? body, string? token = FakeTokenExchange.Editor, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Post, path, token, body, headers);
 
     /// <summary>What the sample service has.</summary>
@@ -175,8 +183,10 @@ public sealed class GatewayUnderTest : IAsyncDisposable
 
     private WebApplicationBuilder NewBuilder((string Key, string Value)[] settings)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ApplicationName = "Cloud.Gateway", ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Cloud:Data"] = _folder, ["Logging:LogLevel:Default"] = "Warning" });
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions { ApplicationName = "Cloud.Gateway", ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?> { ["Cloud:Data"] = _folder, ["Logging:LogLevel:Default"] = "Warning" });
         builder.Configuration.AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value));
         builder.AddServiceDefaults();
         builder.AddCloudMessaging();

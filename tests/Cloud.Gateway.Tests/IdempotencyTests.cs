@@ -96,7 +96,8 @@ public sealed class IdempotencyTests
         await using var cloud = await GatewayUnderTest.StartAsync();
         (await cloud.PostAsync("/v1/instances", new { name = "one" })).StatusCode.ShouldBe(HttpStatusCode.Created);
         cloud.Sample.BeforeAnswer = _ => throw new InvalidOperationException("The process dies here.");
-        (await cloud.PostAsync("/v1/instances/one/start", null, FakeTokenExchange.Editor, ("Idempotency-Key", Key))).StatusCode.ShouldBe(HttpStatusCode.InternalServerError);
+        (await cloud.PostAsync("/v1/instances/one/start", null, FakeTokenExchange.Editor, ("Idempotency-Key", Key)))
+            .StatusCode.ShouldBe(HttpStatusCode.InternalServerError);
         cloud.Sample.BeforeAnswer = _ => Task.CompletedTask;
         for (var time = 0; time < 2; time++)
         {
@@ -113,7 +114,8 @@ public sealed class IdempotencyTests
         (await cloud.PostAsync("/v1/instances", new { name = "one" })).StatusCode.ShouldBe(HttpStatusCode.Created);
         for (var time = 0; time < 2; time++)
         {
-            using var gone = await cloud.SendAsync(HttpMethod.Delete, "/v1/instances/one", FakeTokenExchange.Editor, null, ("Idempotency-Key", Key));
+            using var gone = await cloud.SendAsync(
+                HttpMethod.Delete, "/v1/instances/one", FakeTokenExchange.Editor, null, ("Idempotency-Key", Key));
             gone.StatusCode.ShouldBe(HttpStatusCode.NoContent);
         }
     }
@@ -182,14 +184,16 @@ public sealed class IdempotencyTests
         {
             await using (var cloud = await GatewayUnderTest.StartAsync(folder: folder))
             {
-                using var made = await cloud.PostAsync("/v1/instances", new { name = "one", text = Secret }, FakeTokenExchange.Editor, ("Idempotency-Key", Key));
+                using var made = await cloud.PostAsync(
+                    "/v1/instances", new { name = "one", text = Secret }, FakeTokenExchange.Editor, ("Idempotency-Key", Key));
                 made.StatusCode.ShouldBe(HttpStatusCode.Created);
                 // The note itself holds the text; what is left is what idempotency keeps.
                 await cloud.QueryAsync(async db => await db.Notes.ExecuteUpdateAsync(note => note.SetProperty(row => row.Text, "")));
                 await cloud.QueryAsync(async db => await db.Database.ExecuteSqlRawAsync("DELETE FROM outbox; DELETE FROM inbox;"));
                 await cloud.QueryAsync(async db => await db.Database.ExecuteSqlRawAsync("VACUUM"));
                 await cloud.QueryAsync(async db => await db.Database.ExecuteSqlRawAsync("PRAGMA wal_checkpoint(TRUNCATE)"));
-                using var again = await cloud.PostAsync("/v1/instances", new { name = "one", text = Secret }, FakeTokenExchange.Editor, ("Idempotency-Key", Key));
+                using var again = await cloud.PostAsync(
+                    "/v1/instances", new { name = "one", text = Secret }, FakeTokenExchange.Editor, ("Idempotency-Key", Key));
                 (await again.JsonAsync()).GetProperty("text").GetString().ShouldBe(Secret);
             }
 

@@ -48,7 +48,9 @@ public sealed class ProxyTests
         using var socket = new ClientWebSocket();
         socket.Options.CollectHttpResponseDetails = true;
         await Should.ThrowAsync<WebSocketException>(() =>
-            socket.ConnectAsync(new UriBuilder(cloud.Address) { Scheme = "ws", Path = "/v1/instances/abc/console/ws" }.Uri, TestContext.Current.CancellationToken));
+            socket.ConnectAsync(
+                new UriBuilder(cloud.Address) { Scheme = "ws", Path = "/v1/instances/abc/console/ws" }.Uri,
+                TestContext.Current.CancellationToken));
         socket.HttpStatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 

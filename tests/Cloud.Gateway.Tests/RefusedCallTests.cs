@@ -44,7 +44,8 @@ public sealed class RefusedCallTests
     public async Task Flood_IsWrittenInPart()
     {
         await using var cloud = await GatewayUnderTest.StartAsync();
-        await Parallel.ForAsync(0, 300, async (_, _) => (await cloud.GetAsync("/v1/instances", null)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized));
+        await Parallel.ForAsync(
+            0, 300, async (_, _) => (await cloud.GetAsync("/v1/instances", null)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized));
         await WaitForAsync(cloud, 100);
         cloud.Sample.Refused.Count.ShouldBeInRange(100, 110);
     }

@@ -19,7 +19,8 @@ public sealed class RouteAuthorizationTests : RouteAuthorization, IAsyncLifetime
 
     protected override IReadOnlySet<string> OpenRoutes { get; } = new HashSet<string>
     {
-        "GET /", "GET /health/live", "GET /health/ready", "GET /swagger/{service}/openapi.json", "GET /swagger/compute/openapi.json", "GET /swagger/{**path}",
+        "GET /", "GET /health/live", "GET /health/ready", "GET /swagger/{service}/openapi.json", "GET /swagger/compute/openapi.json",
+        "GET /swagger/{**path}",
     };
 
     public async ValueTask InitializeAsync()

@@ -14,7 +14,11 @@ public sealed class SwaggerTests
         using var root = await cloud.GetAsync("/", null);
         root.StatusCode.ShouldBe(HttpStatusCode.Redirect);
         root.Headers.Location!.ToString().ShouldBe("/swagger");
-        foreach (var path in new[] { "/swagger/index.html", "/swagger/index.js", "/swagger/swagger-ui.css", "/swagger/swagger-ui-bundle.js", "/swagger/compute/openapi.json", "/swagger/gateway/openapi.json" })
+        foreach (var path in new[]
+        {
+            "/swagger/index.html", "/swagger/index.js", "/swagger/swagger-ui.css", "/swagger/swagger-ui-bundle.js",
+            "/swagger/compute/openapi.json", "/swagger/gateway/openapi.json",
+        })
         {
             using var answer = await cloud.GetAsync(path, null);
             answer.StatusCode.ShouldBe(HttpStatusCode.OK, path);
@@ -49,7 +53,8 @@ public sealed class SwaggerTests
                 answers.ShouldContain("401", name);
             }
 
-            if (operation.TryGetProperty("requestBody", out var body) && body.GetProperty("content").TryGetProperty("application/json", out var json))
+            if (operation.TryGetProperty("requestBody", out var body)
+                && body.GetProperty("content").TryGetProperty("application/json", out var json))
             {
                 json.TryGetProperty("example", out _).ShouldBeTrue($"{name} has no example");
             }
@@ -66,11 +71,13 @@ public sealed class SwaggerTests
         using var answer = await cloud.GetAsync("/swagger/compute/openapi.json", null);
         var document = await answer.JsonAsync();
         var schemas = document.GetProperty("components").GetProperty("schemas");
-        schemas.GetProperty("NoteMood").GetProperty("enum").EnumerateArray().Select(word => word.GetString()).ShouldBe(["calm", "very-loud"]);
+        schemas.GetProperty("NoteMood").GetProperty("enum").EnumerateArray()
+            .Select(word => word.GetString()).ShouldBe(["calm", "very-loud"]);
         var request = schemas.GetProperty("CreateNoteRequest");
         request.GetProperty("required").EnumerateArray().Select(field => field.GetString()).ShouldBe(["name"]);
         request.GetProperty("properties").GetProperty("size").ToString().ShouldContain("2Gi");
-        request.GetProperty("properties").GetProperty("labels").GetProperty("additionalProperties").GetProperty("type").GetString().ShouldBe("string");
+        request.GetProperty("properties").GetProperty("labels").GetProperty("additionalProperties")
+            .GetProperty("type").GetString().ShouldBe("string");
         schemas.GetProperty("NoteId").GetProperty("type").GetString().ShouldBe("string");
         schemas.TryGetProperty("PageOfNoteView", out _).ShouldBeTrue();
         var create = document.GetProperty("paths").GetProperty("/v1/instances").GetProperty("post");
@@ -78,7 +85,8 @@ public sealed class SwaggerTests
             .ShouldBe(["wait", "project", "Idempotency-Key"], ignoreOrder: true);
         create.GetProperty("responses").EnumerateObject().Select(response => response.Name)
             .ShouldBe(["201", "400", "401", "403", "409", "413", "415", "422", "429", "503"], ignoreOrder: true);
-        document.GetProperty("components").GetProperty("securitySchemes").GetProperty("token").GetProperty("scheme").GetString().ShouldBe("bearer");
+        document.GetProperty("components").GetProperty("securitySchemes").GetProperty("token")
+            .GetProperty("scheme").GetString().ShouldBe("bearer");
     }
 
     [Fact]
@@ -87,11 +95,13 @@ public sealed class SwaggerTests
         await using var cloud = await GatewayUnderTest.StartAsync();
         using var answer = await cloud.GetAsync("/swagger/compute/openapi.json", null);
         var upload = (await answer.JsonAsync()).GetProperty("paths").GetProperty("/v1/images/{id}/content").GetProperty("put");
-        upload.GetProperty("requestBody").GetProperty("content").GetProperty("application/octet-stream").GetProperty("schema").GetProperty("format").GetString().ShouldBe("binary");
+        upload.GetProperty("requestBody").GetProperty("content").GetProperty("application/octet-stream")
+            .GetProperty("schema").GetProperty("format").GetString().ShouldBe("binary");
         upload.GetProperty("responses").TryGetProperty("413", out _).ShouldBeFalse();
     }
 
-    private static async Task<List<(string Document, string Path, string Method, JsonElement Operation)>> OperationsAsync(GatewayUnderTest cloud)
+    private static async Task<List<(string Document, string Path, string Method, JsonElement Operation)>> OperationsAsync(
+        GatewayUnderTest cloud)
     {
         var operations = new List<(string, string, string, JsonElement)>();
         foreach (var name in new[] { "compute", "gateway" })

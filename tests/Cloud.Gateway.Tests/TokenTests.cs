@@ -41,7 +41,8 @@ public sealed class TokenTests
     {
         await using var cloud = await GatewayUnderTest.StartAsync(proxied);
         using var answer = await cloud.SendAsync(
-            HttpMethod.Post, "/v1/hosts", FakeTokenExchange.Editor, null, ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Host", "evil"), ("Forwarded", "for=1.2.3.4"), ("X-Real-IP", "1.2.3.4"));
+            HttpMethod.Post, "/v1/hosts", FakeTokenExchange.Editor, null, ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Host", "evil"),
+            ("Forwarded", "for=1.2.3.4"), ("X-Real-IP", "1.2.3.4"));
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         var seen = await answer.JsonAsync();
         seen.GetProperty("subject").GetString().ShouldBe("usr-editor");
@@ -79,7 +80,8 @@ public sealed class TokenTests
     public async Task Identity_IsAskedOnceForManyCallsAtOnce()
     {
         await using var cloud = await GatewayUnderTest.StartAsync();
-        await Task.WhenAll(Enumerable.Range(0, 50).Select(async _ => (await cloud.GetAsync("/v1/hosts")).StatusCode.ShouldBe(HttpStatusCode.OK)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 50).Select(async _ => (await cloud.GetAsync("/v1/hosts")).StatusCode.ShouldBe(HttpStatusCode.OK)));
         cloud.Identity.Asked.ShouldBeLessThan(10);
     }
 
@@ -105,7 +107,8 @@ public sealed class TokenTests
             answer.StatusCode.ShouldBe(HttpStatusCode.NotFound, path);
         }
 
-        var key = cloud.App.Services.GetService(typeof(Cloud.ServiceDefaults.Auth.ServiceKey)).ShouldBeOfType<Cloud.ServiceDefaults.Auth.ServiceKey>();
+        var key = cloud.App.Services.GetService(typeof(Cloud.ServiceDefaults.Auth.ServiceKey))
+            .ShouldBeOfType<Cloud.ServiceDefaults.Auth.ServiceKey>();
         using var keyed = await cloud.SendAsync(HttpMethod.Get, "/internal/v1/secret", null, null, ("Authorization", key.Header));
         keyed.StatusCode.ShouldBeOneOf(HttpStatusCode.NotFound, HttpStatusCode.Unauthorized);
         using var asService = await cloud.SendAsync(HttpMethod.Get, "/v1/hosts", null, null, ("Authorization", key.Header));

@@ -28,7 +28,8 @@ public sealed class RouteAuthorizationTests(Databases databases) : RouteAuthoriz
         if (role != Role.Admin)
         {
             var name = $"route-{role}-{Guid.NewGuid():N}".ToLowerInvariant();
-            var made = await databases.OnSqlite.CallAsync(token, HttpMethod.Post, "/v1/tokens", new { name, role = role.ToString().ToLowerInvariant() });
+            var made = await databases.OnSqlite.CallAsync(
+                token, HttpMethod.Post, "/v1/tokens", new { name, role = role.ToString().ToLowerInvariant() });
             token = made.Should(HttpStatusCode.Created)["token"];
         }
 

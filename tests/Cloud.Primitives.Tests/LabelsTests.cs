@@ -47,7 +47,8 @@ public sealed class LabelsTests
         var labels = Of(("env", "dev"), ("app", "a \"b\""));
         var json = JsonSerializer.Serialize(labels);
         using var document = JsonDocument.Parse(json);
-        document.RootElement.EnumerateObject().Select(label => (label.Name, label.Value.GetString())).ShouldBe([("app", "a \"b\""), ("env", "dev")]);
+        document.RootElement.EnumerateObject().Select(label => (label.Name, label.Value.GetString()))
+            .ShouldBe([("app", "a \"b\""), ("env", "dev")]);
         JsonSerializer.Deserialize<Labels>(json).ShouldBe(labels);
         JsonSerializer.Serialize(Labels.None).ShouldBe("{}");
     }

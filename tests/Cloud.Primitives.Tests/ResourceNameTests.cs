@@ -71,7 +71,8 @@ public sealed class ResourceNameTests
     {
         Check(Many(ResourceName.LabelsMax)).Any.ShouldBeFalse();
         Check(Many(ResourceName.LabelsMax + 1)).Any.ShouldBeTrue();
-        Check(new() { [new string('k', ResourceName.LabelKeyLengthMax)] = new string('v', ResourceName.LabelValueLengthMax) }).Any.ShouldBeFalse();
+        Check(new() { [new string('k', ResourceName.LabelKeyLengthMax)] = new string('v', ResourceName.LabelValueLengthMax) })
+            .Any.ShouldBeFalse();
         Check(new() { [new string('k', ResourceName.LabelKeyLengthMax + 1)] = "v" }).Any.ShouldBeTrue();
         Check(new() { ["k"] = new string('v', ResourceName.LabelValueLengthMax + 1) }).Any.ShouldBeTrue();
     }

@@ -25,7 +25,8 @@ internal sealed class AgentProcess : IDisposable
 
     public static async Task<AgentProcess> StartAsync(VmSpec spec)
     {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [typeof(AgentProcess).Assembly.Location, Word, JsonSerializer.Serialize(spec)])
+        string[] arguments = [typeof(AgentProcess).Assembly.Location, Word, JsonSerializer.Serialize(spec)];
+        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardInput = true,

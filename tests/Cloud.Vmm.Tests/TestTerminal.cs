@@ -13,7 +13,8 @@ internal sealed class TestTerminal : IAsyncDisposable
 
     private TestTerminal(Stream console) => _console = console;
 
-    public static async Task<TestTerminal> OpenAsync(IVirtualMachine machine) => new(await machine.OpenConsoleAsync(CancellationToken.None));
+    public static async Task<TestTerminal> OpenAsync(IVirtualMachine machine) =>
+        new(await machine.OpenConsoleAsync(CancellationToken.None));
 
     public async Task TypeAsync(char character) => await _console.WriteAsync(Encoding.ASCII.GetBytes([character]));
 

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Yarp.ReverseProxy.Configuration;
 
 namespace Cloud.Benchmarks;
 
 /// <summary>
-/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns: the proxy's own CPU a request. Each has its
-/// backend in another process: the gateway the compute service, the bare YARP one that answers as many bytes.
+/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns, before the same backend in another process that
+/// answers at once: the proxy's own CPU a request. The gateway is a second one of the running cloud, told that the backend is its compute service.
 /// </summary>
 internal static partial class GatewayBenchmark
 {
@@ -26,12 +27,14 @@ internal static partial class GatewayBenchmark
         var answer = await cloud.Http.GetStringAsync("/v1/engines");
         string[] arguments = [Environment.GetCommandLineArgs()[0], "backend", answer];
         using var backend = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true })!;
-        await using var proxy = await StartProxyAsync(new Uri((await backend.StandardOutput.ReadLineAsync())!));
+        var backendAt = (await backend.StandardOutput.ReadLineAsync())!;
+        await using var proxy = await StartProxyAsync(new Uri(backendAt));
+        var (ourGateway, ourAddress) = await StartGatewayAsync(cloud, gateway, backendAt);
         var (ours, bare) = (new List<double>(), new List<double>());
         for (var round = 0; round <= Rounds; round++)
         {
             var bareCost = await MeasureAsync(new Uri(AddressOf(proxy), "/v1/engines"), cloud.Token, Environment.ProcessId);
-            var ourCost = await MeasureAsync(new Uri(cloud.Url, "/v1/engines"), cloud.Token, gateway);
+            var ourCost = await MeasureAsync(new Uri(ourAddress, "/v1/engines"), cloud.Token, ourGateway.Id);
             if (round > 0)
             {
                 ours.Add(ourCost);
@@ -40,6 +43,7 @@ internal static partial class GatewayBenchmark
         }
 
         backend.Kill();
+        ourGateway.Kill();
         Figures.Print("the gateway, CPU a request", ours, "µs");
         Figures.Print("a bare YARP, CPU a request", bare, "µs");
         Figures.PrintRatio("gateway / bare YARP", Figures.Median(ours.Zip(bare, (a, b) => a / b)));
@@ -51,6 +55,46 @@ internal static partial class GatewayBenchmark
         await using var app = await StartAsync(app => app.MapGet("/v1/engines", () => Results.Text(answer, "application/json")));
         Console.WriteLine(AddressOf(app));
         await app.WaitForShutdownAsync();
+    }
+
+    /// <summary>A second gateway of the cloud: with the settings of the first, but for its port and its compute service.</summary>
+    private static async Task<(Process Gateway, Uri Address)> StartGatewayAsync(CloudUnderMeasure cloud, int running, string backend)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+        socket.Close();
+        var program = Path.Combine(cloud.Data, "programs", "current", "Cloud.Gateway", "Cloud.Gateway.dll");
+        var info = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var variable in (await File.ReadAllTextAsync($"/proc/{running}/environ")).Split('\0').Where(text => text.StartsWith("CLOUD_", StringComparison.Ordinal)))
+        {
+            var parts = variable.Split('=', 2);
+            info.Environment[parts[0]] = parts[1];
+        }
+
+        info.Environment["CLOUD_HTTP_PORT"] = $"{port}";
+        info.Environment["CLOUD_COMPUTE_URL"] = backend;
+        var process = Process.Start(info)!;
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        using var http = new HttpClient();
+        var address = new Uri($"http://127.0.0.1:{port}");
+        for (var tries = 0; tries < 100; tries++)
+        {
+            try
+            {
+                using var answer = await http.GetAsync(new Uri(address, "/health/live"));
+                return (process, address);
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(100);
+            }
+        }
+
+        throw new InvalidOperationException("The second gateway did not start.");
     }
 
     private static async Task<double> MeasureAsync(Uri url, string token, int pid)

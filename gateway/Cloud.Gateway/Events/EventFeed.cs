@@ -148,7 +148,8 @@ internal sealed partial class EventFeed(
     private async Task<IReadOnlyList<StreamedEvent>> ReadPageAsync(long position, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
-        var rows = await db.Events.AsNoTracking().Where(row => row.Position > position).OrderBy(row => row.Position).Take(PageMax).ToListAsync(ct);
+        var rows = await db.Events.AsNoTracking().Where(row => row.Position > position)
+            .OrderBy(row => row.Position).Take(PageMax).ToListAsync(ct);
         return rows.ConvertAll(StreamedEvent.From);
     }
 

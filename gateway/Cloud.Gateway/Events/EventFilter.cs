@@ -7,7 +7,8 @@ namespace Cloud.Gateway.Events;
 internal sealed record EventFilter(string? Project, string? Type, string? Resource)
 {
     public bool Matches(StreamedEvent happened) =>
-        (Project is null || Project == happened.Project) && (Resource is null || Resource == happened.Resource) && (Type is null || MatchesType(happened.Type));
+        (Project is null || Project == happened.Project) && (Resource is null || Resource == happened.Resource)
+            && (Type is null || MatchesType(happened.Type));
 
     private bool MatchesType(string type) =>
         type == Type || (type.Length > Type!.Length && type[Type.Length] == '.' && type.StartsWith(Type, StringComparison.Ordinal));

@@ -14,7 +14,8 @@ namespace Cloud.Gateway.Events;
 /// <c>GET /v1/events</c>: every change in the project, as it happens. With <c>Last-Event-ID</c> it goes on after that event, whichever
 /// replica or run of the gateway sent it.
 /// </summary>
-internal sealed class StreamEvents(EventFeed feed, KnownTokens tokens, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
+internal sealed class StreamEvents(
+    EventFeed feed, KnownTokens tokens, IOptions<GatewayOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     private const string LastEventId = "Last-Event-ID";
     private const int FilterLengthMax = 100;
@@ -23,7 +24,8 @@ internal sealed class StreamEvents(EventFeed feed, KnownTokens tokens, IOptions<
     /// <param name="resource">The id of one resource.</param>
     public static Task HandleAsync(HttpContext context, Caller caller, string? type, string? resource, StreamEvents streams) =>
         streams.StreamAsync(context, caller, new EventFilter(
-            caller.IsAdmin && !context.Request.Query.ContainsKey("project") ? null : caller.Project, Checked(type, "type"), Checked(resource, "resource")));
+            caller.IsAdmin && !context.Request.Query.ContainsKey("project") ? null : caller.Project, Checked(type, "type"),
+            Checked(resource, "resource")));
 
     private async Task StreamAsync(HttpContext context, Caller caller, EventFilter filter)
     {
@@ -31,13 +33,15 @@ internal sealed class StreamEvents(EventFeed feed, KnownTokens tokens, IOptions<
         using var lease = token.Limits.Streams.AttemptAcquire();
         if (!lease.IsAcquired)
         {
-            throw new CloudException(ErrorKind.Throttled, "too-many-streams", $"This token has {options.Value.StreamsPerToken} event streams open: close one.")
+            throw new CloudException(
+                ErrorKind.Throttled, "too-many-streams", $"This token has {options.Value.StreamsPerToken} event streams open: close one.")
             {
                 RetryAfter = options.Value.Heartbeat,
             };
         }
 
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping, token.Revoked);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted, lifetime.ApplicationStopping, token.Revoked);
         using var open = feed.Open();
         var (newest, oldest) = await feed.RangeAsync(stop.Token);
         var position = PositionOf(context.Request, newest) ?? newest;
@@ -88,7 +92,9 @@ internal sealed class StreamEvents(EventFeed feed, KnownTokens tokens, IOptions<
         }
     }
 
-    /// <summary>Waits for the next event, with a sign of life now and then. The sign carries the place, also past what the filter hid.</summary>
+    /// <summary>
+    /// Waits for the next event, with a sign of life now and then. The sign carries the place, also past what the filter hid.
+    /// </summary>
     /// <returns>False where the token is valid no more.</returns>
     private async Task<bool> HasMoreAsync(HttpContext context, long position, PipeWriter body, CancellationToken ct)
     {

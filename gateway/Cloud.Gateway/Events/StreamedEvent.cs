@@ -47,7 +47,8 @@ internal sealed class StreamedEvent
     {
         using var data = JsonDocument.Parse(record.Data);
         var id = record.Position.ToString(CultureInfo.InvariantCulture);
-        var view = new EventView(id, record.Type, record.Project, record.Resource, record.At, data.RootElement, record.Actor, record.TraceId);
+        var view = new EventView(
+            id, record.Type, record.Project, record.Resource, record.At, data.RootElement, record.Actor, record.TraceId);
         var message = new ArrayBufferWriter<byte>(512);
         message.Write(Encoding.ASCII.GetBytes($"id: {id}\ndata: "));
         using (var json = new Utf8JsonWriter(message))

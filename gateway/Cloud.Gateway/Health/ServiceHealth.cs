@@ -17,7 +17,8 @@ internal sealed class ServiceHealth(RemoteService service, IHttpClientFactory cl
         var name = service.Routes.Service;
         try
         {
-            using var answer = await clients.CreateClient(Client).GetAsync(new Uri(service.Address, HealthEndpoints.ReadyPath), cancellationToken);
+            using var answer = await clients.CreateClient(Client)
+                .GetAsync(new Uri(service.Address, HealthEndpoints.ReadyPath), cancellationToken);
             await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
             var view = await JsonSerializer.DeserializeAsync<HealthView>(body, JsonDefaults.Options, cancellationToken);
             var parts = new Dictionary<string, object> { [HealthReports.PartsKey] = view!.Parts };
@@ -25,7 +26,9 @@ internal sealed class ServiceHealth(RemoteService service, IHttpClientFactory cl
                 ? HealthCheckResult.Healthy(data: parts)
                 : HealthCheckResult.Unhealthy($"The {name} service is not ready.", data: parts);
         }
-        catch (Exception failed) when (failed is HttpRequestException or JsonException || (failed is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception failed)
+            when (failed is HttpRequestException or JsonException
+                || (failed is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return HealthCheckResult.Unhealthy($"The {name} service does not answer.");
         }

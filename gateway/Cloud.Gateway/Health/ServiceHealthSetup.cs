@@ -15,7 +15,8 @@ internal static class ServiceHealthSetup
         foreach (var service in remote.All)
         {
             checks.Add(new HealthCheckRegistration(
-                service.Routes.Service, provider => ActivatorUtilities.CreateInstance<ServiceHealth>(provider, service), HealthStatus.Unhealthy, null));
+                service.Routes.Service, provider => ActivatorUtilities.CreateInstance<ServiceHealth>(provider, service),
+                HealthStatus.Unhealthy, null));
         }
     }
 }

@@ -2,7 +2,10 @@ using System.Net;
 
 namespace Cloud.Gateway.Refusals;
 
-/// <summary>How many refused calls may still be written: a hundred at once from an address and then one in ten seconds, in all a thousand and one a second.</summary>
+/// <summary>
+/// How many refused calls may still be written: a hundred at once from an address and then one in ten seconds, in all a thousand and one a
+/// second.
+/// </summary>
 internal sealed class RefusalBudget(TimeProvider time)
 {
     private const int AddressAtOnce = 100;

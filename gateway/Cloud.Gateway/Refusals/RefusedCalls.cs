@@ -14,7 +14,8 @@ namespace Cloud.Gateway.Refusals;
 /// Tells the audit log of calls that were answered with 401 or 403. What a flood of them can write is bounded, for each address and in all;
 /// what is left out is counted in the log.
 /// </summary>
-internal sealed partial class RefusedCalls(IDbContextFactory<GatewayDbContext> databases, TimeProvider time, ILogger<RefusedCalls> log) : BackgroundService
+internal sealed partial class RefusedCalls(
+    IDbContextFactory<GatewayDbContext> databases, TimeProvider time, ILogger<RefusedCalls> log) : BackgroundService
 {
     private const string OrderKey = "refused-calls";
     private const int QueueMax = 1024;
@@ -23,7 +24,8 @@ internal sealed partial class RefusedCalls(IDbContextFactory<GatewayDbContext> d
 
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<CallRefused> _queue = Channel.CreateBounded<CallRefused>(new BoundedChannelOptions(QueueMax) { SingleReader = true });
+    private readonly Channel<CallRefused> _queue = Channel.CreateBounded<CallRefused>(
+        new BoundedChannelOptions(QueueMax) { SingleReader = true });
     private readonly RefusalBudget _budget = new(time);
 
     /// <summary>Takes note of the call if it was refused; costs a comparison if it was not.</summary>
@@ -107,7 +109,9 @@ internal sealed partial class RefusedCalls(IDbContextFactory<GatewayDbContext> d
         }
     }
 
-    [LoggerMessage(EventId = 5011, Level = LogLevel.Warning, Message = "{Count} refused calls since the last such line are not in the audit log: there were too many")]
+    [LoggerMessage(
+        EventId = 5011, Level = LogLevel.Warning,
+        Message = "{Count} refused calls since the last such line are not in the audit log: there were too many")]
     private static partial void LogLeftOut(ILogger log, int count);
 
     [LoggerMessage(EventId = 5012, Level = LogLevel.Warning, Message = "Refused calls cannot be saved now; they are tried again")]

@@ -8,7 +8,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Cloud.Gateway.Routes;
 
 /// <summary>Sends a call on to the process of its service, and its answer back, both as they come.</summary>
-internal sealed partial class ServiceProxy(IHttpForwarder forwarder, IConfiguration configuration, TimeProvider time, ILogger<ServiceProxy> log) : IDisposable
+internal sealed partial class ServiceProxy(
+    IHttpForwarder forwarder, IConfiguration configuration, TimeProvider time, ILogger<ServiceProxy> log) : IDisposable
 {
     /// <summary>Longer than the longest <c>?wait=</c>.</summary>
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromMinutes(10);
@@ -35,15 +36,17 @@ internal sealed partial class ServiceProxy(IHttpForwarder forwarder, IConfigurat
         ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8,
         // A span of its own for the way to the service costs a tenth of the call: only where somebody collects spans. ForwardedCall passes
         // the trace on in any case.
-        ActivityHeadersPropagator = TelemetrySetup.Exports(configuration) ? new ReverseProxyPropagator(DistributedContextPropagator.Current) : null,
+        ActivityHeadersPropagator = TelemetrySetup.Exports(configuration)
+            ? new ReverseProxyPropagator(DistributedContextPropagator.Current)
+            : null,
     });
 
     public async Task SendAsync(HttpContext context, string service, string address, bool stream)
     {
         var started = time.GetTimestamp();
         var error = await forwarder.SendAsync(context, address, _http, stream ? Streams : Calls, _transform, context.RequestAborted);
-        if (error is ForwarderError.None or ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled
-            or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeResponseCanceled)
+        if (error is ForwarderError.None or ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled
+            or ForwarderError.ResponseBodyCanceled or ForwarderError.UpgradeRequestCanceled or ForwarderError.UpgradeResponseCanceled)
         {
             return;
         }
@@ -62,9 +65,13 @@ internal sealed partial class ServiceProxy(IHttpForwarder forwarder, IConfigurat
 
         LogFailed(log, service, error.ToString(), cause?.Message ?? "", time.GetElapsedTime(started));
         context.Response.Clear();
-        throw error == ForwarderError.RequestTimedOut
-            ? new CloudException(ErrorKind.Unavailable, "service-timeout", $"The {service} service did not answer in time. Try again.", cause) { RetryAfter = RetryAfter }
-            : new CloudException(ErrorKind.Unavailable, "service-unavailable", $"The {service} service does not answer now. Try again.", cause) { RetryAfter = RetryAfter };
+        var (code, what) = error == ForwarderError.RequestTimedOut
+            ? ("service-timeout", "did not answer in time")
+            : ("service-unavailable", "does not answer now");
+        throw new CloudException(ErrorKind.Unavailable, code, $"The {service} service {what}. Try again.", cause)
+        {
+            RetryAfter = RetryAfter,
+        };
     }
 
     public void Dispose() => _http.Dispose();

@@ -36,7 +36,8 @@ internal sealed record ServiceRoutes
             .Select(name =>
             {
                 using var file = assembly.GetManifestResourceStream(name)!;
-                return JsonSerializer.Deserialize<ServiceRoutes>(file, JsonDefaults.Options)! with { Service = name[Folder.Length..^Extension.Length] };
+                var routes = JsonSerializer.Deserialize<ServiceRoutes>(file, JsonDefaults.Options)!;
+                return routes with { Service = name[Folder.Length..^Extension.Length] };
             })
             .ToList();
     }

@@ -11,7 +11,8 @@ internal static class SwaggerPage
 
     /// <summary>Its scripts and styles are its own; only its inline styles and the icons in them are not files.</summary>
     private const string Policy =
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        + "frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
     public static void MapSwaggerPage(this IEndpointRouteBuilder routes)
     {

@@ -98,7 +98,8 @@ internal sealed class CallerStep(RequestDelegate next, KnownTokens tokens, CallL
         refused.NoteIfRefused(context);
     }
 
-    private static bool Changes(string method) => !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
+    private static bool Changes(string method) =>
+        !HttpMethods.IsGet(method) && !HttpMethods.IsHead(method) && !HttpMethods.IsOptions(method);
 
     private static CloudException TooMany(TimeSpan wait) =>
         new(ErrorKind.Throttled, "too-many-requests", "Too many calls in a short time. Slow down.") { RetryAfter = wait };

@@ -5,8 +5,8 @@ using Cloud.Identity.Contracts;
 namespace Cloud.Gateway.Tokens;
 
 /// <summary>
-/// Asks identity who stands behind a token, at most twice a second for each: a token that was revoked is refused everywhere within a second,
-/// also where the news of it does not arrive.
+/// Asks identity who stands behind a token, at most twice a second for each: a token that was revoked is refused everywhere within a
+/// second, also where the news of it does not arrive.
 /// </summary>
 internal sealed class KnownTokens(ITokenExchange exchange, CallLimits limits, TimeProvider time)
 {

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Primitives;
 namespace Cloud.Gateway.Tokens;
 
 /// <summary>The token of a call, and the project that the call names.</summary>
-/// <param name="Header">The whole <c>Authorization</c> header: the server hands out the same string again, and no piece is cut from it.</param>
+/// <param name="Header">The whole <c>Authorization</c> header: the server hands out the same string again, and no piece is cut from
+/// it.</param>
 /// <param name="Project">By name or id; null for the token's own.</param>
 internal readonly record struct TokenAsked(string Header, string? Project)
 {

@@ -20,7 +20,8 @@ internal sealed class TokenExchangeClient(IHttpClientFactory clients) : ITokenEx
     {
         try
         {
-            using var answer = await clients.CreateClient(Client).PostAsJsonAsync(Path, new TokenExchangeRequest(apiToken, project), JsonDefaults.Options, ct);
+            using var answer = await clients.CreateClient(Client)
+                .PostAsJsonAsync(Path, new TokenExchangeRequest(apiToken, project), JsonDefaults.Options, ct);
             return answer.StatusCode switch
             {
                 HttpStatusCode.OK => await answer.Content.ReadFromJsonAsync<ExchangedToken>(JsonDefaults.Options, ct),
@@ -29,7 +30,8 @@ internal sealed class TokenExchangeClient(IHttpClientFactory clients) : ITokenEx
                 _ => throw Unavailable($"identity answered {(int)answer.StatusCode}"),
             };
         }
-        catch (Exception failed) when (failed is HttpRequestException or JsonException || (failed is TaskCanceledException && !ct.IsCancellationRequested))
+        catch (Exception failed)
+            when (failed is HttpRequestException or JsonException || (failed is TaskCanceledException && !ct.IsCancellationRequested))
         {
             throw Unavailable(failed.Message, failed);
         }
@@ -41,14 +43,17 @@ internal sealed class TokenExchangeClient(IHttpClientFactory clients) : ITokenEx
         if (answer.StatusCode == HttpStatusCode.BadRequest)
         {
             using var problem = await JsonDocument.ParseAsync(await answer.Content.ReadAsStreamAsync(ct), default, ct);
-            return CloudException.Invalid("project", problem.RootElement.TryGetProperty("detail", out var detail) ? detail.GetString() ?? "" : "It has a wrong form.");
+            return CloudException.Invalid(
+                "project",
+                problem.RootElement.TryGetProperty("detail", out var detail) ? detail.GetString() ?? "" : "It has a wrong form.");
         }
 
         return CloudException.NotFound("project", project ?? "");
     }
 
     private static CloudException Unavailable(string reason, Exception? inner = null) => new(
-        ErrorKind.Unavailable, "identity-unavailable", "The identity service does not answer now. Try again.", inner ?? new InvalidOperationException(reason))
+        ErrorKind.Unavailable, "identity-unavailable", "The identity service does not answer now. Try again.",
+        inner ?? new InvalidOperationException(reason))
     {
         RetryAfter = RetryAfter,
     };

@@ -4,7 +4,9 @@ using Cloud.Messaging;
 
 namespace Cloud.Gateway.Tokens;
 
-/// <summary>Forgets a revoked token at once, and ends the streams that it keeps open. Another replica notices by itself when it asks next.</summary>
+/// <summary>
+/// Forgets a revoked token at once, and ends the streams that it keeps open. Another replica notices by itself when it asks next.
+/// </summary>
 internal sealed class TokenRevokedHandler(KnownTokens tokens) : IMessageHandler<GatewayDbContext, TokenRevoked>
 {
     public Task HandleAsync(TokenRevoked message, GatewayDbContext db, CancellationToken ct)

@@ -1,6 +1,8 @@
 namespace Cloud.Compute.Host.Contracts;
 
-/// <summary>All that a host needs to hold one instance's guest. The host writes it into the guest's folder; it says nothing about running or not.</summary>
+/// <summary>
+/// All that a host needs to hold one instance's guest. The host writes it into the guest's folder; it says nothing about running or not.
+/// </summary>
 public sealed record GuestSpec
 {
     /// <summary>The instance's id; also the name of the guest's folder.</summary>

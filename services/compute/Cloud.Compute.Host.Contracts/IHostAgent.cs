@@ -13,7 +13,10 @@ public interface IHostAgent
     /// <summary>Null for a guest that this host does not have.</summary>
     Task<GuestReport?> FindAsync(string id, CancellationToken ct);
 
-    /// <summary>Guests that changed after this generation; waits for one where there is none, up to half a minute. Generations grow over an agent's restart.</summary>
+    /// <summary>
+    /// Guests that changed after this generation; waits for one where there is none, up to half a minute. Generations grow over an agent's
+    /// restart.
+    /// </summary>
     Task<GuestChanges> WatchAsync(long afterGeneration, CancellationToken ct);
 
     /// <summary>Makes the guest's folder, disks, seed and network port, or brings them to this spec. Starts nothing.</summary>

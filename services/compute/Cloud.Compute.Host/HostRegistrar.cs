@@ -7,7 +7,8 @@ namespace Cloud.Compute.Host;
 
 /// <summary>Tells a control plane in another process where this agent listens.</summary>
 internal sealed partial class HostRegistrar(
-    IHttpClientFactory clients, IServer server, IHostApplicationLifetime lifetime, IOptions<HostOptions> options, TimeProvider time, ILogger<HostRegistrar> log)
+    IHttpClientFactory clients, IServer server, IHostApplicationLifetime lifetime, IOptions<HostOptions> options, TimeProvider time,
+    ILogger<HostRegistrar> log)
     : BackgroundService
 {
     /// <summary>The name of the client whose base address is the compute service.</summary>
@@ -31,7 +32,8 @@ internal sealed partial class HostRegistrar(
                 told = true;
                 await Task.Delay(Again, time, stoppingToken);
             }
-            catch (Exception failed) when (failed is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
+            catch (Exception failed)
+                when (failed is HttpRequestException or TaskCanceledException && !stoppingToken.IsCancellationRequested)
             {
                 if (told)
                 {

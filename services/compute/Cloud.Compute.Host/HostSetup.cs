@@ -45,7 +45,8 @@ public static class HostSetup
     public static WebApplicationBuilder AddHostRegistrar(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddHttpClient(HostRegistrar.Client, client => client.BaseAddress = new Uri(builder.Configuration["Cloud:Services:Compute"]!))
+        builder.Services.AddHttpClient(
+            HostRegistrar.Client, client => client.BaseAddress = new Uri(builder.Configuration["Cloud:Services:Compute"]!))
             .AddServiceKey();
         builder.Services.AddHostedService<HostRegistrar>();
         return builder;

@@ -2,7 +2,9 @@ using Cloud.Compute.Host.Guests;
 
 namespace Cloud.Compute.Host;
 
-/// <summary>The command <c>stop-guests</c>: powers off what runs on this host while no agent does, and the switch. Said to run again with the host.</summary>
+/// <summary>
+/// The command <c>stop-guests</c>: powers off what runs on this host while no agent does, and the switch. Said to run again with the host.
+/// </summary>
 internal static class StopGuests
 {
     public static async Task<int> RunAsync(WebApplicationBuilder builder)

@@ -100,7 +100,8 @@ public sealed class SwitchClient : IDisposable
             }
 
             // Not cancelled half-way: a line is sent whole, or the connection ends, so that answers stay in step.
-            await _stream.WriteAsync((byte[])[.. line, (byte)'\n'], CancellationToken.None).AsTask().WaitAsync(AnswerLimit, CancellationToken.None);
+            await _stream.WriteAsync((byte[])[.. line, (byte)'\n'], CancellationToken.None)
+                .AsTask().WaitAsync(AnswerLimit, CancellationToken.None);
         }
         catch (TimeoutException)
         {

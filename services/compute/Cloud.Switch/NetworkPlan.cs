@@ -1,6 +1,8 @@
 namespace Cloud.Switch;
 
-/// <summary>What every project's network looks like: the same subnet, for no two are connected. Addresses are in the host's byte order.</summary>
+/// <summary>
+/// What every project's network looks like: the same subnet, for no two are connected. Addresses are in the host's byte order.
+/// </summary>
 internal static class NetworkPlan
 {
     /// <summary>10.80.0.0/20.</summary>

@@ -11,7 +11,8 @@ internal static unsafe class Privileges
     private const int SetNoNewPrivileges = 38;
 
     /// <summary>What is loaded by name alone, when something has gone wrong.</summary>
-    private static readonly string[] AlsoNeeded = ["System.Diagnostics.StackTrace", "System.Reflection.Metadata", "System.Collections.Immutable"];
+    private static readonly string[] AlsoNeeded =
+        ["System.Diagnostics.StackTrace", "System.Reflection.Metadata", "System.Collections.Immutable"];
 
     public static void DropTo(uint user)
     {

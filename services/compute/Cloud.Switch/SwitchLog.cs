@@ -11,7 +11,8 @@ internal static class SwitchLog
 
     public static void NotRestored(string port, string reason) => Write("warn", 4003, $"Port {port} was not restored: {reason}");
 
-    public static void RequestFailed(Exception failure) => Write("fail", 4004, $"A request failed: {failure.GetType().Name}: {failure.Message}");
+    public static void RequestFailed(Exception failure) =>
+        Write("fail", 4004, $"A request failed: {failure.GetType().Name}: {failure.Message}");
 
     public static void Died(Exception failure) => Write("crit", 4005, $"The switch ends: {failure}");
 

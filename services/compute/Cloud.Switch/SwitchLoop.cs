@@ -47,7 +47,8 @@ internal sealed unsafe class SwitchLoop : IDisposable
             {
                 done.SetResult(action(_ports));
             }
-            catch (Exception failure) when (failure is Client.SwitchException or IOException or InvalidOperationException or UnauthorizedAccessException)
+            catch (Exception failure)
+                when (failure is Client.SwitchException or IOException or InvalidOperationException or UnauthorizedAccessException)
             {
                 done.SetException(failure);
             }

@@ -33,7 +33,8 @@ internal static class SwitchProgram
 
     public static int Run(string[] args)
     {
-        if (args.Length is < 1 or > 2 || (args.Length == 2 && !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+        if (args.Length is < 1 or > 2
+            || (args.Length == 2 && !uint.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out _)))
         {
             Console.Error.WriteLine("Usage: cloud-switch FOLDER [USER-ID]");
             return (int)ExitCode.Usage;
@@ -106,7 +107,8 @@ internal static class SwitchProgram
     /// <summary>The lock is held until the process ends, however it does. One that is just ending is waited for.</summary>
     private static bool TryLock(SwitchFolder folder)
     {
-        var descriptor = Libc.Require(Libc.Open(folder.Lock, Libc.OpenReadWrite | Libc.OpenCreate | Libc.OpenCloexec, OwnFile), "open " + folder.Lock);
+        var descriptor = Libc.Require(
+            Libc.Open(folder.Lock, Libc.OpenReadWrite | Libc.OpenCreate | Libc.OpenCloexec, OwnFile), "open " + folder.Lock);
         return Task.Run(() => Libc.Lock(descriptor, Libc.LockExclusive)).Wait(LockLimit);
     }
 

@@ -9,4 +9,5 @@ namespace Cloud.Messaging;
 /// <param name="Source">The service that published it.</param>
 /// <param name="At">When it was published.</param>
 /// <param name="TraceParent">W3C <c>traceparent</c> of the work that published it.</param>
-public sealed record BusMessage(string Id, string Name, string OrderKey, string Source, DateTimeOffset At, string? TraceParent, JsonNode Body);
+public sealed record BusMessage(
+    string Id, string Name, string OrderKey, string Source, DateTimeOffset At, string? TraceParent, JsonNode Body);

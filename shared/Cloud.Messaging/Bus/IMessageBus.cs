@@ -4,8 +4,8 @@ namespace Cloud.Messaging;
 internal interface IMessageBus
 {
     /// <summary>
-    /// Delivers messages in the order given within each order key. Returns the positions of those that are safe: what they were handed to has
-    /// them on disk. Never throws for a bus that does not answer; then <see cref="Delivery.Fault"/> says why the rest is not delivered.
+    /// Delivers messages in the order given within each order key. Returns the positions of those that are safe: what they were handed to
+    /// has them on disk. Never throws for a bus that does not answer; then <see cref="Delivery.Fault"/> says why the rest is not delivered.
     /// </summary>
     Task<Delivery> DeliverAsync(string source, IReadOnlyList<OutboxMessage> messages, CancellationToken ct);
 }

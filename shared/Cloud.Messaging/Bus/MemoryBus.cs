@@ -1,6 +1,6 @@
+using MassTransit;
 using MassTransit.Mediator;
 using Microsoft.Extensions.DependencyInjection;
-using MassTransit;
 
 namespace Cloud.Messaging;
 
@@ -38,6 +38,7 @@ internal static class MemoryBusSetup
     {
         services.AddMediator(mediator => mediator.AddConsumer<MemoryDeliveryConsumer>());
         services.AddSingleton<IMessageBus, MemoryBus>();
-        services.AddHealthChecks().AddCheck("bus", () => Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckResult.Healthy("in memory"));
+        services.AddHealthChecks().AddCheck(
+            "bus", () => Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckResult.Healthy("in memory"));
     }
 }

@@ -4,10 +4,11 @@ using Microsoft.Extensions.Logging;
 namespace Cloud.Messaging;
 
 /// <summary>
-/// Takes one message after the other from a service's queue into its inbox, and acknowledges it when that is committed. A database that does
-/// not answer is waited for: the message stays unacknowledged, and those behind it keep their places.
+/// Takes one message after the other from a service's queue into its inbox, and acknowledges it when that is committed. A database that
+/// does not answer is waited for: the message stays unacknowledged, and those behind it keep their places.
 /// </summary>
-internal sealed partial class RabbitMqConsumer(ServiceRegistration service, TimeProvider time, ILogger<RabbitMqConsumer> log) : IConsumer<BusMessage>
+internal sealed partial class RabbitMqConsumer(
+    ServiceRegistration service, TimeProvider time, ILogger<RabbitMqConsumer> log) : IConsumer<BusMessage>
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -33,6 +34,7 @@ internal sealed partial class RabbitMqConsumer(ServiceRegistration service, Time
         }
     }
 
-    [LoggerMessage(EventId = 202, Level = LogLevel.Warning, Message = "Messages for {Service} wait at the broker until its database answers")]
+    [LoggerMessage(
+        EventId = 202, Level = LogLevel.Warning, Message = "Messages for {Service} wait at the broker until its database answers")]
     private static partial void LogWaits(ILogger log, Exception exception, string service);
 }

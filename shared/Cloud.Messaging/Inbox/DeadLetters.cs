@@ -8,7 +8,8 @@ namespace Cloud.Messaging;
 /// <param name="DiedAt">When it was given up.</param>
 /// <param name="Error">For operators: the last exception.</param>
 public sealed record DeadLetter(
-    string Service, string MessageId, string Name, string OrderKey, string Body, DateTimeOffset At, DateTimeOffset DiedAt, int Attempts, string Error);
+    string Service, string MessageId, string Name, string OrderKey, string Body, DateTimeOffset At, DateTimeOffset DiedAt, int Attempts,
+    string Error);
 
 /// <summary>The dead letters of the services of this process: kept in their inboxes until somebody replays or discards them.</summary>
 public sealed class DeadLetters
@@ -49,7 +50,8 @@ internal interface IDeadLetterBox
     Task<bool> DiscardAsync(string messageId, CancellationToken ct);
 }
 
-internal sealed class DeadLetterBox<TContext>(IDbContextFactory<TContext> databases, ServiceRegistration<TContext> registration) : IDeadLetterBox
+internal sealed class DeadLetterBox<TContext>(
+    IDbContextFactory<TContext> databases, ServiceRegistration<TContext> registration) : IDeadLetterBox
     where TContext : DbContext
 {
     public string Service => registration.Name;
@@ -60,7 +62,8 @@ internal sealed class DeadLetterBox<TContext>(IDbContextFactory<TContext> databa
         var dead = await db.Set<InboxMessage>().AsNoTracking().Where(message => message.State == InboxState.Dead)
             .OrderBy(message => message.Position).Take(limit).ToListAsync(ct);
         return dead.ConvertAll(message => new DeadLetter(
-            Service, message.MessageId, message.Name, message.OrderKey, message.Body, message.At, message.EndedAt!.Value, message.Attempts, message.Error!));
+            Service, message.MessageId, message.Name, message.OrderKey, message.Body, message.At, message.EndedAt!.Value, message.Attempts,
+            message.Error!));
     }
 
     public async Task<bool> ReplayAsync(string messageId, CancellationToken ct)

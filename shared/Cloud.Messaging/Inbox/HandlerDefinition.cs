@@ -22,7 +22,8 @@ internal sealed record HandlerDefinition<TContext>(Func<IServiceProvider, string
         }
         catch (JsonException unreadable)
         {
-            throw new CloudException(ErrorKind.Invalid, "message-unreadable", $"The message is no {typeof(TMessage).Name}: {unreadable.Message}", unreadable);
+            throw new CloudException(
+                ErrorKind.Invalid, "message-unreadable", $"The message is no {typeof(TMessage).Name}: {unreadable.Message}", unreadable);
         }
     }
 }

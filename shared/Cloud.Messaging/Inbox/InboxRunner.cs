@@ -11,9 +11,9 @@ using Microsoft.Extensions.Options;
 namespace Cloud.Messaging;
 
 /// <summary>
-/// Handles a service's inbox: always the oldest waiting message of an order key, in one transaction with the mark that it was handled. A message
-/// that fails waits for its next try and holds back those of its key, nobody else. On PostgreSQL several lanes and replicas share the work by
-/// row locks.
+/// Handles a service's inbox: always the oldest waiting message of an order key, in one transaction with the mark that it was handled. A
+/// message that fails waits for its next try and holds back those of its key, nobody else. On PostgreSQL several lanes and replicas share
+/// the work by row locks.
 /// </summary>
 internal sealed partial class InboxRunner<TContext>(
     IDbContextFactory<TContext> databases,
@@ -125,7 +125,8 @@ internal sealed partial class InboxRunner<TContext>(
     }
 
     /// <summary>Undoes what the handler did and writes down the failure, still holding the message.</summary>
-    private async Task TakeNoteAsync(TContext db, IDbContextTransaction transaction, InboxMessage message, Exception fault, CancellationToken ct)
+    private async Task TakeNoteAsync(
+        TContext db, IDbContextTransaction transaction, InboxMessage message, Exception fault, CancellationToken ct)
     {
         await transaction.RollbackToSavepointAsync(Savepoint, ct);
         db.ChangeTracker.Clear();
@@ -181,9 +182,12 @@ internal sealed partial class InboxRunner<TContext>(
 
     [LoggerMessage(EventId = 203, Level = LogLevel.Error,
         Message = "Dead letter: {Name} {MessageId} for {OrderKey} cannot be handled by {Service} after {Attempts} tries")]
-    private static partial void LogDead(ILogger log, Exception exception, string name, string messageId, string orderKey, string service, int attempts);
+    private static partial void LogDead(
+        ILogger log, Exception exception, string name, string messageId, string orderKey, string service, int attempts);
 
-    [LoggerMessage(EventId = 204, Level = LogLevel.Warning, Message = "{Service} could not handle {Name} {MessageId} at try {Attempts}; it tries again")]
+    [LoggerMessage(
+        EventId = 204, Level = LogLevel.Warning,
+        Message = "{Service} could not handle {Name} {MessageId} at try {Attempts}; it tries again")]
     private static partial void LogRetry(ILogger log, Exception exception, string name, string messageId, string service, int attempts);
 
     [LoggerMessage(EventId = 205, Level = LogLevel.Warning, Message = "The inbox of {Service} waits for its database")]

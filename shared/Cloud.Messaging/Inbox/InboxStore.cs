@@ -16,8 +16,8 @@ internal sealed class InboxStore<TContext>(IDbContextFactory<TContext> databases
             await db.Database.ExecuteSqlAsync(
                 $"""
                 INSERT INTO "inbox" ("MessageId", "Name", "OrderKey", "Body", "At", "TraceParent", "State", "Attempts", "NotBefore")
-                VALUES ({message.Id}, {message.Name}, {message.OrderKey}, {message.Body.ToJsonString(MessageJson.Options)}, {message.At.UtcTicks},
-                        {message.TraceParent}, {(int)InboxState.Waiting}, 0, 0)
+                VALUES ({message.Id}, {message.Name}, {message.OrderKey}, {message.Body.ToJsonString(MessageJson.Options)},
+                        {message.At.UtcTicks}, {message.TraceParent}, {(int)InboxState.Waiting}, 0, 0)
                 ON CONFLICT ("MessageId") DO NOTHING
                 """,
                 ct);

@@ -29,7 +29,8 @@ public sealed record ResourceEvent(
     public static ResourceEvent Of(string type, string project, string resource, JsonElement data)
     {
         var actor = Primitives.Actor.Current;
-        return new ResourceEvent("", type, project, resource, default, data.ValueKind == JsonValueKind.Undefined ? Nothing : data, actor?.Subject,
+        return new ResourceEvent(
+            "", type, project, resource, default, data.ValueKind == JsonValueKind.Undefined ? Nothing : data, actor?.Subject,
             System.Diagnostics.Activity.Current?.TraceId.ToString())
         {
             ActorToken = actor?.Token,

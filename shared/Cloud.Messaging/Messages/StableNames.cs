@@ -8,5 +8,6 @@ internal static class StableNames
 {
     private static readonly ConcurrentDictionary<Type, string> Names = new();
 
-    public static string Of(Type type) => Names.GetOrAdd(type, static one => one.GetCustomAttribute<MessageNameAttribute>()?.Name ?? one.FullName!);
+    public static string Of(Type type) =>
+        Names.GetOrAdd(type, static one => one.GetCustomAttribute<MessageNameAttribute>()?.Name ?? one.FullName!);
 }

@@ -7,9 +7,9 @@ using Microsoft.Extensions.Options;
 namespace Cloud.Messaging;
 
 /// <summary>
-/// Hands a service's outbox to the bus: in order, and each row removed only when the bus has it on disk. Killed between the two, it publishes
-/// again; the inbox knows the message. On PostgreSQL one replica at a time relays, under an advisory lock of the transaction that removes the
-/// rows, so that no two publish the messages of one key in turns.
+/// Hands a service's outbox to the bus: in order, and each row removed only when the bus has it on disk. Killed between the two, it
+/// publishes again; the inbox knows the message. On PostgreSQL one replica at a time relays, under an advisory lock of the transaction that
+/// removes the rows, so that no two publish the messages of one key in turns.
 /// </summary>
 internal sealed partial class OutboxRelay<TContext>(
     IDbContextFactory<TContext> databases,
@@ -120,7 +120,9 @@ internal sealed partial class OutboxRelay<TContext>(
         _isTroubled = fault is not null;
     }
 
-    [LoggerMessage(EventId = 200, Level = LogLevel.Warning, Message = "Messages of {Service} wait in its outbox until the bus and the database answer")]
+    [LoggerMessage(
+        EventId = 200, Level = LogLevel.Warning,
+        Message = "Messages of {Service} wait in its outbox until the bus and the database answer")]
     private static partial void LogWaits(ILogger log, Exception exception, string service);
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "Messages of {Service} leave its outbox again")]

@@ -6,7 +6,9 @@ namespace Cloud.Messaging;
 
 internal sealed record ReconcilerInterval(TimeSpan Every);
 
-/// <summary>Runs one reconciler: at the start, by the timer, and when woken. A round that fails is logged; the next one is the retry.</summary>
+/// <summary>
+/// Runs one reconciler: at the start, by the timer, and when woken. A round that fails is logged; the next one is the retry.
+/// </summary>
 internal sealed partial class ReconcilerLoop<TReconciler>(
     ReconcilerInterval interval, IServiceScopeFactory scopes, ReconcilerSignals signals, ILogger<TReconciler> log) : BackgroundService
     where TReconciler : class, IReconciler

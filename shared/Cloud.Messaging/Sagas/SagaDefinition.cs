@@ -14,7 +14,8 @@ internal abstract class SagaDefinition
 internal sealed record SagaWork(IReadOnlyList<SagaWorkStep> Steps, Func<string, CancellationToken, Task> FailedAsync);
 
 internal sealed record SagaWorkStep(
-    string Name, TimeSpan Limit, bool HasUndo, Func<CancellationToken, Task<StepResult>> DoAsync, Func<CancellationToken, Task<StepResult>> UndoAsync);
+    string Name, TimeSpan Limit, bool HasUndo, Func<CancellationToken, Task<StepResult>> DoAsync,
+    Func<CancellationToken, Task<StepResult>> UndoAsync);
 
 internal sealed class SagaDefinition<TSaga, TData> : SagaDefinition
     where TSaga : Saga<TData>

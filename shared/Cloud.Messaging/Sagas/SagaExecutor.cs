@@ -118,7 +118,8 @@ internal sealed partial class SagaExecutor<TContext>(
         if (outcome.IsRefused || time.GetUtcNow() >= deadline)
         {
             run.Reason = ReasonOf(step, outcome);
-            SagaSteps.Set(run, one => one with { State = SagaStepState.Failed, LastError = outcome.Fault?.ToString() ?? run.Reason, EndedAt = time.GetUtcNow() });
+            var error = outcome.Fault?.ToString() ?? run.Reason;
+            SagaSteps.Set(run, one => one with { State = SagaStepState.Failed, LastError = error, EndedAt = time.GetUtcNow() });
             run.State = SagaState.Undoing;
             run.IsWarm = false;
             LogUndoes(log, outcome.Fault, run.Saga, run.Id, run.Key, step.Name, run.Reason);
@@ -256,7 +257,8 @@ internal sealed partial class SagaExecutor<TContext>(
 
     private TimeSpan PauseOf(SagaOutcome outcome, int attempts, DateTimeOffset deadline)
     {
-        var pause = outcome.Result.Delay ?? (outcome.Fault as CloudException)?.RetryAfter ?? Pauses[Math.Clamp(attempts - 1, 0, Pauses.Length - 1)];
+        var pause = outcome.Result.Delay ?? (outcome.Fault as CloudException)?.RetryAfter
+            ?? Pauses[Math.Clamp(attempts - 1, 0, Pauses.Length - 1)];
         var left = deadline - time.GetUtcNow();
         return pause < left ? pause : left;
     }
@@ -291,12 +293,16 @@ internal sealed partial class SagaExecutor<TContext>(
     [LoggerMessage(EventId = 213, Level = LogLevel.Information, Message = "{Saga} {Id} on {Key} is superseded by a later one")]
     private static partial void LogSuperseded(ILogger log, string saga, string id, string key);
 
-    [LoggerMessage(EventId = 214, Level = LogLevel.Warning, Message = "{Saga} {Id} on {Key}: {Step} failed at try {Attempts}; it tries again")]
+    [LoggerMessage(
+        EventId = 214, Level = LogLevel.Warning, Message = "{Saga} {Id} on {Key}: {Step} failed at try {Attempts}; it tries again")]
     private static partial void LogRetries(ILogger log, Exception exception, string saga, string id, string key, string step, int attempts);
 
-    [LoggerMessage(EventId = 215, Level = LogLevel.Warning, Message = "{Saga} {Id} on {Key} is undone, as {Step} did not succeed: {Reason}")]
-    private static partial void LogUndoes(ILogger log, Exception? exception, string saga, string id, string key, string step, string reason);
+    [LoggerMessage(
+        EventId = 215, Level = LogLevel.Warning, Message = "{Saga} {Id} on {Key} is undone, as {Step} did not succeed: {Reason}")]
+    private static partial void LogUndoes(
+        ILogger log, Exception? exception, string saga, string id, string key, string step, string reason);
 
-    [LoggerMessage(EventId = 216, Level = LogLevel.Error, Message = "{Saga} {Id} on {Key}: {Step} could not be undone; something may be left behind")]
+    [LoggerMessage(
+        EventId = 216, Level = LogLevel.Error, Message = "{Saga} {Id} on {Key}: {Step} could not be undone; something may be left behind")]
     private static partial void LogUndoFailed(ILogger log, Exception? exception, string saga, string id, string key, string step);
 }

@@ -1,12 +1,15 @@
 namespace Cloud.Messaging;
 
-/// <summary>One action of a saga and its reversal. Both can run twice with the outcome of once; an undo may also meet a step half done.</summary>
+/// <summary>
+/// One action of a saga and its reversal. Both can run twice with the outcome of once; an undo may also meet a step half done.
+/// </summary>
 /// <param name="name">Kebab-case, stable: a saga under way is resumed at the step of this name.</param>
 /// <param name="doAsync">The action.</param>
 /// <param name="undoAsync">Its reversal; null where there is nothing to reverse. It too may answer <see cref="StepResult.Again"/>.</param>
 /// <param name="limit">How long it is tried, waiting included, until the saga is undone; 2 minutes if left out.</param>
 public sealed class SagaStep<TData>(
-    string name, Func<TData, CancellationToken, Task<StepResult>> doAsync, Func<TData, CancellationToken, Task>? undoAsync = null, TimeSpan? limit = null)
+    string name, Func<TData, CancellationToken, Task<StepResult>> doAsync, Func<TData, CancellationToken, Task>? undoAsync = null,
+    TimeSpan? limit = null)
 {
     public static readonly TimeSpan LimitDefault = TimeSpan.FromMinutes(2);
 

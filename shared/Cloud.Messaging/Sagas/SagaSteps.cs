@@ -12,8 +12,8 @@ internal static class SagaSteps
     }
 
     /// <summary>
-    /// Fills the record of a new run. Where the program has changed since the run began, finds the step by its name, or goes on at the first one
-    /// that is not done.
+    /// Fills the record of a new run. Where the program has changed since the run began, finds the step by its name, or goes on at the
+    /// first one that is not done.
     /// </summary>
     public static void Align(SagaRun run, SagaWork work)
     {
@@ -23,7 +23,11 @@ internal static class SagaSteps
         }
 
         var present = run.Step < run.Steps.Count ? run.Steps[run.Step].Name : null;
-        run.Steps = [.. work.Steps.Select(step => run.Steps.FirstOrDefault(old => old.Name == step.Name) ?? new SagaStepRun(step.Name, SagaStepState.Pending))];
+        run.Steps =
+        [
+            .. work.Steps.Select(
+                step => run.Steps.FirstOrDefault(old => old.Name == step.Name) ?? new SagaStepRun(step.Name, SagaStepState.Pending)),
+        ];
         var found = run.Steps.ToList().FindIndex(step => step.Name == present);
         if (found < 0)
         {

@@ -1,8 +1,8 @@
 namespace Cloud.Messaging;
 
 /// <summary>
-/// Wakes those who wait for a resource when this process has changed it: after the commit of every <see cref="ResourceEvent"/>. What another
-/// replica changed is seen by looking again.
+/// Wakes those who wait for a resource when this process has changed it: after the commit of every <see cref="ResourceEvent"/>. What
+/// another replica changed is seen by looking again.
 /// </summary>
 public sealed class ChangeSignals(TimeProvider time)
 {
@@ -12,7 +12,9 @@ public sealed class ChangeSignals(TimeProvider time)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Waiters> _waiters = new(StringComparer.Ordinal);
 
-    /// <summary>Told of every change, after its commit and before who made it goes on, on its thread: a listener does no more than set a signal.</summary>
+    /// <summary>
+    /// Told of every change, after its commit and before who made it goes on, on its thread: a listener does no more than set a signal.
+    /// </summary>
     public event Action<string>? OnChanged;
 
     public void Changed(string id)
@@ -53,7 +55,8 @@ public sealed class ChangeSignals(TimeProvider time)
                     return null;
                 }
 
-                await changed.WaitAsync(left < LookAgain ? left : LookAgain, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await changed.WaitAsync(left < LookAgain ? left : LookAgain, time, ct)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 ct.ThrowIfCancellationRequested();
             }
         }

@@ -30,5 +30,7 @@ public static class CloudConventions
     private static IEnumerable<Type> TypedIdsOf(Assembly service) => service.GetReferencedAssemblies()
         .Where(name => name.Name!.StartsWith("Cloud.", StringComparison.Ordinal)).Select(Assembly.Load).Append(service)
         .SelectMany(assembly => assembly.GetTypes())
-        .Where(type => type.IsValueType && type.GetInterfaces().Any(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(ITypedId<>)));
+        .Where(
+            type => type.IsValueType
+                && type.GetInterfaces().Any(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(ITypedId<>)));
 }

@@ -18,7 +18,8 @@ internal sealed class FailedCommits : DbTransactionInterceptor
 
     private static void Mark(TransactionErrorEventData failure)
     {
-        if (failure.Exception is not PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected })
+        if (failure.Exception
+            is not PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected })
         {
             FaultLedger.MarkFinal(failure.Context);
         }
@@ -30,7 +31,8 @@ internal sealed class FailedChanges : DbCommandInterceptor
 {
     public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Mark(command, eventData);
 
-    public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    public override Task CommandFailedAsync(
+        DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
     {
         Mark(command, eventData);
         return Task.CompletedTask;

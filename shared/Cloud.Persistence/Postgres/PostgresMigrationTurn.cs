@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Cloud.Persistence.Postgres;
 
-/// <summary>The right to change a database's schema: an advisory lock of the server's, which ends with the connection, however that ends.</summary>
+/// <summary>
+/// The right to change a database's schema: an advisory lock of the server's, which ends with the connection, however that ends.
+/// </summary>
 internal sealed partial class PostgresMigrationTurn(NpgsqlConnection connection) : IAsyncDisposable
 {
     /// <summary>How long a service waits at its start for a server that does not answer.</summary>
@@ -22,8 +24,12 @@ internal sealed partial class PostgresMigrationTurn(NpgsqlConnection connection)
             await CreateAsync(maintenance, database.Name, ct);
         }
 
-        var connection = await ConnectAsync(new NpgsqlConnectionStringBuilder(database.Postgres) { Pooling = false }.ToString(), time, log, ct);
-        await using var command = new NpgsqlCommand("SELECT pg_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
+        var connection = await ConnectAsync(
+            new NpgsqlConnectionStringBuilder(database.Postgres) { Pooling = false }.ToString(), time, log, ct);
+        await using var command = new NpgsqlCommand("SELECT pg_advisory_lock($1)", connection)
+        {
+            Parameters = { new() { Value = LockKey } },
+        };
         command.CommandTimeout = (int)Patience.TotalSeconds;
         await command.ExecuteNonQueryAsync(ct);
         return new PostgresMigrationTurn(connection);
@@ -33,7 +39,10 @@ internal sealed partial class PostgresMigrationTurn(NpgsqlConnection connection)
 
     private static async Task CreateAsync(NpgsqlConnection maintenance, string name, CancellationToken ct)
     {
-        await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", maintenance) { Parameters = { new() { Value = name } } };
+        await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", maintenance)
+        {
+            Parameters = { new() { Value = name } },
+        };
         if (await exists.ExecuteScalarAsync(ct) is not null)
         {
             return;

@@ -6,8 +6,11 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace Cloud.Persistence.Sqlite;
 
 /// <summary>Makes transactions that give their turn at the writer gate back when they end, however they end.</summary>
-/// <remarks>One instance serves all contexts of the process: the gate is found by the database's file, not by the options of any of them.</remarks>
-internal sealed class GatedTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(dependencies)
+/// <remarks>
+/// One instance serves all contexts of the process: the gate is found by the database's file, not by the options of any of them.
+/// </remarks>
+internal sealed class GatedTransactionFactory(
+    RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(dependencies)
 {
     public override RelationalTransaction Create(
         IRelationalConnection connection,
@@ -17,7 +20,8 @@ internal sealed class GatedTransactionFactory(RelationalTransactionFactoryDepend
         bool transactionOwned)
     {
         var gate = WriterGate.Of(connection.DbConnection.DataSource);
-        return new GatedTransaction(gate, connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
+        return new GatedTransaction(
+            gate, connection, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper);
     }
 }
 

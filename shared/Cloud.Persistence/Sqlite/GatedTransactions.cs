@@ -23,7 +23,9 @@ internal sealed class GatedTransactions(WriterGate gate) : DbTransactionIntercep
         return Begin(connection, eventData);
     }
 
-    /// <summary>Begun here and not by the framework, because nobody is told of a beginning that fails, and the turn must end then too.</summary>
+    /// <summary>
+    /// Begun here and not by the framework, because nobody is told of a beginning that fails, and the turn must end then too.
+    /// </summary>
     private InterceptionResult<DbTransaction> Begin(DbConnection connection, TransactionStartingEventData eventData)
     {
         try

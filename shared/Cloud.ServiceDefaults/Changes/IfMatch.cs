@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cloud.ServiceDefaults.Changes;
 
-/// <summary>The caller's <c>If-Match</c>: change only the version that was read (RFC 9110 §13.1.1). The ETag is the row's version.</summary>
+/// <summary>
+/// The caller's <c>If-Match</c>: change only the version that was read (RFC 9110 §13.1.1). The ETag is the row's version.
+/// </summary>
 public sealed class IfMatch
 {
     private readonly string[] _tags;

@@ -2,7 +2,9 @@ using Cloud.Primitives;
 
 namespace Cloud.ServiceDefaults.Changes;
 
-/// <summary>A merge patch of labels (RFC 7396): a label set to null goes, others are added or replaced; null for all of them empties.</summary>
+/// <summary>
+/// A merge patch of labels (RFC 7396): a label set to null goes, others are added or replaced; null for all of them empties.
+/// </summary>
 public static class LabelPatch
 {
     /// <exception cref="CloudException">A label's key or value has a wrong form, or there would be too many.</exception>

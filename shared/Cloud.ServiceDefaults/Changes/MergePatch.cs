@@ -41,7 +41,8 @@ public sealed class MergePatch<TFields>
             var fields = document.RootElement.Deserialize<TFields>(JsonDefaults.Options)!;
             // As the names are read: without regard to case.
             return new MergePatch<TFields>(
-                fields, document.RootElement.EnumerateObject().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase));
+                fields,
+                document.RootElement.EnumerateObject().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase));
         }
         catch (JsonException json)
         {
@@ -60,7 +61,8 @@ public sealed class MergePatch<TFields>
         if (media is not ("application/json" or "application/merge-patch+json"))
         {
             throw new CloudException(
-                ErrorKind.UnsupportedFormat, "unsupported-media-type", "The body must be a merge patch: Content-Type: application/merge-patch+json, or application/json.");
+                ErrorKind.UnsupportedFormat, "unsupported-media-type",
+                "The body must be a merge patch: Content-Type: application/merge-patch+json, or application/json.");
         }
     }
 }

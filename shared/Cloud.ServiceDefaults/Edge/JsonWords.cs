@@ -16,7 +16,8 @@ internal sealed class JsonWords<T> : JsonConverter<T>
     where T : struct, Enum
 {
     private readonly Dictionary<string, T> _values = Enum.GetValues<T>().Distinct().ToDictionary(EnumWords.Of, StringComparer.Ordinal);
-    private readonly Dictionary<T, JsonEncodedText> _words = Enum.GetValues<T>().Distinct().ToDictionary(value => value, value => JsonEncodedText.Encode(EnumWords.Of(value)));
+    private readonly Dictionary<T, JsonEncodedText> _words = Enum.GetValues<T>().Distinct()
+        .ToDictionary(value => value, value => JsonEncodedText.Encode(EnumWords.Of(value)));
 
     public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         reader.TokenType == JsonTokenType.String && _values.TryGetValue(reader.GetString()!, out var value)

@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Cloud.ServiceDefaults.Edge;
 
-/// <summary>A route that takes a body of any length and reads it as it comes: uploads. All others take what <see cref="BodyLimits"/> says.</summary>
+/// <summary>
+/// A route that takes a body of any length and reads it as it comes: uploads. All others take what <see cref="BodyLimits"/> says.
+/// </summary>
 public static class StreamedBody
 {
     /// <summary>Takes off the limit of the body's size, and of the rate at which it must arrive.</summary>

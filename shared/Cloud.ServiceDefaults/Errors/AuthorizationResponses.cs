@@ -14,7 +14,8 @@ internal sealed class AuthorizationResponses : IAuthorizationMiddlewareResultHan
 {
     private const int AddressLengthMax = 45;
 
-    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public Task HandleAsync(
+        RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (!authorizeResult.Succeeded)
         {

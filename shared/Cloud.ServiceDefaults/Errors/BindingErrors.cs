@@ -32,7 +32,8 @@ internal static class BindingErrors
 
     private static string FormOf(string parameter) => parameter switch
     {
-        _ when parameter.Contains("int", StringComparison.OrdinalIgnoreCase) || parameter.Contains("long", StringComparison.Ordinal) => "an integer",
+        _ when parameter.Contains("int", StringComparison.OrdinalIgnoreCase)
+            || parameter.Contains("long", StringComparison.Ordinal) => "an integer",
         _ when parameter.Contains("bool", StringComparison.OrdinalIgnoreCase) => "true or false",
         _ when parameter.Contains("DateTimeOffset", StringComparison.Ordinal) => "a time such as 2026-11-23T14:03:27Z",
         _ => "another form",

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Cloud.ServiceDefaults.Errors;
 
-/// <summary>Turns what a handler threw into a problem document: refusals as they are, the caller's bad JSON as a field's error, the rest as a bug.</summary>
+/// <summary>
+/// Turns what a handler threw into a problem document: refusals as they are, the caller's bad JSON as a field's error, the rest as a bug.
+/// </summary>
 internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log)
 {
     private static readonly TimeSpan DatabaseRetryAfter = TimeSpan.FromSeconds(1);
@@ -25,7 +27,8 @@ internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log
             case BadHttpRequestException bad:
                 return ProblemWriter.WriteAsync(context, bad.StatusCode);
             case DbUpdateConcurrencyException:
-                return ProblemWriter.WriteAsync(context, CloudException.Conflict("changed-meanwhile", "Somebody changed it at the same moment. Read it again."));
+                return ProblemWriter.WriteAsync(
+                    context, CloudException.Conflict("changed-meanwhile", "Somebody changed it at the same moment. Read it again."));
             default:
                 return exception.IsDatabaseUnavailable() ? WriteUnavailableAsync(context, exception) : WriteBugAsync(context, exception);
         }

@@ -47,7 +47,9 @@ internal static class JsonErrors
             return CloudException.Invalid(field, "It must not be null.");
         }
 
-        return field == "body" ? CloudException.Invalid(field, $"This is not JSON as expected: {Shown(text)}") : CloudException.Invalid(field, Shown(text));
+        return field == "body"
+            ? CloudException.Invalid(field, $"This is not JSON as expected: {Shown(text)}")
+            : CloudException.Invalid(field, Shown(text));
     }
 
     private static string FieldOf(string? path)

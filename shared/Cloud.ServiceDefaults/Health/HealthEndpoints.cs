@@ -16,7 +16,8 @@ public static class HealthEndpoints
         var health = routes.MapGroup("/health").WithTags("Health").AllowAnonymous();
         health.MapGet("/live", GetLive).WithName("GetLive").WithSummary("Says that the process runs")
             .Produces<HealthView>();
-        health.MapGet("/ready", GetReadyAsync).WithName("GetReady").WithSummary("Says how each part is; 503 until all that is needed is ready")
+        health.MapGet("/ready", GetReadyAsync).WithName("GetReady")
+            .WithSummary("Says how each part is; 503 until all that is needed is ready")
             .Produces<HealthView>().Produces<HealthView>(StatusCodes.Status503ServiceUnavailable);
     }
 
@@ -27,6 +28,7 @@ public static class HealthEndpoints
     {
         var view = await reports.ReadAsync(ct);
         return TypedResults.Json(
-            view, JsonDefaults.Options, statusCode: view.Status == HealthReports.Ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+            view, JsonDefaults.Options,
+            statusCode: view.Status == HealthReports.Ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -73,7 +73,8 @@ public sealed class HealthReports(HealthCheckService checks, IHostApplicationLif
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            return new HealthView(NotReady, new Dictionary<string, HealthPart> { ["process"] = new(NotReady, "A part did not answer in time.") });
+            return new HealthView(
+                NotReady, new Dictionary<string, HealthPart> { ["process"] = new(NotReady, "A part did not answer in time.") });
         }
 
         // MassTransit adds a check of its own; the bus says the same under its own name.

@@ -6,9 +6,9 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.ServiceDefaults.Idempotency;
 
 /// <summary>
-/// <c>Idempotency-Key</c>: a call that is sent again with the same key gets the first answer, and nothing happens twice. What a call changed
-/// and that its key is used up are one transaction. Only calls that were carried out count: after a refusal (4xx) or a failure (5xx) that
-/// changed nothing, the key is free again.
+/// <c>Idempotency-Key</c>: a call that is sent again with the same key gets the first answer, and nothing happens twice. What a call
+/// changed and that its key is used up are one transaction. Only calls that were carried out count: after a refusal (4xx) or a failure
+/// (5xx) that changed nothing, the key is free again.
 /// </summary>
 public static class IdempotencySetup
 {

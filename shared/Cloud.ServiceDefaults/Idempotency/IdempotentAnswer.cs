@@ -54,8 +54,8 @@ internal sealed record IdempotentAnswer(int Status, string? ContentType, string?
     }
 
     /// <summary>
-    /// Encrypted, since answers can hold what is shown once (a token, a private key) and stored nowhere else: with a key that takes both the
-    /// cloud's own secret, which the database has not, and the caller's, which nobody here keeps.
+    /// Encrypted, since answers can hold what is shown once (a token, a private key) and stored nowhere else: with a key that takes both
+    /// the cloud's own secret, which the database has not, and the caller's, which nobody here keeps.
     /// </summary>
     public byte[] Seal(byte[] secret, IdempotencyKey key)
     {
@@ -76,7 +76,8 @@ internal sealed record IdempotentAnswer(int Status, string? ContentType, string?
         try
         {
             aes.Decrypt(
-                sealedBytes.AsSpan(0, NonceLength), sealedBytes.AsSpan(NonceLength + TagLength), sealedBytes.AsSpan(NonceLength, TagLength), plain);
+                sealedBytes.AsSpan(0, NonceLength), sealedBytes.AsSpan(NonceLength + TagLength), sealedBytes.AsSpan(NonceLength, TagLength),
+                plain);
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -90,5 +91,6 @@ internal sealed record IdempotentAnswer(int Status, string? ContentType, string?
     private const int TagLength = 16;
 
     private static byte[] KeyOf(byte[] secret, IdempotencyKey key) => HKDF.DeriveKey(
-        HashAlgorithmName.SHA256, [.. secret, .. Encoding.UTF8.GetBytes(key.Value)], 32, Encoding.UTF8.GetBytes(key.Id), "idempotent-answer"u8.ToArray());
+        HashAlgorithmName.SHA256, [.. secret, .. Encoding.UTF8.GetBytes(key.Value)], 32, Encoding.UTF8.GetBytes(key.Id),
+        "idempotent-answer"u8.ToArray());
 }

@@ -52,7 +52,8 @@ internal sealed class IdempotentCalls<TContext>(IDbContextFactory<TContext> data
     private static async Task PurgeAsync(TContext db, DateTimeOffset now, CancellationToken ct)
     {
         var purgedAt = Interlocked.Read(ref _purgedAtTicks);
-        if (now.UtcTicks - purgedAt > PurgeEvery.Ticks && Interlocked.CompareExchange(ref _purgedAtTicks, now.UtcTicks, purgedAt) == purgedAt)
+        if (now.UtcTicks - purgedAt > PurgeEvery.Ticks
+            && Interlocked.CompareExchange(ref _purgedAtTicks, now.UtcTicks, purgedAt) == purgedAt)
         {
             await db.Set<IdempotentCall>().Where(row => row.ExpiresAt <= now).ExecuteDeleteAsync(ct);
         }

@@ -81,11 +81,14 @@ internal sealed class IdempotentRoute<TContext>(RequestDelegate serve, string ro
         if (known.Fingerprint != key.Fingerprint)
         {
             throw new CloudException(
-                ErrorKind.Unprocessable, "idempotency-key-reused", "This Idempotency-Key was used for another call. Take a new key for a new call.");
+                ErrorKind.Unprocessable, "idempotency-key-reused",
+                "This Idempotency-Key was used for another call. Take a new key for a new call.");
         }
 
         var services = context.RequestServices;
-        var answer = known.Answer is { Length: > 0 } kept ? IdempotentAnswer.Open(kept, services.GetRequiredService<AnswerSecret>().Bytes, key) : null;
+        var answer = known.Answer is { Length: > 0 } kept
+            ? IdempotentAnswer.Open(kept, services.GetRequiredService<AnswerSecret>().Bytes, key)
+            : null;
         answer ??= await services.GetRequiredService<ResourceReads>().AnswerAsync(context, route, known.MadeIds);
         await (answer ?? throw InProgress()).WriteAsync(context, replayed: true);
     }

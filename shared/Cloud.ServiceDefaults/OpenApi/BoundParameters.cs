@@ -28,7 +28,9 @@ internal sealed class BoundParameters : IOperationFilter
             }
             else if (type == typeof(ListQuery))
             {
-                Query(operation, "limit", JsonSchemaType.Integer, $"Items a page, 1 to {ListQuery.LimitMax}; {ListQuery.LimitDefault} if left out.");
+                Query(
+                    operation, "limit", JsonSchemaType.Integer,
+                    $"Items a page, 1 to {ListQuery.LimitMax}; {ListQuery.LimitDefault} if left out.");
                 Query(operation, "cursor", JsonSchemaType.String, "The nextCursor of the page before.");
                 Query(operation, "label", JsonSchemaType.String, "key=value; given several times, all must match.");
                 Query(operation, "name", JsonSchemaType.String, "The exact name.");
@@ -83,7 +85,9 @@ internal sealed class BoundParameters : IOperationFilter
 
         if (metadata.OfType<TakesIdempotencyKey>().Any() && metadata.OfType<IHttpMethodMetadata>().Any(IdempotencySetup.Changes))
         {
-            Header(operation, IdempotencyKey.Header, "Any string of your own: the same call sent again with it gets the first answer, for 24 hours.");
+            Header(
+                operation, IdempotencyKey.Header,
+                "Any string of your own: the same call sent again with it gets the first answer, for 24 hours.");
         }
     }
 

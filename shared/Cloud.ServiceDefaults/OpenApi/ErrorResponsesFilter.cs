@@ -17,7 +17,8 @@ namespace Cloud.ServiceDefaults.OpenApi;
 /// <param name="Code">Stable, kebab-case, for programs.</param>
 /// <param name="Errors">For 400: what is wrong, by the field's path.</param>
 public sealed record Problem(
-    string Type, string Title, int Status, string Detail, string Code, string TraceId, IReadOnlyDictionary<string, IReadOnlyList<string>>? Errors);
+    string Type, string Title, int Status, string Detail, string Code, string TraceId,
+    IReadOnlyDictionary<string, IReadOnlyList<string>>? Errors);
 
 /// <summary>Adds the errors that an operation can answer, by what it takes and who may call it.</summary>
 internal sealed class ErrorResponsesFilter : IOperationFilter
@@ -45,7 +46,10 @@ internal sealed class ErrorResponsesFilter : IOperationFilter
                 operation.Responses.TryAdd($"{status}", new OpenApiResponse
                 {
                     Description = ReasonPhrases.GetReasonPhrase(status),
-                    Content = new Dictionary<string, OpenApiMediaType> { ["application/problem+json"] = new() { Schema = problem, Example = ExampleOf(status) } },
+                    Content = new Dictionary<string, OpenApiMediaType>
+                    {
+                        ["application/problem+json"] = new() { Schema = problem, Example = ExampleOf(status) },
+                    },
                 });
             }
         }
@@ -59,7 +63,8 @@ internal sealed class ErrorResponsesFilter : IOperationFilter
             StatusCodes.Status404NotFound => ("not-found", "There is no such resource in this project."),
             StatusCodes.Status409Conflict => ("name-taken", "There is already one of that name in this project."),
             StatusCodes.Status412PreconditionFailed => ("etag-mismatch", "It has changed since it was read: its ETag is now \"7\"."),
-            StatusCodes.Status422UnprocessableEntity => ("idempotency-key-reused", "This Idempotency-Key was used for another call. Take a new key for a new call."),
+            StatusCodes.Status422UnprocessableEntity => (
+                "idempotency-key-reused", "This Idempotency-Key was used for another call. Take a new key for a new call."),
             StatusCodes.Status429TooManyRequests => ("too-many-requests", "Too many calls in a short time. Slow down."),
             _ => (ErrorResponses.CodeOf(status), ErrorResponses.DetailOf(status)),
         };

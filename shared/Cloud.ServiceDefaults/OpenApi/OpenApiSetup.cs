@@ -12,8 +12,11 @@ public static class OpenApiSetup
 {
     private const string Scheme = "token";
 
-    /// <summary>Adds the document of one service hosted in this process. Its routes carry the name: <c>MapGroup("").WithGroupName(name)</c>.</summary>
-    public static WebApplicationBuilder AddServiceDocument(this WebApplicationBuilder builder, string name, string title, string description)
+    /// <summary>
+    /// Adds the document of one service hosted in this process. Its routes carry the name: <c>MapGroup("").WithGroupName(name)</c>.
+    /// </summary>
+    public static WebApplicationBuilder AddServiceDocument(
+        this WebApplicationBuilder builder, string name, string title, string description)
     {
         ArgumentNullException.ThrowIfNull(builder);
         if (!builder.Services.Any(service => service.ServiceType == typeof(ServiceDocuments)))
@@ -24,7 +27,8 @@ public static class OpenApiSetup
         }
 
         builder.Services.AddSingleton(new ServiceDocument(name, title));
-        builder.Services.ConfigureSwaggerGen(options => options.SwaggerDoc(name, new OpenApiInfo { Title = title, Version = "v1", Description = description }));
+        builder.Services.ConfigureSwaggerGen(
+            options => options.SwaggerDoc(name, new OpenApiInfo { Title = title, Version = "v1", Description = description }));
         return builder;
     }
 
@@ -38,10 +42,18 @@ public static class OpenApiSetup
         options.OperationFilter<ErrorResponsesFilter>();
         options.MapType<ByteSize>(() => new OpenApiSchema
         {
-            OneOf = [new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" }, new OpenApiSchema { Type = JsonSchemaType.String }],
+            OneOf =
+            [
+                new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" },
+                new OpenApiSchema { Type = JsonSchemaType.String },
+            ],
             Description = $"Expected {ByteSize.Form}.",
         });
-        options.MapType<Labels>(() => new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.String } });
+        options.MapType<Labels>(() => new OpenApiSchema
+        {
+            Type = JsonSchemaType.Object,
+            AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.String },
+        });
         options.SchemaFilter<TypedIdSchemas>();
         options.AddSecurityDefinition(Scheme, new OpenApiSecurityScheme
         {
@@ -49,7 +61,8 @@ public static class OpenApiSetup
             Scheme = "bearer",
             Description = "The token alone, as .cloud/credentials.env has it in CLOUD_TOKEN.",
         });
-        options.AddSecurityRequirement(document => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] });
+        options.AddSecurityRequirement(
+            document => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Scheme, document)] = [] });
         foreach (var comments in Directory.EnumerateFiles(AppContext.BaseDirectory, "Cloud.*.xml"))
         {
             options.IncludeXmlComments(comments);
@@ -58,7 +71,8 @@ public static class OpenApiSetup
 
     /// <summary>PageOfInstanceView for Page&lt;InstanceView&gt;.</summary>
     private static string SchemaName(Type type) => type.IsGenericType
-        ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of" + string.Concat(type.GetGenericArguments().Select(SchemaName))
+        ? type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)] + "Of"
+            + string.Concat(type.GetGenericArguments().Select(SchemaName))
         : type.Name;
 }
 
@@ -67,8 +81,10 @@ internal sealed class TypedIdSchemas : ISchemaFilter
 {
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
     {
-        if (schema is OpenApiSchema target && context.Type.GetCustomAttributes(typeof(JsonConverterAttribute), false).OfType<JsonConverterAttribute>().FirstOrDefault()
-                is { ConverterType: { IsGenericType: true } converter } && converter.GetGenericTypeDefinition() == typeof(TypedIdJsonConverter<>))
+        if (schema is OpenApiSchema target
+            && context.Type.GetCustomAttributes(typeof(JsonConverterAttribute), false).OfType<JsonConverterAttribute>().FirstOrDefault()
+                is { ConverterType: { IsGenericType: true } converter }
+            && converter.GetGenericTypeDefinition() == typeof(TypedIdJsonConverter<>))
         {
             target.Type = JsonSchemaType.String;
             target.Properties?.Clear();

@@ -25,7 +25,8 @@ public static class ServiceDocumentEndpoints
     private static async Task<IResult> GetDocumentAsync(string service, ServiceDocuments documents, IAsyncSwaggerProvider swagger)
     {
         var document = documents.All.FirstOrDefault(one => one.Name == service) ?? throw CloudException.NotFound("document", service);
-        return TypedResults.Bytes(await documents.Texts.GetOrAdd(document.Name, name => WriteAsync(swagger, name)), "application/json; charset=utf-8");
+        return TypedResults.Bytes(
+            await documents.Texts.GetOrAdd(document.Name, name => WriteAsync(swagger, name)), "application/json; charset=utf-8");
     }
 
     private static async Task<byte[]> WriteAsync(IAsyncSwaggerProvider swagger, string name)

@@ -37,7 +37,8 @@ public static class TelemetrySetup
         AddLogging(builder.Logging);
         var exports = Exports(builder.Configuration);
         var telemetry = builder.Services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService(builder.Configuration["OTEL_SERVICE_NAME"] ?? builder.Environment.ApplicationName))
+            .ConfigureResource(
+                resource => resource.AddService(builder.Configuration["OTEL_SERVICE_NAME"] ?? builder.Environment.ApplicationName))
             .WithMetrics(metrics =>
             {
                 metrics.AddMeter(Meters).AddRuntimeInstrumentation().AddPrometheusExporter();
@@ -62,7 +63,8 @@ public static class TelemetrySetup
         ArgumentNullException.ThrowIfNull(routes);
         var metrics = routes.MapPrometheusScrapingEndpoint();
         return string.Equals(
-            routes.ServiceProvider.GetRequiredService<IConfiguration>()["Cloud:Metrics:Anonymous"], bool.TrueString, StringComparison.OrdinalIgnoreCase)
+            routes.ServiceProvider.GetRequiredService<IConfiguration>()["Cloud:Metrics:Anonymous"], bool.TrueString,
+            StringComparison.OrdinalIgnoreCase)
             ? metrics.AllowAnonymous()
             : metrics.RequireRole(Role.Admin);
     }
@@ -77,17 +79,22 @@ public static class TelemetrySetup
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
-        // What these find wrong is answered or logged by whoever asked: a name that is taken is no error of ours, nor is a part that is not ready yet.
+        // What these find wrong is answered or logged by whoever asked: a name that is taken is no error of ours, nor is a part that is not
+        // ready yet.
         foreach (var told in new[]
         {
-            "Microsoft.EntityFrameworkCore.Database.Command", "Microsoft.EntityFrameworkCore.Database.Transaction", "Microsoft.EntityFrameworkCore.Update",
-            "Microsoft.EntityFrameworkCore.Query", "Microsoft.Extensions.Diagnostics.HealthChecks", "Yarp.ReverseProxy.Forwarder",
+            "Microsoft.EntityFrameworkCore.Database.Command", "Microsoft.EntityFrameworkCore.Database.Transaction",
+            "Microsoft.EntityFrameworkCore.Update", "Microsoft.EntityFrameworkCore.Query",
+            "Microsoft.Extensions.Diagnostics.HealthChecks", "Yarp.ReverseProxy.Forwarder",
         })
         {
             logging.AddFilter(told, LogLevel.Critical);
         }
 
-        foreach (var chatty in new[] { "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient", "Yarp", "MassTransit" })
+        foreach (var chatty in new[]
+        {
+            "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient", "Yarp", "MassTransit",
+        })
         {
             logging.AddFilter(chatty, LogLevel.Warning);
         }

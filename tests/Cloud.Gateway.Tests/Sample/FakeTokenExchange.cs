@@ -41,7 +41,8 @@ public sealed class FakeTokenExchange : ITokenExchange, IVerificationKeys, IDisp
             return Task.FromResult<ExchangedToken?>(null);
         }
 
-        if (project is not null && project != token.Project && (token.Role != Role.Admin || !project.StartsWith("prj-", StringComparison.Ordinal)))
+        if (project is not null && project != token.Project
+            && (token.Role != Role.Admin || !project.StartsWith("prj-", StringComparison.Ordinal)))
         {
             throw CloudException.NotFound("project", project);
         }
@@ -62,7 +63,8 @@ public sealed class FakeTokenExchange : ITokenExchange, IVerificationKeys, IDisp
         });
     }
 
-    public ValueTask<SecurityKey?> FindAsync(string kid, CancellationToken ct) => ValueTask.FromResult<SecurityKey?>(kid == _signing.KeyId ? _signing : null);
+    public ValueTask<SecurityKey?> FindAsync(string kid, CancellationToken ct) =>
+        ValueTask.FromResult<SecurityKey?>(kid == _signing.KeyId ? _signing : null);
 
     public void Dispose() => _key.Dispose();
 

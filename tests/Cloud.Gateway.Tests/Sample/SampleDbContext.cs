@@ -12,9 +12,13 @@ public sealed class SampleDbContext(DbContextOptions<SampleDbContext> options) :
     public DbSet<Note> Notes => Set<Note>();
 
     public void AddEvent(string type, Note note) =>
-        this.Outbox().Add(ResourceEvent.Of(type, note.Project, note.Id.Value, JsonSerializer.SerializeToElement(NoteView.From(note), JsonDefaults.Options)), note.Id.Value);
+        this.Outbox().Add(
+            ResourceEvent.Of(
+                type, note.Project, note.Id.Value, JsonSerializer.SerializeToElement(NoteView.From(note), JsonDefaults.Options)),
+            note.Id.Value);
 
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.AddCloudConventions();
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
+        configurationBuilder.AddCloudConventions();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -41,7 +41,8 @@ public static class SampleService
         builder.Services.AddSingleton(state);
         builder.AddServiceDocument(Name, "Sample", "Notes, to try the gateway on.");
         builder.AddCloudDatabase<SampleDbContext>(Name);
-        builder.AddServiceMessaging<SampleDbContext>(Name, messaging => messaging.AddHandler<CallRefused, RefusedHandler>().AddTokenRevocation());
+        builder.AddServiceMessaging<SampleDbContext>(
+            Name, messaging => messaging.AddHandler<CallRefused, RefusedHandler>().AddTokenRevocation());
         return builder;
     }
 
@@ -54,20 +55,30 @@ public static class SampleService
         read.MapGet("/{id}/console", FollowAsync).WithName("FollowNote").WithSummary("Streams forever");
         read.MapGet("/{id}/console/ws", EchoAsync).WithName("EchoNote").WithSummary("Echoes over WebSocket");
         var change = sample.MapGroup("/v1/instances").WithTags("Notes").RequireRole(Role.Editor);
-        change.MapPost("/", CreateNoteAsync).WithName("CreateNote").WithSummary("Makes a note").Produces<NoteView>(StatusCodes.Status201Created)
-            .WithExample("""{"name": "first", "text": "hello", "mood": "very-loud", "size": "2Gi", "count": 3, "labels": {"env": "dev"}, "ports": [{"guest": 22}]}""");
+        change.MapPost("/", CreateNoteAsync).WithName("CreateNote").WithSummary("Makes a note")
+            .Produces<NoteView>(StatusCodes.Status201Created)
+            .WithExample(
+                """
+                {"name": "first", "text": "hello", "mood": "very-loud", "size": "2Gi", "count": 3, "labels": {"env": "dev"},
+                 "ports": [{"guest": 22}]}
+                """);
         change.MapPatch("/{id}", PatchNoteAsync).WithName("PatchNote").WithSummary("Changes a note").WithExample("""{"text": "new"}""");
         change.MapDelete("/{id}", DeleteNoteAsync).WithName("DeleteNote").WithSummary("Removes a note");
         change.MapPost("/{id}/start", StartNoteAsync).WithName("StartNote").WithSummary("Counts up");
         change.MapPut("/{id}/fail", FailNote).WithName("FailNote").WithSummary("Is a bug");
-        sample.MapPut("/v1/images/{id}/content", UploadAsync).WithName("Upload").WithSummary("Takes a body").WithTags("Images").WithStreamedBody().RequireRole(Role.Editor);
-        sample.MapGet("/v1/hosts", Who).WithName("Who").WithSummary("Shows what a service sees of a call").WithTags("Hosts").RequireRole(Role.Viewer);
-        sample.MapPost("/v1/hosts", Who).WithName("WhoChanges").WithSummary("The same for a change").WithTags("Hosts").RequireRole(Role.Viewer);
-        sample.MapGet("/internal/v1/secret", () => "secret").WithName("Secret").WithSummary("For the cloud alone").RequireServiceKey().ExcludeFromDescription();
+        sample.MapPut("/v1/images/{id}/content", UploadAsync).WithName("Upload").WithSummary("Takes a body")
+            .WithTags("Images").WithStreamedBody().RequireRole(Role.Editor);
+        sample.MapGet("/v1/hosts", Who).WithName("Who").WithSummary("Shows what a service sees of a call")
+            .WithTags("Hosts").RequireRole(Role.Viewer);
+        sample.MapPost("/v1/hosts", Who).WithName("WhoChanges").WithSummary("The same for a change")
+            .WithTags("Hosts").RequireRole(Role.Viewer);
+        sample.MapGet("/internal/v1/secret", () => "secret").WithName("Secret")
+            .WithSummary("For the cloud alone").RequireServiceKey().ExcludeFromDescription();
     }
 
     private static async Task<IResult> CreateNoteAsync(
-        CreateNoteRequest request, Caller caller, WaitQuery wait, HttpContext context, SampleDbContext db, SampleState state, TimeProvider time, CancellationToken ct)
+        CreateNoteRequest request, Caller caller, WaitQuery wait, HttpContext context, SampleDbContext db, SampleState state,
+        TimeProvider time, CancellationToken ct)
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
@@ -108,7 +119,8 @@ public static class SampleService
         return ResourceResults.Ok(context, NoteView.From(note), note.Version);
     }
 
-    private static async Task<Page<NoteView>> ListNotesAsync(Caller caller, ListQuery list, HttpContext context, SampleDbContext db, CancellationToken ct)
+    private static async Task<Page<NoteView>> ListNotesAsync(
+        Caller caller, ListQuery list, HttpContext context, SampleDbContext db, CancellationToken ct)
     {
         var rows = db.Notes.AsNoTracking().Where(note => note.Project == caller.Project && !note.Deleted);
         rows = list.Name is { } name ? rows.Where(note => note.Name == name) : rows;
@@ -129,13 +141,16 @@ public static class SampleService
     }
 
     private static async Task<IResult> PatchNoteAsync(
-        string id, MergePatch<NoteFields> patch, Caller caller, IfMatch ifMatch, HttpContext context, SampleDbContext db, CancellationToken ct)
+        string id, MergePatch<NoteFields> patch, Caller caller, IfMatch ifMatch, HttpContext context, SampleDbContext db,
+        CancellationToken ct)
     {
         var note = await FindAsync(db, caller, id, ct);
         ifMatch.Require(note.Version);
         note.Name = patch.Has(nameof(NoteFields.Name)) ? ResourceName.Require(patch.Fields.Name, "name") : note.Name;
         note.Text = patch.Has(nameof(NoteFields.Text)) ? patch.Fields.Text : note.Text;
-        note.LabelText = patch.Has(nameof(NoteFields.Labels)) ? LabelPatch.Apply(Labels.FromText(note.LabelText), patch.Fields.Labels).Text : note.LabelText;
+        note.LabelText = patch.Has(nameof(NoteFields.Labels))
+            ? LabelPatch.Apply(Labels.FromText(note.LabelText), patch.Fields.Labels).Text
+            : note.LabelText;
         db.AddEvent("note.changed", note);
         await db.SaveChangesAsync(ct);
         return ResourceResults.Ok(context, NoteView.From(note), note.Version);
@@ -168,7 +183,9 @@ public static class SampleService
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[64 * 1024];
         long length = 0;
-        for (var count = await context.Request.Body.ReadAsync(buffer, ct); count > 0; count = await context.Request.Body.ReadAsync(buffer, ct))
+        for (var count = await context.Request.Body.ReadAsync(buffer, ct);
+             count > 0;
+             count = await context.Request.Body.ReadAsync(buffer, ct))
         {
             hash.AppendData(buffer.AsSpan(0, count));
             length += count;
@@ -207,7 +224,9 @@ public static class SampleService
 
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         var buffer = new byte[1024];
-        for (var got = await socket.ReceiveAsync(buffer, ct); got.MessageType != WebSocketMessageType.Close; got = await socket.ReceiveAsync(buffer, ct))
+        for (var got = await socket.ReceiveAsync(buffer, ct);
+             got.MessageType != WebSocketMessageType.Close;
+             got = await socket.ReceiveAsync(buffer, ct))
         {
             await socket.SendAsync(buffer.AsMemory(0, got.Count), got.MessageType, got.EndOfMessage, ct);
         }

@@ -6,12 +6,16 @@ using Npgsql;
 
 namespace Cloud.Identity.Tests.Kit;
 
-/// <summary>One identity service on SQLite and one on PostgreSQL for all tests that do not harm them; and the server for others of their own.</summary>
+/// <summary>
+/// One identity service on SQLite and one on PostgreSQL for all tests that do not harm them; and the server for others of their own.
+/// </summary>
 public sealed class Databases : IAsyncLifetime
 {
     private readonly List<string> _folders = [];
 
-    /// <summary>The collection of the tests that start services of their own: one at a time, as a server has one database of the service's name.</summary>
+    /// <summary>
+    /// The collection of the tests that start services of their own: one at a time, as a server has one database of the service's name.
+    /// </summary>
     public const string OneAtATime = "services of their own";
 
     private readonly PrivatePostgres _spare = new();

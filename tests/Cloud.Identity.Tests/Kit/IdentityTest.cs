@@ -24,7 +24,8 @@ public abstract class IdentityTest(IdentityUnderTest identity)
     /// <summary>A name that no other test takes.</summary>
     protected static string NewName(string word) => $"{word}-{Interlocked.Increment(ref _names)}";
 
-    protected Task<Answer> AdminAsync(HttpMethod method, string path, object? body = null, string? project = null, string? ifMatch = null) =>
+    protected Task<Answer> AdminAsync(
+        HttpMethod method, string path, object? body = null, string? project = null, string? ifMatch = null) =>
         identity.CallAsync(AdminToken, method, path, body, project, ifMatch);
 
     /// <summary>A project with a member of each role, and their tokens.</summary>
@@ -47,7 +48,8 @@ public abstract class IdentityTest(IdentityUnderTest identity)
         var name = NewName(role);
         var user = (await AdminAsync(Post, "/v1/users", new { name })).Should(HttpStatusCode.Created);
         (await AdminAsync(Post, $"/v1/projects/{project}/members", new { user = name, role })).Should(HttpStatusCode.Created);
-        var token = (await AdminAsync(Post, "/v1/tokens", new { name = $"{name}-token", role, user = name }, project)).Should(HttpStatusCode.Created);
+        var token = (await AdminAsync(Post, "/v1/tokens", new { name = $"{name}-token", role, user = name }, project))
+            .Should(HttpStatusCode.Created);
         return new TestMember(user.Id, name, token.Id, token["token"]);
     }
 }

@@ -18,7 +18,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Cloud.Identity.Tests.Kit;
 
-/// <summary>The whole identity service over its own database, on a real port. Calls are made as the gateway makes them: a token is exchanged first.</summary>
+/// <summary>
+/// The whole identity service over its own database, on a real port. Calls are made as the gateway makes them: a token is exchanged first.
+/// </summary>
 public sealed class IdentityUnderTest : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -91,7 +93,9 @@ public sealed class IdentityUnderTest : IAsyncDisposable
             : null);
     }
 
-    /// <summary>A call with an API token, as through the gateway: 401 where the token opens nothing, 404 where it sees no such project.</summary>
+    /// <summary>
+    /// A call with an API token, as through the gateway: 401 where the token opens nothing, 404 where it sees no such project.
+    /// </summary>
     public async Task<Answer> CallAsync(
         string token, HttpMethod method, string path, object? body = null, string? project = null, string? ifMatch = null)
     {

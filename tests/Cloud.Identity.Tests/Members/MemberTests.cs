@@ -15,12 +15,15 @@ public abstract class MemberTests(IdentityUnderTest identity) : IdentityTest(ide
         var project = await NewProjectAsync();
         var user = (await AdminAsync(Post, "/v1/users", new { name = NewName("new") })).Should(HttpStatusCode.Created);
         var path = $"/v1/projects/{project.Id}/members";
-        var added = (await Identity.CallAsync(project.Owner.Token, Post, path, new { user = user["name"], role = "editor" })).Should(HttpStatusCode.Created);
+        var added = (await Identity.CallAsync(project.Owner.Token, Post, path, new { user = user["name"], role = "editor" }))
+            .Should(HttpStatusCode.Created);
         added.Id.ShouldBe(user.Id);
         added.Location.ShouldBe($"{path}/{user.Id}");
-        var token = (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name = NewName("first"), role = "editor", user = user.Id }))
+        var token = (await Identity.CallAsync(
+            project.Owner.Token, Post, "/v1/tokens", new { name = NewName("first"), role = "editor", user = user.Id }))
             .Should(HttpStatusCode.Created)["token"];
-        (await Identity.CallAsync(token, Get, "/v1/tokens/current")).Should(HttpStatusCode.OK).Json!["user"]!["id"]!.GetValue<string>().ShouldBe(user.Id);
+        (await Identity.CallAsync(token, Get, "/v1/tokens/current")).Should(HttpStatusCode.OK)
+            .Json!["user"]!["id"]!.GetValue<string>().ShouldBe(user.Id);
     }
 
     [Fact]
@@ -28,7 +31,8 @@ public abstract class MemberTests(IdentityUnderTest identity) : IdentityTest(ide
     {
         var project = await NewProjectAsync();
         var body = new { user = project.Viewer.Name, role = "owner" };
-        (await Identity.CallAsync(project.Owner.Token, Post, $"/v1/projects/{project.Id}/members", body)).Should(HttpStatusCode.Conflict, "already-member");
+        (await Identity.CallAsync(project.Owner.Token, Post, $"/v1/projects/{project.Id}/members", body))
+            .Should(HttpStatusCode.Conflict, "already-member");
     }
 
     [Fact]
@@ -45,7 +49,8 @@ public abstract class MemberTests(IdentityUnderTest identity) : IdentityTest(ide
     public async Task Add_OfAnUnknownUser_NamesTheField()
     {
         var project = await NewProjectAsync();
-        (await Identity.CallAsync(project.Owner.Token, Post, $"/v1/projects/{project.Id}/members", new { user = "nobody-such", role = "viewer" }))
+        (await Identity.CallAsync(
+            project.Owner.Token, Post, $"/v1/projects/{project.Id}/members", new { user = "nobody-such", role = "viewer" }))
             .Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["user"]);
     }
 

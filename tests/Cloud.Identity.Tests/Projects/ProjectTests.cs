@@ -42,7 +42,8 @@ public abstract class ProjectTests(IdentityUnderTest identity) : IdentityTest(id
     {
         var project = await NewProjectAsync();
         var member = role == "owner" ? project.Owner : role == "editor" ? project.Editor : project.Viewer;
-        (await Identity.CallAsync(member.Token, Post, "/v1/projects", new { name = NewName("mine") })).Should(HttpStatusCode.Forbidden, "forbidden");
+        (await Identity.CallAsync(member.Token, Post, "/v1/projects", new { name = NewName("mine") }))
+            .Should(HttpStatusCode.Forbidden, "forbidden");
     }
 
     [Fact]
@@ -124,7 +125,8 @@ public abstract class ProjectTests(IdentityUnderTest identity) : IdentityTest(id
         var path = $"/v1/projects/{project.Id}";
         var changed = (await AdminAsync(Patch, path, new { description = "one" }, ifMatch: project.ETag)).Should(HttpStatusCode.OK);
         changed.ETag.ShouldNotBe(project.ETag);
-        (await AdminAsync(Patch, path, new { description = "two" }, ifMatch: project.ETag)).Should(HttpStatusCode.PreconditionFailed, "etag-mismatch");
+        (await AdminAsync(Patch, path, new { description = "two" }, ifMatch: project.ETag))
+            .Should(HttpStatusCode.PreconditionFailed, "etag-mismatch");
         (await AdminAsync(Delete, path, ifMatch: project.ETag)).Should(HttpStatusCode.PreconditionFailed);
         (await AdminAsync(Get, path))["description"].ShouldBe("one");
     }
@@ -132,7 +134,8 @@ public abstract class ProjectTests(IdentityUnderTest identity) : IdentityTest(id
     [Fact]
     public async Task Patch_OfLabels_MergesThem()
     {
-        var project = (await AdminAsync(Post, "/v1/projects", new { name = NewName("merge"), labels = new { a = "1", b = "2" } })).Should(HttpStatusCode.Created);
+        var project = (await AdminAsync(Post, "/v1/projects", new { name = NewName("merge"), labels = new { a = "1", b = "2" } }))
+            .Should(HttpStatusCode.Created);
         var patch = new { labels = new Dictionary<string, string?> { ["a"] = null, ["c"] = "3" } };
         var changed = (await AdminAsync(Patch, $"/v1/projects/{project.Id}", patch)).Should(HttpStatusCode.OK);
         changed.Json!["labels"]!.AsObject().Select(label => label.Key).ShouldBe(["b", "c"]);
@@ -144,7 +147,8 @@ public abstract class ProjectTests(IdentityUnderTest identity) : IdentityTest(id
         var project = await NewProjectAsync();
         var name = NewName("renamed");
         (await Identity.CallAsync(project.Owner.Token, Patch, $"/v1/projects/{project.Id}", new { name })).Should(HttpStatusCode.Forbidden);
-        (await Identity.CallAsync(project.Owner.Token, Patch, $"/v1/projects/{project.Id}", new { description = "ours" })).Should(HttpStatusCode.OK);
+        (await Identity.CallAsync(project.Owner.Token, Patch, $"/v1/projects/{project.Id}", new { description = "ours" }))
+            .Should(HttpStatusCode.OK);
         (await AdminAsync(Patch, $"/v1/projects/{project.Id}", new { name })).Should(HttpStatusCode.OK);
     }
 

@@ -113,7 +113,8 @@ public sealed class TokenLifeTests(Databases databases)
 
     private static async Task<Answer> NewTokenAsync(IdentityUnderTest identity, int? expiresIn = null)
     {
-        var made = await identity.CallAsync(identity.AdminToken, HttpMethod.Post, "/v1/tokens", new { name = "life", role = "viewer", expiresIn });
+        var made = await identity.CallAsync(
+            identity.AdminToken, HttpMethod.Post, "/v1/tokens", new { name = "life", role = "viewer", expiresIn });
         return made.Should(HttpStatusCode.Created);
     }
 

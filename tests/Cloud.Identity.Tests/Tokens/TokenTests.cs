@@ -46,14 +46,16 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
     {
         var project = await NewProjectAsync();
         var body = new { name = NewName("up"), role = "owner", user = project.Viewer.Name };
-        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", body)).Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["role"]);
+        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", body))
+            .Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["role"]);
     }
 
     [Fact]
     public async Task Create_InAnAdminsName_NeedsAnAdmin()
     {
         var project = await NewProjectAsync();
-        (await AdminAsync(Post, $"/v1/projects/{project.Id}/members", new { user = "admin", role = "owner" })).Should(HttpStatusCode.Created);
+        (await AdminAsync(Post, $"/v1/projects/{project.Id}/members", new { user = "admin", role = "owner" }))
+            .Should(HttpStatusCode.Created);
         var body = new { name = NewName("root"), role = "viewer", user = "admin" };
         (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", body)).Should(HttpStatusCode.Forbidden);
         (await AdminAsync(Post, "/v1/tokens", body, project.Id)).Should(HttpStatusCode.Created);
@@ -65,7 +67,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         var project = await NewProjectAsync();
         var other = await NewProjectAsync();
         var body = new { name = NewName("x"), role = "viewer", user = other.Viewer.Id };
-        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", body)).Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["user"]);
+        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", body))
+            .Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["user"]);
     }
 
     [Theory]
@@ -99,8 +102,10 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
     {
         var project = await NewProjectAsync();
         var name = NewName("ci");
-        var made = (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name, role = "viewer" })).Should(HttpStatusCode.Created);
-        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name, role = "viewer" })).Should(HttpStatusCode.Conflict, "name-taken");
+        var made = (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name, role = "viewer" }))
+            .Should(HttpStatusCode.Created);
+        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name, role = "viewer" }))
+            .Should(HttpStatusCode.Conflict, "name-taken");
         (await Identity.CallAsync(project.Owner.Token, Delete, $"/v1/tokens/{made.Id}")).Should(HttpStatusCode.NoContent);
         (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name, role = "viewer" })).Should(HttpStatusCode.Created);
     }
@@ -111,7 +116,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         var project = await NewProjectAsync();
         await NewProjectAsync();
         (await Identity.CallAsync(project.Owner.Token, Get, "/v1/tokens")).Items.Count.ShouldBe(3);
-        (await Identity.CallAsync(project.Viewer.Token, Get, "/v1/tokens")).Items.Single()["id"]!.GetValue<string>().ShouldBe(project.Viewer.TokenId);
+        (await Identity.CallAsync(project.Viewer.Token, Get, "/v1/tokens")).Items.Single()["id"]!
+            .GetValue<string>().ShouldBe(project.Viewer.TokenId);
         (await Identity.CallAsync(project.Viewer.Token, Get, $"/v1/tokens/{project.Owner.TokenId}")).Should(HttpStatusCode.NotFound);
     }
 
@@ -122,7 +128,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         var other = await NewProjectAsync();
         foreach (var (method, body) in new (HttpMethod, object?)[] { (Get, null), (Delete, null), (Patch, new { name = "mine" }) })
         {
-            (await Identity.CallAsync(mine.Owner.Token, method, $"/v1/tokens/{other.Viewer.TokenId}", body)).Should(HttpStatusCode.NotFound, "not-found");
+            (await Identity.CallAsync(mine.Owner.Token, method, $"/v1/tokens/{other.Viewer.TokenId}", body))
+                .Should(HttpStatusCode.NotFound, "not-found");
         }
     }
 
@@ -130,7 +137,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
     public async Task AdminsToken_IsOutOfAnOwnersReach()
     {
         var project = await NewProjectAsync();
-        var admins = (await AdminAsync(Post, "/v1/tokens", new { name = NewName("root"), role = "admin" }, project.Id)).Should(HttpStatusCode.Created);
+        var admins = (await AdminAsync(Post, "/v1/tokens", new { name = NewName("root"), role = "admin" }, project.Id))
+            .Should(HttpStatusCode.Created);
         (await Identity.CallAsync(project.Owner.Token, Get, $"/v1/tokens/{admins.Id}")).Should(HttpStatusCode.NotFound);
         (await Identity.CallAsync(project.Owner.Token, Delete, $"/v1/tokens/{admins.Id}")).Should(HttpStatusCode.NotFound);
         (await Identity.CallAsync(project.Owner.Token, Get, "/v1/tokens")).Items.Count.ShouldBe(3);
@@ -145,7 +153,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         (await Identity.CallAsync(project.Viewer.Token, Get, "/v1/projects")).Should(HttpStatusCode.Unauthorized);
         (await Identity.CallAsync(project.Owner.Token, Delete, $"/v1/tokens/{project.Viewer.TokenId}")).Should(HttpStatusCode.NoContent);
         (await Identity.CallAsync(project.Owner.Token, Get, $"/v1/tokens/{project.Viewer.TokenId}")).Should(HttpStatusCode.NotFound);
-        (await Identity.CallAsync(project.Owner.Token, Delete, "/v1/tokens/tok-00000000000000000000000000")).Should(HttpStatusCode.NotFound);
+        (await Identity.CallAsync(project.Owner.Token, Delete, "/v1/tokens/tok-00000000000000000000000000"))
+            .Should(HttpStatusCode.NotFound);
     }
 
     [Fact]
@@ -163,9 +172,11 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         var made = await NewTokenAsync(project.Owner.Token, "viewer");
         var name = NewName("other");
         var path = $"/v1/tokens/{made.Id}";
-        var changed = (await Identity.CallAsync(project.Owner.Token, Patch, path, new { name, labels = new { use = "ci" } })).Should(HttpStatusCode.OK);
+        var changed = (await Identity.CallAsync(project.Owner.Token, Patch, path, new { name, labels = new { use = "ci" } }))
+            .Should(HttpStatusCode.OK);
         changed["name"].ShouldBe(name);
-        (await Identity.CallAsync(project.Owner.Token, Patch, path, new { role = "owner" })).Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["role"]);
+        (await Identity.CallAsync(project.Owner.Token, Patch, path, new { role = "owner" }))
+            .Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["role"]);
         (await Identity.CallAsync(project.Owner.Token, Get, "/v1/tokens?label=use%3Dci")).Items.Count.ShouldBe(1);
     }
 
@@ -185,7 +196,8 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
         var project = await NewProjectAsync();
         var readOnly = await NewTokenAsync(project.Owner.Token, "owner", "identity:read");
         (await Identity.CallAsync(readOnly["token"], Get, "/v1/tokens")).Should(HttpStatusCode.OK);
-        (await Identity.CallAsync(readOnly["token"], Post, "/v1/tokens", new { name = NewName("x"), role = "viewer" })).Should(HttpStatusCode.Forbidden, "scope-missing");
+        (await Identity.CallAsync(readOnly["token"], Post, "/v1/tokens", new { name = NewName("x"), role = "viewer" }))
+            .Should(HttpStatusCode.Forbidden, "scope-missing");
         var compute = await NewTokenAsync(project.Owner.Token, "owner", "compute");
         (await Identity.CallAsync(compute["token"], Get, "/v1/tokens")).Should(HttpStatusCode.Forbidden, "scope-missing");
         var all = await NewTokenAsync(project.Owner.Token, "owner", "read", "compute");
@@ -204,16 +216,19 @@ public abstract class TokenTests(IdentityUnderTest identity) : IdentityTest(iden
                 .Should(HttpStatusCode.Forbidden, "scope-too-wide");
         }
 
-        (await Identity.CallAsync(limited, Post, "/v1/tokens", new { name = NewName("less"), role = "viewer", scopes = new[] { "identity:read" } }))
+        (await Identity.CallAsync(
+            limited, Post, "/v1/tokens", new { name = NewName("less"), role = "viewer", scopes = new[] { "identity:read" } }))
             .Should(HttpStatusCode.Created);
-        (await Identity.CallAsync(limited, Post, "/v1/access-keys", new { name = NewName("s3") })).Should(HttpStatusCode.Forbidden, "scope-too-wide");
+        (await Identity.CallAsync(limited, Post, "/v1/access-keys", new { name = NewName("s3") }))
+            .Should(HttpStatusCode.Forbidden, "scope-too-wide");
     }
 
     [Fact]
     public async Task ExpiresIn_IsShownAsATime()
     {
         var project = await NewProjectAsync();
-        var made = (await Identity.CallAsync(project.Owner.Token, Post, "/v1/tokens", new { name = NewName("short"), role = "viewer", expiresIn = 3600 }))
+        var made = (await Identity.CallAsync(
+            project.Owner.Token, Post, "/v1/tokens", new { name = NewName("short"), role = "viewer", expiresIn = 3600 }))
             .Should(HttpStatusCode.Created);
         made["status"].ShouldBe("active");
         var seconds = (DateTimeOffset.Parse(made["expiresAt"], null) - DateTimeOffset.Parse(made["createdAt"], null)).TotalSeconds;

@@ -26,8 +26,10 @@ public abstract class UserTests(IdentityUnderTest identity) : IdentityTest(ident
     public async Task Create_ByOwner_IsForbidden()
     {
         var project = await NewProjectAsync();
-        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/users", new { name = NewName("mine"), admin = true })).Should(HttpStatusCode.Forbidden);
-        (await Identity.CallAsync(project.Owner.Token, Patch, $"/v1/users/{project.Owner.Id}", new { admin = true })).Should(HttpStatusCode.Forbidden);
+        (await Identity.CallAsync(project.Owner.Token, Post, "/v1/users", new { name = NewName("mine"), admin = true }))
+            .Should(HttpStatusCode.Forbidden);
+        (await Identity.CallAsync(project.Owner.Token, Patch, $"/v1/users/{project.Owner.Id}", new { admin = true }))
+            .Should(HttpStatusCode.Forbidden);
     }
 
     [Fact]
@@ -48,7 +50,8 @@ public abstract class UserTests(IdentityUnderTest identity) : IdentityTest(ident
         var path = $"/v1/users/{project.Editor.Id}";
         (await AdminAsync(Patch, path, new { status = "disabled" })).Should(HttpStatusCode.OK)["status"].ShouldBe("disabled");
         (await Identity.CallAsync(project.Editor.Token, Get, "/v1/tokens")).Should(HttpStatusCode.Unauthorized);
-        (await AdminAsync(Get, "/v1/users?status=disabled&limit=1000")).Items.ShouldContain(item => item["id"]!.GetValue<string>() == project.Editor.Id);
+        (await AdminAsync(Get, "/v1/users?status=disabled&limit=1000"))
+            .Items.ShouldContain(item => item["id"]!.GetValue<string>() == project.Editor.Id);
         (await AdminAsync(Patch, path, new { status = "active" })).Should(HttpStatusCode.OK);
         (await Identity.CallAsync(project.Editor.Token, Get, "/v1/tokens")).Should(HttpStatusCode.OK);
         (await AdminAsync(Patch, path, new { status = "deleted" })).Should(HttpStatusCode.BadRequest).Fields.ShouldBe(["status"]);

@@ -114,7 +114,8 @@ public sealed class DhcpServerTests
         // What was written is a right packet all through.
         Ipv4.TryRead(frame.AsSpan(0, length), out var packet).ShouldBeTrue();
         UdpDatagram.TryRead(packet.Payload, out var datagram).ShouldBeTrue();
-        Checksum.Finish(Checksum.Add(Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Udp, packet.Payload.Length), packet.Payload)).ShouldBe<ushort>(0);
+        var pseudoHeader = Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Udp, packet.Payload.Length);
+        Checksum.Finish(Checksum.Add(pseudoHeader, packet.Payload)).ShouldBe<ushort>(0);
         return datagram.Data.ToArray();
     }
 

@@ -13,7 +13,9 @@ public sealed class HostileGuestTests(SwitchUnderTest under, ITestOutputHelper o
     [Fact]
     public async Task Frames_OfChance_HarmNobody()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("CLOUD_TEST_SEED"), CultureInfo.InvariantCulture, out var asked) ? asked : Environment.TickCount;
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("CLOUD_TEST_SEED"), CultureInfo.InvariantCulture, out var asked)
+            ? asked
+            : Environment.TickCount;
         output.WriteLine($"CLOUD_TEST_SEED={seed}");
         var random = new Random(seed);
         var hello = await under.Client.HelloAsync(CancellationToken.None);
@@ -41,7 +43,8 @@ public sealed class HostileGuestTests(SwitchUnderTest under, ITestOutputHelper o
         using var greeter = await guest.GreetAsync(7000, "from guest");
         using var flooder = await under.PlugAsync(under.NewPort("flood", 1));
         using var stop = new CancellationTokenSource();
-        var frame = RawGuest.Udp(new(flooder.Mac, flooder.Address, 1), new(NetworkPlan.RouterMac, NetworkPlan.NameServer, 53), new string('x', 1400));
+        var frame = RawGuest.Udp(
+            new(flooder.Mac, flooder.Address, 1), new(NetworkPlan.RouterMac, NetworkPlan.NameServer, 53), new string('x', 1400));
         var flood = Task.Run(() =>
         {
             while (!stop.IsCancellationRequested)
@@ -104,7 +107,9 @@ public sealed class HostileGuestTests(SwitchUnderTest under, ITestOutputHelper o
         random.NextBytes(data);
         var frame = RawGuest.Udp(
             new(guest.Mac, random.Next(4) == 0 ? 0 : guest.Address, random.Next(2) == 0 ? (ushort)68 : (ushort)random.Next(65536)),
-            new(target == uint.MaxValue ? NetworkPlan.BroadcastMac : NetworkPlan.RouterMac, target, (ushort)(random.Next(3) switch { 0 => 53, 1 => 67, _ => 80 })),
+            new(
+                target == uint.MaxValue ? NetworkPlan.BroadcastMac : NetworkPlan.RouterMac, target,
+                (ushort)(random.Next(3) switch { 0 => 53, 1 => 67, _ => 80 })),
             data);
         if (random.Next(3) == 0)
         {

@@ -78,7 +78,12 @@ public sealed class MetadataTests(SwitchUnderTest under) : IClassFixture<SwitchU
     {
         var guest = await under.BootWithAddressAsync(WithMetadata(under.NewPort("junk", 1), "data"));
         using var http = guest.Http();
-        foreach (var junk in (string[])["\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9\r\n\r\n", new string('x', 10_000), "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"])
+        string[] junks =
+        [
+            "\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9\r\n\r\n", new string('x', 10_000),
+            "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        ];
+        foreach (var junk in junks)
         {
             using var socket = await guest.SocketAsync(System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
             await socket.ConnectAsync(IPAddress.Parse("169.254.169.254"), 80);

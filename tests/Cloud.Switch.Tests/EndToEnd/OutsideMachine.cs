@@ -3,7 +3,9 @@ using System.Net.Sockets;
 
 namespace Cloud.Switch.Tests.EndToEnd;
 
-/// <summary>A machine beside the host, on a link of 198.18.0.0/15 (RFC 2544: for tests). The host's end of the link has an address of its own.</summary>
+/// <summary>
+/// A machine beside the host, on a link of 198.18.0.0/15 (RFC 2544: for tests). The host's end of the link has an address of its own.
+/// </summary>
 internal sealed class OutsideMachine : IAsyncDisposable
 {
     private readonly NetworkNamespace _space;
@@ -42,7 +44,8 @@ internal sealed class OutsideMachine : IAsyncDisposable
         _space.InAsync(() => new Socket(AddressFamily.InterNetwork, type, protocol));
 
     /// <summary>Listens on a port of its own and answers each connection with this text.</summary>
-    public async Task<Greeter> GreetAsync(string text) => new(await SocketAsync(SocketType.Stream, ProtocolType.Tcp), new IPEndPoint(Address, 0), text);
+    public async Task<Greeter> GreetAsync(string text) =>
+        new(await SocketAsync(SocketType.Stream, ProtocolType.Tcp), new IPEndPoint(Address, 0), text);
 
     public async ValueTask DisposeAsync()
     {

@@ -64,9 +64,9 @@ public sealed class PublishedPortTests(SwitchUnderTest under) : IClassFixture<Sw
         var guest = await under.BootWithAddressAsync(port);
         using var greeter = await guest.GreetAsync(7000, "from guest");
 
-        var refused = await Should.ThrowAsync<SwitchException>(under.Client.JoinAsync(
-            port with { Published = [new PublishedPort(7000, host), new PublishedPort(7001, SwitchUnderTest.FreePort()), new PublishedPort(7002, taken.Port)] },
-            CancellationToken.None));
+        PublishedPort[] asked = [new(7000, host), new(7001, SwitchUnderTest.FreePort()), new(7002, taken.Port)];
+        var refused = await Should.ThrowAsync<SwitchException>(
+            under.Client.JoinAsync(port with { Published = asked }, CancellationToken.None));
 
         refused.Code.ShouldBe("port-taken");
         refused.Message.ShouldContain($"{taken.Port}");

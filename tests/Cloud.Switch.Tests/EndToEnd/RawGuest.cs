@@ -26,7 +26,8 @@ internal sealed class RawGuest : IDisposable
 
     public static uint AddressOf(SwitchPort port) => BinaryPrimitives.ReadUInt32BigEndian(IPAddress.Parse(port.Address).GetAddressBytes());
 
-    public static byte[] Udp(UdpDatagram.Endpoint from, UdpDatagram.Endpoint to, string text) => Udp(from, to, Encoding.UTF8.GetBytes(text));
+    public static byte[] Udp(UdpDatagram.Endpoint from, UdpDatagram.Endpoint to, string text) =>
+        Udp(from, to, Encoding.UTF8.GetBytes(text));
 
     public static byte[] Udp(UdpDatagram.Endpoint from, UdpDatagram.Endpoint to, byte[] data)
     {

@@ -75,7 +75,8 @@ public sealed class Ipv4Tests
         new Random(7).NextBytes(frame.AsSpan(34));
         Ipv4.TryRead(frame, out var packet).ShouldBeTrue();
         packet.Payload.Slice(TcpHeader.ChecksumAt, 2).Clear();
-        var sum = Checksum.Finish(Checksum.Add(Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Tcp, packet.Payload.Length), packet.Payload));
+        var sum = Checksum.Finish(
+            Checksum.Add(Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Tcp, packet.Payload.Length), packet.Payload));
         packet.Payload[TcpHeader.ChecksumAt] = (byte)(sum >> 8);
         packet.Payload[TcpHeader.ChecksumAt + 1] = (byte)sum;
 
@@ -85,7 +86,8 @@ public sealed class Ipv4Tests
         Ipv4.TryRead(frame, out packet).ShouldBeTrue();
         packet.Destination.ShouldBe(NetworkPlan.Metadata);
         packet.Source.ShouldBe(NetworkPlan.MetadataInside);
-        Checksum.Finish(Checksum.Add(Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Tcp, packet.Payload.Length), packet.Payload)).ShouldBe<ushort>(0);
+        var pseudoHeader = Ipv4.PseudoHeader(packet.Source, packet.Destination, Ipv4.Tcp, packet.Payload.Length);
+        Checksum.Finish(Checksum.Add(pseudoHeader, packet.Payload)).ShouldBe<ushort>(0);
     }
 
     [Fact]

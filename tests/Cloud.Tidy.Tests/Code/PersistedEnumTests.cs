@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Cloud.Tidy.Tests.Code;
 
 /// <summary>
-/// The numbers of enums lie in databases, in guests' folders and on the wire: <c>PersistedEnums.txt</c> freezes them. A new member is appended
-/// there too; none is renumbered, none used again. An internal enum without numbers never leaves its process.
+/// The numbers of enums lie in databases, in guests' folders and on the wire: <c>PersistedEnums.txt</c> freezes them. A new member is
+/// appended there too; none is renumbered, none used again. An internal enum without numbers never leaves its process.
 /// </summary>
 public sealed partial class PersistedEnumTests
 {
@@ -14,7 +14,9 @@ public sealed partial class PersistedEnumTests
     private static List<(string File, string Name, string Body)> Enums =>
         [.. Repository.Sources.Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)).SelectMany(file =>
             Enum().Matches(Repository.Read(file))
-                .Where(match => match.Groups["visible"].Value == "public" || match.Groups["body"].Value.Contains(" = ", StringComparison.Ordinal))
+                .Where(
+                    match => match.Groups["visible"].Value == "public"
+                        || match.Groups["body"].Value.Contains(" = ", StringComparison.Ordinal))
                 .Select(match => (file, match.Groups["name"].Value, match.Groups["body"].Value)))];
 
     private static List<string> Members =>
@@ -37,7 +39,8 @@ public sealed partial class PersistedEnumTests
     {
         var frozen = Repository.ReadLines(Frozen);
         frozen.Length.ShouldBeGreaterThan(50);
-        frozen.Except(Members).ShouldBeNone($"{Frozen} has these members, and the code no longer has them so. What was stored would be misread:");
+        frozen.Except(Members).ShouldBeNone(
+            $"{Frozen} has these members, and the code no longer has them so. What was stored would be misread:");
         Members.Except(frozen).ShouldBeNone($"Append what is new to {Frozen}:");
     }
 

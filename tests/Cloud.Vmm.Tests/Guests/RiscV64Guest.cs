@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Cloud.Vmm.Tests.Guests;
 
-/// <summary>For QEMU's RISC-V board: raw code that the firmware starts in supervisor mode. The serial port is at 0x10000000, the test finisher at 0x100000.</summary>
+/// <summary>
+/// For QEMU's RISC-V board: raw code that the firmware starts in supervisor mode. The serial port is at 0x10000000, the test finisher at
+/// 0x100000.
+/// </summary>
 internal sealed class RiscV64Guest : TinyGuest
 {
     private const int S0 = 8;
@@ -105,6 +108,7 @@ internal sealed class RiscV64Guest : TinyGuest
     private static uint Jump(int instructions)
     {
         var offset = (uint)(instructions * 4);
-        return ((offset >> 20 & 1) << 31) | ((offset >> 1 & 0x3ff) << 21) | ((offset >> 11 & 1) << 20) | ((offset >> 12 & 0xff) << 12) | 0x6f;
+        return ((offset >> 20 & 1) << 31) | ((offset >> 1 & 0x3ff) << 21) | ((offset >> 11 & 1) << 20) | ((offset >> 12 & 0xff) << 12)
+            | 0x6f;
     }
 }

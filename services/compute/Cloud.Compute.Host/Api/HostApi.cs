@@ -6,7 +6,9 @@ using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.Compute.Host.Api;
 
-/// <summary><see cref="IHostAgent"/> over HTTP, for a control plane in another process. Its caller is the cloud itself, by the service key.</summary>
+/// <summary>
+/// <see cref="IHostAgent"/> over HTTP, for a control plane in another process. Its caller is the cloud itself, by the service key.
+/// </summary>
 internal static class HostApi
 {
     public static void MapHostApi(this IEndpointRouteBuilder routes)
@@ -28,7 +30,9 @@ internal static class HostApi
         guests.MapPost("/{id}/pause", (string id, IHostAgent agent, CancellationToken ct) => agent.PauseAsync(id, ct));
         guests.MapPost("/{id}/resume", (string id, IHostAgent agent, CancellationToken ct) => agent.ResumeAsync(id, ct));
         guests.MapGet("/{id}/metrics", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadMetricsAsync(id, ct));
-        guests.MapPost("/{id}/exec", (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
+        guests.MapPost(
+            "/{id}/exec",
+            (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
     }

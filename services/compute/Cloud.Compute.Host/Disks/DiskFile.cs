@@ -3,7 +3,9 @@ using Cloud.Primitives;
 
 namespace Cloud.Compute.Host.Disks;
 
-/// <summary>Reads of a disk's file what is needed to build on it (docs/interop/qcow2.txt), without opening anything that it names.</summary>
+/// <summary>
+/// Reads of a disk's file what is needed to build on it (docs/interop/qcow2.txt), without opening anything that it names.
+/// </summary>
 internal static class DiskFile
 {
     public const string Qcow2 = "qcow2";
@@ -40,7 +42,8 @@ internal static class DiskFile
         if (BinaryPrimitives.ReadUInt32BigEndian(header[sizeof(uint)..]) >= 3
             && (BinaryPrimitives.ReadUInt64BigEndian(header[IncompatibleFeaturesOffset..]) & ExternalDataFile) != 0)
         {
-            throw new CloudException(ErrorKind.Unprocessable, "disk-invalid", "A disk's file keeps its data in another file, which is not allowed.");
+            throw new CloudException(
+                ErrorKind.Unprocessable, "disk-invalid", "A disk's file keeps its data in another file, which is not allowed.");
         }
 
         return (long)Math.Min(BinaryPrimitives.ReadUInt64BigEndian(header[SizeOffset..]), long.MaxValue);

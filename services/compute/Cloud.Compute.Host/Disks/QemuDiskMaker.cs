@@ -8,8 +8,8 @@ using Cloud.Primitives;
 namespace Cloud.Compute.Host.Disks;
 
 /// <summary>
-/// Makes root disks with qemu-img: qcow2, copy-on-write over the image's disk. What a disk's header names is never opened: an image may come
-/// from a stranger, and a guest's disk was written by its guest.
+/// Makes root disks with qemu-img: qcow2, copy-on-write over the image's disk. What a disk's header names is never opened: an image may
+/// come from a stranger, and a guest's disk was written by its guest.
 /// </summary>
 internal sealed class QemuDiskMaker : IDiskMaker
 {
@@ -68,7 +68,8 @@ internal sealed class QemuDiskMaker : IDiskMaker
     }
 
     /// <summary>In whole sectors, as qemu-img wants it.</summary>
-    private static string Bytes(long count) => ((count + SectorBytes - 1) / SectorBytes * SectorBytes).ToString(CultureInfo.InvariantCulture);
+    private static string Bytes(long count) =>
+        ((count + SectorBytes - 1) / SectorBytes * SectorBytes).ToString(CultureInfo.InvariantCulture);
 
     private static async Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct)
     {

@@ -123,7 +123,9 @@ internal sealed class BootReport
         return new GuestBootPhase(
             phase,
             root.TryGetProperty("uptime", out var uptime) && uptime.ValueKind == JsonValueKind.Number ? uptime.GetDouble() : null,
-            root.TryGetProperty("exitCode", out var code) && code.ValueKind == JsonValueKind.Number && code.TryGetInt32(out var exit) ? exit : null,
+            root.TryGetProperty("exitCode", out var code) && code.ValueKind == JsonValueKind.Number && code.TryGetInt32(out var exit)
+                ? exit
+                : null,
             root.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.String ? Cut(error.GetString()!) : null);
     }
 

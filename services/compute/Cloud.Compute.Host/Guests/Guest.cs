@@ -151,7 +151,9 @@ internal sealed class Guest : IAsyncDisposable
         }
     }
 
-    /// <summary>Powers the machine off because its host stops: gently within the grace, else by force. It is to run again with the host.</summary>
+    /// <summary>
+    /// Powers the machine off because its host stops: gently within the grace, else by force. It is to run again with the host.
+    /// </summary>
     public async Task StopWithHostAsync(TimeSpan grace, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);

@@ -52,7 +52,10 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     {
         Directory.CreateDirectory(Path);
         // Others may pass through to what they have the name of; nobody but the owner may list it.
-        System.IO.File.SetUnixFileMode(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        System.IO.File.SetUnixFileMode(
+            Path,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         DurableFile.Write(File(SpecName), JsonSerializer.SerializeToUtf8Bytes(spec));
     }
 

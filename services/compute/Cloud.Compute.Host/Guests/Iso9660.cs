@@ -31,7 +31,9 @@ internal static class Iso9660
 
         var directory = image.AsSpan(RootAt * Sector, Sector);
         // SP: this folder has Rock Ridge; ER: which. Without them names are taken from ISO 9660 itself.
-        var used = WriteRecord(directory, "\0", RootAt, Sector, DirectoryFlag, [.. "SP"u8, 7, 1, 0xbe, 0xef, 0, .. "ER"u8, 18, 1, 10, 0, 0, 1, .. "RRIP_1991A"u8]);
+        var used = WriteRecord(
+            directory, "\0", RootAt, Sector, DirectoryFlag,
+            [.. "SP"u8, 7, 1, 0xbe, 0xef, 0, .. "ER"u8, 18, 1, 10, 0, 0, 1, .. "RRIP_1991A"u8]);
         used += WriteRecord(directory[used..], "\u0001", RootAt, Sector, DirectoryFlag, []);
         var at = FilesAt;
         foreach (var (name, content) in files)

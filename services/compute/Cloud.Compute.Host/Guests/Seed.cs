@@ -4,7 +4,10 @@ using Cloud.Compute.Host.Contracts;
 
 namespace Cloud.Compute.Host.Guests;
 
-/// <summary>The NoCloud seed (cloud-init's datasource of that name): user data, meta-data and network configuration on a CD-ROM labelled <c>cidata</c>.</summary>
+/// <summary>
+/// The NoCloud seed (cloud-init's datasource of that name): user data, meta-data and network configuration on a CD-ROM labelled
+/// <c>cidata</c>.
+/// </summary>
 internal static class Seed
 {
     /// <summary>The instance id, host name and keys, as NoCloud and the metadata address give them. JSON is YAML.</summary>

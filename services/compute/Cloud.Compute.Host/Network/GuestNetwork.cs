@@ -49,7 +49,8 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
                 return true;
             },
             ct);
-        foreach (var id in Directory.EnumerateDirectories(Folder.Ports).Select(Path.GetFileName).OfType<string>().Where(id => !_wanted.ContainsKey(id)))
+        foreach (var id in Directory.EnumerateDirectories(Folder.Ports).Select(Path.GetFileName)
+            .OfType<string>().Where(id => !_wanted.ContainsKey(id)))
         {
             RemoveFolder(id);
         }
@@ -85,7 +86,8 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     }
 
     /// <summary>What went through each guest's port.</summary>
-    public Task<IReadOnlyList<PortStatistics>> ReadStatisticsAsync(CancellationToken ct) => AskAsync(client => client.ReadStatisticsAsync(ct), ct);
+    public Task<IReadOnlyList<PortStatistics>> ReadStatisticsAsync(CancellationToken ct) =>
+        AskAsync(client => client.ReadStatisticsAsync(ct), ct);
 
     /// <summary>Ends the switch, because the host stops. Its ports are there again when it is started again.</summary>
     public async Task StopAsync(CancellationToken ct)
@@ -246,7 +248,8 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
                     await ConnectAsync(_closing.Token);
                     return;
                 }
-                catch (Exception failed) when (failed is CloudException or IOException or TimeoutException or System.ComponentModel.Win32Exception)
+                catch (Exception failed)
+                    when (failed is CloudException or IOException or TimeoutException or System.ComponentModel.Win32Exception)
                 {
                     LogNotStarted(log, failed.Message);
                     await Task.Delay(RestartPause, time, _closing.Token);
@@ -320,7 +323,8 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     [LoggerMessage(EventId = 3103, Level = LogLevel.Error, Message = "The switch does not start: {Reason}")]
     private static partial void LogNotStarted(ILogger log, string reason);
 
-    [LoggerMessage(EventId = 3104, Level = LogLevel.Warning, Message = "Replaced the switch of version {Version}: it speaks another protocol")]
+    [LoggerMessage(
+        EventId = 3104, Level = LogLevel.Warning, Message = "Replaced the switch of version {Version}: it speaks another protocol")]
     private static partial void LogReplaced(ILogger log, string version);
 
     [LoggerMessage(EventId = 3105, Level = LogLevel.Error, Message = "The port of guest {Guest} was refused: {Reason}")]

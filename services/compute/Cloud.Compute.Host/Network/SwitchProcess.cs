@@ -34,7 +34,8 @@ internal static class SwitchProcess
             if (await process.StandardOutput.ReadLineAsync(limit.Token) != "ready")
             {
                 var said = await process.StandardError.ReadToEndAsync(limit.Token);
-                throw new CloudException(ErrorKind.Unavailable, "network-failed", $"The host's network could not be started: {said.Trim()}");
+                throw new CloudException(
+                    ErrorKind.Unavailable, "network-failed", $"The host's network could not be started: {said.Trim()}");
             }
         }
         catch (OperationCanceledException)

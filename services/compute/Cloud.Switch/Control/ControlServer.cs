@@ -59,7 +59,8 @@ internal sealed class ControlServer(string path, SwitchLoop loop, PortStore stor
             while (await reader.ReadAsync() is { } line)
             {
                 var response = await AnswerAsync(line);
-                await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(response, SwitchJson.Default.SwitchResponse), (byte)'\n']);
+                await stream.WriteAsync(
+                    (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(response, SwitchJson.Default.SwitchResponse), (byte)'\n']);
             }
         }
         catch (IOException)
@@ -95,7 +96,8 @@ internal sealed class ControlServer(string path, SwitchLoop loop, PortStore stor
         switch (request)
         {
             case { Command: SwitchCommand.Hello }:
-                var version = typeof(ControlServer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+                var version = typeof(ControlServer)
+                    .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
                 return new SwitchResponse { Hello = new SwitchHello(SwitchClient.Protocol, version, Environment.ProcessId) };
             case { Command: SwitchCommand.Join, Port: { } port }:
                 return await ChangeAsync(ports => ports.Join(port), () => store.Write(port));
@@ -104,7 +106,10 @@ internal sealed class ControlServer(string path, SwitchLoop loop, PortStore stor
             case { Command: SwitchCommand.List }:
                 return new SwitchResponse { Ids = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.Spec.Id).ToList()) };
             case { Command: SwitchCommand.Statistics }:
-                return new SwitchResponse { Statistics = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.ReadStatistics()).ToList()) };
+                return new SwitchResponse
+                {
+                    Statistics = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.ReadStatistics()).ToList()),
+                };
             case { Command: SwitchCommand.Quit }:
                 await loop.StopAsync();
                 return new SwitchResponse();

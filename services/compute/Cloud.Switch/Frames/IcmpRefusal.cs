@@ -1,6 +1,8 @@
 namespace Cloud.Switch.Frames;
 
-/// <summary>ICMP "communication administratively prohibited" (RFC 1812 §5.2.7.1): a guest that may not go somewhere learns it at once.</summary>
+/// <summary>
+/// ICMP "communication administratively prohibited" (RFC 1812 §5.2.7.1): a guest that may not go somewhere learns it at once.
+/// </summary>
 internal static class IcmpRefusal
 {
     private const byte Unreachable = 3;

@@ -5,7 +5,9 @@ using Cloud.Switch.Client;
 
 namespace Cloud.Switch.Metadata;
 
-/// <summary>As much of HTTP/1.1 (RFC 9112) as the metadata's clients speak: GET, HEAD and the PUT for a token, connections kept or not.</summary>
+/// <summary>
+/// As much of HTTP/1.1 (RFC 9112) as the metadata's clients speak: GET, HEAD and the PUT for a token, connections kept or not.
+/// </summary>
 internal static class MetadataConnection
 {
     private const int HeadBytesMax = 8 * 1024;

@@ -89,7 +89,8 @@ internal static class MetadataTree
         return list.ToString();
     }
 
-    private static string Identity(SwitchPort port) => $$"""{"instanceId":"{{port.Id}}","privateIp":"{{port.Address}}","version":"2017-09-30"}""";
+    private static string Identity(SwitchPort port) =>
+        $$"""{"instanceId":"{{port.Id}}","privateIp":"{{port.Address}}","version":"2017-09-30"}""";
 
     /// <summary>The key's comment as far as it is a plain word, else its number.</summary>
     private static string NameOf(string key, int number)

@@ -5,7 +5,8 @@ namespace Cloud.Switch.Nat;
 
 /// <summary>
 /// Says where guests' packets may go: to what the host itself would send out of an interface, and never to the host. The kernel's
-/// routing table is asked (rtnetlink(7)), so that every address of every interface, broadcast and local route counts from the moment it is set.
+/// routing table is asked (rtnetlink(7)), so that every address of every interface, broadcast and local route counts from the moment it is
+/// set.
 /// </summary>
 internal sealed unsafe class RouteGuard : IDisposable
 {
@@ -68,7 +69,9 @@ internal sealed unsafe class RouteGuard : IDisposable
         _ = Libc.Close(Changes);
     }
 
-    /// <summary>Whatever a routing table says: this network, loopback, link-local, the guests' own subnet, multicast, reserved and broadcast.</summary>
+    /// <summary>
+    /// Whatever a routing table says: this network, loopback, link-local, the guests' own subnet, multicast, reserved and broadcast.
+    /// </summary>
     private static bool IsNever(uint address) =>
         address >> 24 is 0 or 127 or >= 224 || address >> 16 == 0xa9fe || NetworkPlan.InSubnet(address);
 

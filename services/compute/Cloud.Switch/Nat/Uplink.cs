@@ -91,7 +91,8 @@ internal sealed unsafe class Uplink : IDisposable
     {
         if (Libslirp.AddHostForward(_slirp, 0, Swap(LoopbackAddress), published.Host, Swap(_port.Address), published.Guest) != 0)
         {
-            throw new SwitchException("port-taken", $"Port {published.Host} of 127.0.0.1 can't be opened: {Marshal.GetLastPInvokeErrorMessage()}.");
+            throw new SwitchException(
+                "port-taken", $"Port {published.Host} of 127.0.0.1 can't be opened: {Marshal.GetLastPInvokeErrorMessage()}.");
         }
 
         Wake();
@@ -105,7 +106,9 @@ internal sealed unsafe class Uplink : IDisposable
         Wake();
     }
 
-    /// <summary>A frame of the guest that goes to the outside, the name server, the metadata, or is of a published port's connection.</summary>
+    /// <summary>
+    /// A frame of the guest that goes to the outside, the name server, the metadata, or is of a published port's connection.
+    /// </summary>
     public void Input(ReadOnlySpan<byte> frame)
     {
         Wake();
@@ -305,7 +308,8 @@ internal sealed unsafe class Uplink : IDisposable
     {
         var occurred = From(opaque)._poll.Occurred(number);
         return ((occurred & Libc.PollIn) != 0 ? Libslirp.PollIn : 0) | ((occurred & Libc.PollOut) != 0 ? Libslirp.PollOut : 0)
-            | ((occurred & Libc.PollPriority) != 0 ? Libslirp.PollPriority : 0) | ((occurred & Libc.PollError) != 0 ? Libslirp.PollError : 0)
+            | ((occurred & Libc.PollPriority) != 0 ? Libslirp.PollPriority : 0)
+            | ((occurred & Libc.PollError) != 0 ? Libslirp.PollError : 0)
             | ((occurred & Libc.PollHangUp) != 0 ? Libslirp.PollHangUp : 0);
     }
 }

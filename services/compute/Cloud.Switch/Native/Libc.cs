@@ -106,7 +106,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatX(int folder, string path, int flags, uint mask, byte* result);
 
-    /// <summary>Makes a datagram socket bound to a new file of this mode, in place of whatever has the name. The mask of file modes is 0.</summary>
+    /// <summary>
+    /// Makes a datagram socket bound to a new file of this mode, in place of whatever has the name. The mask of file modes is 0.
+    /// </summary>
     public static int BindDatagram(string path, uint mode)
     {
         var descriptor = Require(Socket(AfUnix, SockDgram | SockNonblock | SockCloexec, 0), "socket");

@@ -37,7 +37,9 @@ internal sealed class Forwarder(RouteGuard guard)
         }
     }
 
-    /// <summary>The switch knows where every address is, so it answers for all of them: no guest can claim another's, and none is asked.</summary>
+    /// <summary>
+    /// The switch knows where every address is, so it answers for all of them: no guest can claim another's, and none is asked.
+    /// </summary>
     private void AnswerArp(Port port, ReadOnlySpan<byte> frame, long now)
     {
         if (!Arp.TryReadRequest(frame, out var senderMac, out var sender, out var target) || senderMac != port.Mac
@@ -113,7 +115,8 @@ internal sealed class Forwarder(RouteGuard guard)
 
     private static void Broadcast(Port port, ReadOnlySpan<byte> frame, in Ipv4 packet, long now)
     {
-        if (packet.Destination is not (uint.MaxValue or NetworkPlan.Broadcast) || packet.Protocol != Ipv4.Udp || !port.Broadcasts.TryTake(now))
+        if (packet.Destination is not (uint.MaxValue or NetworkPlan.Broadcast) || packet.Protocol != Ipv4.Udp
+            || !port.Broadcasts.TryTake(now))
         {
             port.CountRefused();
             return;
@@ -179,7 +182,8 @@ internal sealed class Forwarder(RouteGuard guard)
             return Verdict.Done;
         }
 
-        return packet.Protocol == Ipv4.Tcp && TcpHeader.TryRead(packet.Payload, out var header) && header.DestinationPort == DnsResponder.Port
+        return packet.Protocol == Ipv4.Tcp && TcpHeader.TryRead(packet.Payload, out var header)
+            && header.DestinationPort == DnsResponder.Port
             ? AllowsConnection(port, header)
             : Verdict.Refuse;
     }

@@ -2,7 +2,9 @@ using Cloud.Switch.Frames;
 
 namespace Cloud.Switch.Ports;
 
-/// <summary>Frames that wait for room in a guest's socket, in order. Bounded: what finds it full is dropped, as a real switch does.</summary>
+/// <summary>
+/// Frames that wait for room in a guest's socket, in order. Bounded: what finds it full is dropped, as a real switch does.
+/// </summary>
 internal sealed class FrameQueue
 {
     /// <summary>Several connections' full windows of 64 KiB.</summary>

@@ -1,6 +1,8 @@
 namespace Cloud.Switch.Ports;
 
-/// <summary>A project's network: its ports by what they are known as. A port finds no other but through here, so no two networks meet.</summary>
+/// <summary>
+/// A project's network: its ports by what they are known as. A port finds no other but through here, so no two networks meet.
+/// </summary>
 internal sealed class Network(string project)
 {
     private readonly Dictionary<ulong, Port> _byMac = [];

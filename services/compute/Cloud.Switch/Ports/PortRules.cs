@@ -28,11 +28,14 @@ internal static class PortRules
             Require(published is { Guest: > 0 and <= ushort.MaxValue, Host: > 0 and <= ushort.MaxValue }, "A port's number is 1 to 65535.");
         }
 
-        Require(port.Published.Select(published => published.Host).Distinct().Count() == port.Published.Count, "A port of the host is published once.");
+        Require(
+            port.Published.Select(published => published.Host).Distinct().Count() == port.Published.Count,
+            "A port of the host is published once.");
     }
 
     public static bool IsId(string? id) =>
-        id is { Length: > 0 and <= IdLengthMax } && id.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-');
+        id is { Length: > 0 and <= IdLengthMax }
+            && id.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-');
 
     private static bool IsHostName(string? name) =>
         name is { Length: > 0 and <= HostNameLengthMax } && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-');
@@ -41,7 +44,8 @@ internal static class PortRules
     {
         var octets = text.Split(':');
         return octets.Length == 6
-            && octets.All(octet => octet.Length == 2 && byte.TryParse(octet, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _))
+            && octets.All(
+                octet => octet.Length == 2 && byte.TryParse(octet, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _))
             && (byte.Parse(octets[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) & 1) == 0;
     }
 

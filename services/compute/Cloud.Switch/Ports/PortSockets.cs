@@ -9,12 +9,15 @@ namespace Cloud.Switch.Ports;
 /// </summary>
 internal sealed unsafe class PortSockets : IDisposable
 {
-    /// <summary>Anybody may send who gets there: the folder above lets nobody through, and the port's own is handed to its guest's process alone.</summary>
+    /// <summary>
+    /// Anybody may send who gets there: the folder above lets nobody through, and the port's own is handed to its guest's process alone.
+    /// </summary>
     private const uint SocketMode = 0x1ff;
 
     /// <summary>The guest's process makes its socket in there, and cannot take away the switch's.</summary>
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute | UnixFileMode.StickyBit;
+        | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute
+        | UnixFileMode.StickyBit;
 
     private const uint FileTypeSocket = 0xc000;
     private const int ConnectAgainMilliseconds = 100;
@@ -132,7 +135,9 @@ internal sealed unsafe class PortSockets : IDisposable
         }
     }
 
-    /// <summary>Lets go of both ends. The port's folder stays: a guest that goes on has it open, and finds a switch that is started again in it.</summary>
+    /// <summary>
+    /// Lets go of both ends. The port's folder stays: a guest that goes on has it open, and finds a switch that is started again in it.
+    /// </summary>
     public void Dispose()
     {
         Disconnect();
@@ -148,7 +153,9 @@ internal sealed unsafe class PortSockets : IDisposable
         }
     }
 
-    /// <summary>Removes both ends and the folder. What else the guest's process left in there is the host agent's to remove: it may be closed to us.</summary>
+    /// <summary>
+    /// Removes both ends and the folder. What else the guest's process left in there is the host agent's to remove: it may be closed to us.
+    /// </summary>
     public void Remove()
     {
         var folder = Path.GetDirectoryName(_path)!;

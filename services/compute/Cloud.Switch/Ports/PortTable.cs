@@ -14,8 +14,11 @@ internal sealed class PortTable(
 
     public IReadOnlyCollection<Port> Ports => _ports.Values;
 
-    /// <summary>Makes a port, or brings it to what is said without harm to what goes on in it; with another address it is made anew.</summary>
-    /// <exception cref="SwitchException">It is invalid, its address is another's, or a port of the host is taken: then nothing has changed.</exception>
+    /// <summary>
+    /// Makes a port, or brings it to what is said without harm to what goes on in it; with another address it is made anew.
+    /// </summary>
+    /// <exception cref="SwitchException">It is invalid, its address is another's, or a port of the host is taken: then nothing has
+    /// changed.</exception>
     public void Join(SwitchPort spec)
     {
         PortRules.Check(spec);

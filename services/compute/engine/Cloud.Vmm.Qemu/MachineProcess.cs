@@ -18,7 +18,8 @@ internal static class MachineProcess
 
     /// <exception cref="VmException">The program could not be started.</exception>
     public static ProcessHandle Start(
-        string program, IReadOnlyList<string> arguments, string folder, IReadOnlyList<SafeFileHandle> open, int? uid, IReadOnlyList<uint> groups)
+        string program, IReadOnlyList<string> arguments, string folder, IReadOnlyList<SafeFileHandle> open, int? uid,
+        IReadOnlyList<uint> groups)
     {
         List<string> command = [SetPriv, "--no-new-privs"];
         if (uid is { } user)

@@ -10,7 +10,8 @@ namespace Cloud.Vmm.Qemu;
 /// </summary>
 internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
 {
-    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+    private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
+        | UnixFileMode.GroupWrite
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     private ProcessHandle? _process;
@@ -51,10 +52,12 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         using var uidLock = user?.Lock;
         GiveNicFolders(user?.Uid);
         var logOffset = ProcessLog.Length(spec.Folder);
-        using (var files = MachineFiles.OpenAll(spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
+        using (var files = MachineFiles.OpenAll(
+            spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
         {
             _process = MachineProcess.Start(
-                program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu), spec.Folder, files.Open, user?.Uid, KvmDevice.GroupsFor(spec.Engine));
+                program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu), spec.Folder, files.Open, user?.Uid,
+                KvmDevice.GroupsFor(spec.Engine));
         }
 
         _exit = parts.Exits.WaitAsync(_process);
@@ -77,8 +80,9 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     }
 
     /// <summary>
-    /// The process binds its end of the network in a folder that holds nothing else but the switch's end: that one becomes its own, where the
-    /// process may not write in it already. The machine's folder never does, so a guest that took over its process can put no link where the agent reads and writes.
+    /// The process binds its end of the network in a folder that holds nothing else but the switch's end: that one becomes its own, where
+    /// the process may not write in it already. The machine's folder never does, so a guest that took over its process can put no link
+    /// where the agent reads and writes.
     /// </summary>
     private void GiveNicFolders(int? uid)
     {
@@ -133,7 +137,8 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         return failed switch
         {
             QmpException => new VmException($"QEMU refused to start: {SaidLast() ?? failed.Message}", failed),
-            OperationCanceledException => new VmException($"QEMU did not answer within {parts.Options.StartLimit.TotalSeconds:0} s.", failed),
+            OperationCanceledException => new VmException(
+                $"QEMU did not answer within {parts.Options.StartLimit.TotalSeconds:0} s.", failed),
             IOException => new VmException($"The machine could not be started: {failed.Message}", failed),
             _ => failed,
         };

@@ -19,7 +19,9 @@ internal sealed record MachineState
 
     public required int ProcessId { get; init; }
 
-    /// <summary>When the process was started, in ticks since the host's boot, so that another of the same number is not taken for it.</summary>
+    /// <summary>
+    /// When the process was started, in ticks since the host's boot, so that another of the same number is not taken for it.
+    /// </summary>
     public required long StartTicks { get; init; }
 
     public required VmArchitecture Architecture { get; init; }
@@ -45,7 +47,8 @@ internal sealed record MachineState
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, MachineFolder.State)), MachineStateJson.Default.MachineState);
+            return JsonSerializer.Deserialize(
+                File.ReadAllBytes(Path.Combine(folder, MachineFolder.State)), MachineStateJson.Default.MachineState);
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {

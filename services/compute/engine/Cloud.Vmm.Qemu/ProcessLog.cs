@@ -9,7 +9,8 @@ internal static partial class ProcessLog
     private const int TailBytes = 4096;
     private const int LineLengthMax = 300;
 
-    public static long Length(string folder) => new FileInfo(Path.Combine(folder, VmFolder.ProcessLog)) is { Exists: true } file ? file.Length : 0;
+    public static long Length(string folder) =>
+        new FileInfo(Path.Combine(folder, VmFolder.ProcessLog)) is { Exists: true } file ? file.Length : 0;
 
     /// <summary>The last line from an offset on; null for none.</summary>
     public static string? LastLine(string folder, long offset)

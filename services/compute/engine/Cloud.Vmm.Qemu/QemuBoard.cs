@@ -19,7 +19,9 @@ internal abstract class QemuBoard
     /// <summary>The CPU that emulation builds.</summary>
     public abstract string EmulatedCpu { get; }
 
-    /// <summary>The CPUs to offer a guest that runs on the host's own, best first: there are hosts whose own cannot be offered whole.</summary>
+    /// <summary>
+    /// The CPUs to offer a guest that runs on the host's own, best first: there are hosts whose own cannot be offered whole.
+    /// </summary>
     public abstract IReadOnlyList<string> HardwareCpus { get; }
 
     /// <summary>QEMU's name of a virtio device on this board.</summary>
@@ -51,7 +53,9 @@ internal sealed class X64Board : QemuBoard
     public override string Virtio(string device) => $"virtio-{device}-pci";
 }
 
-/// <summary>QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest; PCI root ports stand by for what is plugged later.</summary>
+/// <summary>
+/// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest; PCI root ports stand by for what is plugged later.
+/// </summary>
 internal sealed class RiscV64Board : QemuBoard
 {
     // Eight slots, less those of ports, seed, network, randomness and balloon.

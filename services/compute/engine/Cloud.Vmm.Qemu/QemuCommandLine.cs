@@ -84,7 +84,8 @@ internal static class QemuCommandLine
         [
             "-chardev", $"socket,id=qmp,fd={descriptors.Qmp},server=on,wait=off", "-mon", "chardev=qmp,mode=control",
             "-add-fd", FdSet(descriptors.ConsoleLog),
-            "-chardev", $"socket,id=console,fd={descriptors.Console},server=on,wait=off,logfile={InFdSet(descriptors.ConsoleLog)},logappend=on",
+            "-chardev",
+            $"socket,id=console,fd={descriptors.Console},server=on,wait=off,logfile={InFdSet(descriptors.ConsoleLog)},logappend=on",
             "-serial", "chardev:console",
             "-object", "rng-random,id=random,filename=/dev/urandom",
             "-chardev", $"socket,id=agent,fd={descriptors.Agent},server=on,wait=off",

@@ -31,7 +31,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private readonly QemuGuestAgent _agent;
     private readonly ConsoleHub _console;
     private readonly ILogger _log;
-    private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
     private QmpClient? _qmp;

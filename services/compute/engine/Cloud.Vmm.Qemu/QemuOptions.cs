@@ -6,7 +6,9 @@ public sealed record QemuOptions
     /// <summary>Where the driver remembers what is of this host and no machine's: the answers of its probes.</summary>
     public required string StateFolder { get; init; }
 
-    /// <summary>As root: the first of the user ids that machines' processes run as, one each. Without root all run as the present user.</summary>
+    /// <summary>
+    /// As root: the first of the user ids that machines' processes run as, one each. Without root all run as the present user.
+    /// </summary>
     public int GuestUidFirst { get; init; } = 1_000_000_000;
 
     /// <summary>How many user ids there are from <see cref="GuestUidFirst"/> on.</summary>

@@ -27,8 +27,12 @@ internal static partial class SpecChecks
         Require(
             spec.Kernel is not { } kernel || (kernel.CommandLine.Length <= CommandLineLengthMax && !kernel.CommandLine.Any(char.IsControl)),
             $"A kernel's command line has at most {CommandLineLengthMax} characters and no control character.");
-        Require(spec.Disks.All(disk => SerialForm().IsMatch(disk.Serial) && disk.Serial.Length <= SerialLengthMax), "A disk's serial is not of the form asked.");
-        Require(spec.Disks.Select(disk => disk.Serial).Distinct(StringComparer.Ordinal).Count() == spec.Disks.Count, "Two disks have the same serial.");
+        Require(
+            spec.Disks.All(disk => SerialForm().IsMatch(disk.Serial) && disk.Serial.Length <= SerialLengthMax),
+            "A disk's serial is not of the form asked.");
+        Require(
+            spec.Disks.Select(disk => disk.Serial).Distinct(StringComparer.Ordinal).Count() == spec.Disks.Count,
+            "Two disks have the same serial.");
         Require(spec.Disks.All(disk => disk.Format == VmDiskFormat.Qcow2 || disk.Backing.Count == 0), "A raw disk has no layers below it.");
         Require(spec.Nics.All(nic => MacForm().IsMatch(nic.MacAddress)), "A network interface's MAC address is not of the form asked.");
         Require(

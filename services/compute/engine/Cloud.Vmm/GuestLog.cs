@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Cloud.Vmm;
 
 /// <summary>
-/// The files that a guest appends to without end (<see cref="VmFolder"/>) are bounded from their start: what is old is given back to the disk
-/// and leaves a hole, so that an offset stays the same byte for ever. A reader begins at <see cref="StartOf"/>.
+/// The files that a guest appends to without end (<see cref="VmFolder"/>) are bounded from their start: what is old is given back to the
+/// disk and leaves a hole, so that an offset stays the same byte for ever. A reader begins at <see cref="StartOf"/>.
 /// </summary>
 public static partial class GuestLog
 {

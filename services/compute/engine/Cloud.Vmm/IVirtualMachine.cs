@@ -1,6 +1,8 @@
 namespace Cloud.Vmm;
 
-/// <summary>A running machine. Safe to call from several threads; calls on one machine are put in order. Disposing lets go of it and stops nothing.</summary>
+/// <summary>
+/// A running machine. Safe to call from several threads; calls on one machine are put in order. Disposing lets go of it and stops nothing.
+/// </summary>
 public interface IVirtualMachine : IAsyncDisposable
 {
     string Id { get; }
@@ -32,7 +34,9 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>CPU time, memory and device counters of the real process.</summary>
     Task<VmMetrics> ReadMetricsAsync(CancellationToken ct);
 
-    /// <summary>Connects to the guest's serial console: bytes both ways. The console's log is written whether or not anybody is connected.</summary>
+    /// <summary>
+    /// Connects to the guest's serial console: bytes both ways. The console's log is written whether or not anybody is connected.
+    /// </summary>
     Task<Stream> OpenConsoleAsync(CancellationToken ct);
 }
 

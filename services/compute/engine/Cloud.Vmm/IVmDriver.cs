@@ -9,8 +9,11 @@ public interface IVmDriver
     /// <summary>What this driver can run on this host, found by running it, not by looking at a device file.</summary>
     Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct);
 
-    /// <summary>Starts a machine in a process and session of its own. When the task ends the machine runs, or nothing of it is left but its folder.</summary>
-    /// <exception cref="VmException">The spec cannot be run here, or the machine's process refused to start; the message says why.</exception>
+    /// <summary>
+    /// Starts a machine in a process and session of its own. When the task ends the machine runs, or nothing of it is left but its folder.
+    /// </summary>
+    /// <exception cref="VmException">The spec cannot be run here, or the machine's process refused to start; the message says
+    /// why.</exception>
     Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct);
 
     /// <summary>Takes over the machine whose folder this is, whoever started it; null when none runs there.</summary>

@@ -1,6 +1,8 @@
 namespace Cloud.Vmm;
 
-/// <summary>A machine could not be started or did not do what it was asked. The message is for the user; it holds no path of the host.</summary>
+/// <summary>
+/// A machine could not be started or did not do what it was asked. The message is for the user; it holds no path of the host.
+/// </summary>
 public sealed class VmException : Exception
 {
     public VmException(string message)

@@ -17,7 +17,8 @@ public sealed class EngineProberTests : IAsyncDisposable
     public async Task Probe_OfEmulation_RunsAGuest(VmArchitecture architecture)
     {
         using var driver = Driver();
-        var probe = (await driver.ProbeAsync(CancellationToken.None)).Single(one => one.Engine == VmEngine.Emulation && one.Architecture == architecture);
+        var probe = (await driver.ProbeAsync(CancellationToken.None))
+            .Single(one => one.Engine == VmEngine.Emulation && one.Architecture == architecture);
         probe.Works.ShouldBeTrue(probe.Reason);
     }
 
@@ -53,7 +54,8 @@ public sealed class EngineProberTests : IAsyncDisposable
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         using var parts = new QemuParts(Options(), TimeProvider.System, NullLoggerFactory.Instance);
         var run = await ProbeRun.RunAsync(
-            new ProbeTarget(program, VmEngine.Emulation, VmArchitecture.X64, "qemu64"), null, TimeSpan.FromSeconds(1), parts, CancellationToken.None);
+            new ProbeTarget(program, VmEngine.Emulation, VmArchitecture.X64, "qemu64"), null, TimeSpan.FromSeconds(1), parts,
+            CancellationToken.None);
         run.Worked.ShouldBeFalse();
         run.Reason.ShouldContain("hung");
         _folder.Processes().ShouldBeEmpty();
@@ -67,7 +69,8 @@ public sealed class EngineProberTests : IAsyncDisposable
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         using var parts = new QemuParts(Options(), TimeProvider.System, NullLoggerFactory.Instance);
         var run = await ProbeRun.RunAsync(
-            new ProbeTarget(program, VmEngine.Emulation, VmArchitecture.X64, "qemu64"), null, TimeSpan.FromSeconds(10), parts, CancellationToken.None);
+            new ProbeTarget(program, VmEngine.Emulation, VmArchitecture.X64, "qemu64"), null, TimeSpan.FromSeconds(10), parts,
+            CancellationToken.None);
         run.Worked.ShouldBeFalse();
         run.Reason.ShouldContain("no luck");
     }
@@ -91,7 +94,8 @@ public sealed class EngineProberTests : IAsyncDisposable
         var kept = JsonSerializer.Deserialize(await File.ReadAllTextAsync(path), ProbeJson.Default.KeptProbe)!;
         await File.WriteAllTextAsync(
             path,
-            JsonSerializer.Serialize(kept with { HostBoot = "another", Probe = kept.Probe with { Works = false } }, ProbeJson.Default.KeptProbe));
+            JsonSerializer.Serialize(
+                kept with { HostBoot = "another", Probe = kept.Probe with { Works = false } }, ProbeJson.Default.KeptProbe));
         (await ProbeOnceAsync()).Works.ShouldBeTrue();
     }
 

@@ -56,7 +56,8 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         for (var pause = StatusPauseMin; ; pause = pause * 2 < StatusPauseMax ? pause * 2 : StatusPauseMax)
         {
             var status = await AskAsync(StatusCommand, new JsonObject { ["pid"] = process }, AnswerLimit, ct);
-            if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited) && exited.ValueKind == JsonValueKind.True)
+            if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited)
+                && exited.ValueKind == JsonValueKind.True)
             {
                 return new GuestExecResult(ExitCode(status), Output(status, "out-data"), Output(status, "err-data"));
             }
@@ -139,7 +140,8 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         }
     }
 
-    private static int ExitCode(JsonElement status) => (int)(Number(status, "exitcode") ?? (SignalBase + (Number(status, "signal") ?? throw Strange())));
+    private static int ExitCode(JsonElement status) =>
+        (int)(Number(status, "exitcode") ?? (SignalBase + (Number(status, "signal") ?? throw Strange())));
 
     private static byte[] Output(JsonElement status, string name)
     {

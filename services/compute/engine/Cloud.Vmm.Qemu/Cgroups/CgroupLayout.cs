@@ -40,14 +40,18 @@ internal static class CgroupLayout
     /// <summary>The folder beside the agent's own cgroup, with what controllers can be had there; null for none.</summary>
     private static string? FindUnified(string folder, string own)
     {
-        var mount = new[] { folder, Path.Combine(folder, "unified") }.FirstOrDefault(at => File.Exists(Path.Combine(at, "cgroup.controllers")));
+        var mount = new[] { folder, Path.Combine(folder, "unified") }.FirstOrDefault(
+            at => File.Exists(Path.Combine(at, "cgroup.controllers")));
         if (mount is null)
         {
             return null;
         }
 
-        var parent = Path.GetDirectoryName(own.TrimEnd('/')) is { Length: > 1 } above && Directory.Exists(mount + above) ? mount + above : mount;
-        var there = File.ReadAllText(Path.Combine(parent, "cgroup.controllers")).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        var parent = Path.GetDirectoryName(own.TrimEnd('/')) is { Length: > 1 } above && Directory.Exists(mount + above)
+            ? mount + above
+            : mount;
+        var there = File.ReadAllText(Path.Combine(parent, "cgroup.controllers"))
+            .Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
         var passed = Controllers.Intersect(there).Where(controller => PassOn(parent, controller)).ToList();
         return passed.Count > 0 ? parent : null;
     }

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Cloud.Vmm.Qemu.Cgroups;
 
-/// <summary>The cgroups of machines' processes: made before the guest runs, removed after its end. Where the host has none to give, none.</summary>
+/// <summary>
+/// The cgroups of machines' processes: made before the guest runs, removed after its end. Where the host has none to give, none.
+/// </summary>
 internal sealed partial class MachineCgroups
 {
     private const string OwnFile = "/proc/self/cgroup";

@@ -4,9 +4,9 @@ using Cloud.Vmm.Qemu.Linux;
 namespace Cloud.Vmm.Qemu.Console;
 
 /// <summary>
-/// Any number of terminals on one serial port. QEMU holds the guest's output back while its own client does not read, so that client is this
-/// hub, which always reads: a terminal that does not keep up loses the oldest of what it has not read, and holds up nobody.
-/// Connected while there is a terminal.
+/// Any number of terminals on one serial port. QEMU holds the guest's output back while its own client does not read, so that client is
+/// this hub, which always reads: a terminal that does not keep up loses the oldest of what it has not read, and holds up nobody. Connected
+/// while there is a terminal.
 /// </summary>
 internal sealed class ConsoleHub(string folder) : IAsyncDisposable
 {

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Cloud.Vmm.Qemu.Console;
 
 /// <summary>
-/// Keeps what guests print for ever from filling the disk: looks at the logs of all machines in turn, and gives back the oldest of one that has
-/// outgrown its bound. The process goes on appending meanwhile and loses nothing of what is new.
+/// Keeps what guests print for ever from filling the disk: looks at the logs of all machines in turn, and gives back the oldest of one that
+/// has outgrown its bound. The process goes on appending meanwhile and loses nothing of what is new.
 /// </summary>
 internal sealed partial class LogBounds : IDisposable
 {

@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu.Linux;
 
-/// <summary>Opens files by the flags of open(2). Every descriptor is closed on exec, so a child gets those that it is given and no other.</summary>
+/// <summary>
+/// Opens files by the flags of open(2). Every descriptor is closed on exec, so a child gets those that it is given and no other.
+/// </summary>
 internal static class Descriptor
 {
     private const uint OwnerOnly = 0b110_000_000;
@@ -21,7 +23,9 @@ internal static class Descriptor
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    /// <summary>A folder as a place to start a path from, whatever the rights of the folders above it: <c>/proc/self/fd/N/name</c>.</summary>
+    /// <summary>
+    /// A folder as a place to start a path from, whatever the rights of the folders above it: <c>/proc/self/fd/N/name</c>.
+    /// </summary>
     public static SafeFileHandle OpenFolder(string path) => Open(path, LibC.OpenPath | LibC.OpenDirectory);
 
     public static string LastError() => new Win32Exception(Marshal.GetLastPInvokeError()).Message;

@@ -100,7 +100,8 @@ internal static partial class LibC
     public static unsafe partial int ProcessLimit(int processId, int resource, ulong* newLimit, ulong* oldLimit);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
-    public static unsafe partial int Spawn(out int processId, string path, void* fileActions, void* attributes, byte** arguments, byte** environment);
+    public static unsafe partial int Spawn(
+        out int processId, string path, void* fileActions, void* attributes, byte** arguments, byte** environment);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_init")]
     public static unsafe partial int SpawnActionsInit(void* actions);

@@ -36,7 +36,10 @@ internal sealed class ProcessExits : IDisposable
         return watched.Exit.Task;
     }
 
-    /// <summary>Nobody waits any more. The process is reaped all the same when it ends, and the handle closed, which is not the caller's from here on.</summary>
+    /// <summary>
+    /// Nobody waits any more. The process is reaped all the same when it ends, and the handle closed, which is not the caller's from here
+    /// on.
+    /// </summary>
     public void Release(ProcessHandle process)
     {
         lock (_lock)

@@ -22,13 +22,16 @@ internal sealed class EngineProber(QemuParts parts)
         if (program is null || WhyNotTried(engine, architecture) is not null)
         {
             return new EngineProbe(
-                engine, architecture, false, WhyNotTried(engine, architecture) ?? $"{QemuCommandLine.Program(architecture)} is not installed.");
+                engine, architecture, false,
+                WhyNotTried(engine, architecture) ?? $"{QemuCommandLine.Program(architecture)} is not installed.");
         }
 
         var kept = _memory.Recall(program, engine, architecture);
         if (kept is null)
         {
-            kept = engine == VmEngine.Hardware ? await TryHardwareAsync(program, architecture, ct) : await TryEmulationAsync(program, architecture, ct);
+            kept = engine == VmEngine.Hardware
+                ? await TryHardwareAsync(program, architecture, ct)
+                : await TryEmulationAsync(program, architecture, ct);
             _memory.Keep(kept);
         }
 

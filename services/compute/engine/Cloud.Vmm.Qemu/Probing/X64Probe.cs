@@ -4,7 +4,8 @@ namespace Cloud.Vmm.Qemu.Probing;
 
 /// <summary>
 /// For the PC: 64 KiB of ROM that end at 4 GiB, and are seen below 1 MiB too. The processor starts in real mode at the last 16 bytes, and
-/// goes by protected mode into long mode (AMD64 architecture manual, volume 2, 14.6), which is what a hypervisor that only pretends gets wrong.
+/// goes by protected mode into long mode (AMD64 architecture manual, volume 2, 14.6), which is what a hypervisor that only pretends gets
+/// wrong.
 /// </summary>
 internal static class X64Probe
 {

@@ -8,8 +8,8 @@ namespace Cloud.Vmm.Qemu.Qmp;
 
 /// <summary>
 /// A client of the QEMU Machine Protocol (docs/interop/qmp-spec.txt): a greeting, then JSON lines both ways: commands and their answers by
-/// id, and events between them. Safe to call from several threads. The process at the other end may have been taken over by its guest: what it
-/// says is bounded, and what makes no sense ends the connection.
+/// id, and events between them. Safe to call from several threads. The process at the other end may have been taken over by its guest: what
+/// it says is bounded, and what makes no sense ends the connection.
 /// </summary>
 internal sealed class QmpClient : IAsyncDisposable
 {
@@ -44,7 +44,8 @@ internal sealed class QmpClient : IAsyncDisposable
         var client = new QmpClient(stream, time, onEvent);
         try
         {
-            if (await client.ReadLineAsync(ct) is not { ValueKind: JsonValueKind.Object } greeting || !greeting.TryGetProperty("QMP", out _))
+            if (await client.ReadLineAsync(ct) is not { ValueKind: JsonValueKind.Object } greeting
+                || !greeting.TryGetProperty("QMP", out _))
             {
                 throw new QmpException(QmpException.Lost, "No greeting came.");
             }

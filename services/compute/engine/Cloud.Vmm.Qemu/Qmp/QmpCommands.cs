@@ -21,7 +21,8 @@ internal static class QmpCommands
     public static async Task<string> QueryStatusAsync(this QmpClient qmp, CancellationToken ct)
     {
         var status = await qmp.ExecuteAsync("query-status", null, ct);
-        return status.ValueKind == JsonValueKind.Object && status.TryGetProperty("status", out var name) && name.ValueKind == JsonValueKind.String
+        return status.ValueKind == JsonValueKind.Object && status.TryGetProperty("status", out var name)
+            && name.ValueKind == JsonValueKind.String
             ? name.GetString()!
             : throw new QmpException(QmpException.Lost, "The status has no name.");
     }
@@ -46,7 +47,9 @@ internal static class QmpCommands
     }
 
     private static long Number(JsonElement stats, string name) =>
-        stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : 0;
+        stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number)
+            ? number
+            : 0;
 
     /// <summary><c>disk0</c> of <c>/machine/peripheral/disk0/virtio-backend</c>, and of <c>disk0</c>.</summary>
     private static string DeviceId(string path)
