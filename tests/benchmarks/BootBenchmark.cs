@@ -24,7 +24,8 @@ internal static class BootBenchmark
             var spent = (await cloud.Http.GetFromJsonAsync<JsonElement>($"/v1/instances/{id}/metrics"))
                 .GetProperty("cpuSeconds").GetDouble();
             var folder = Path.Combine(cloud.Data, "host", "guests", id);
-            var started = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "run.json"))).RootElement.GetProperty("StartedAt").GetDateTimeOffset();
+            using var run = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "run.json")));
+            var started = run.RootElement.GetProperty("StartedAt").GetDateTimeOffset();
             var booted = (File.GetLastWriteTimeUtc(Path.Combine(folder, "boot.jsonl")) - started.UtcDateTime).TotalSeconds;
             var (bare, bareSpent) = await RunBareAsync(cloud, id);
             await cloud.DeleteInstanceAsync(id);

@@ -8,8 +8,9 @@ using Yarp.ReverseProxy.Configuration;
 namespace Cloud.Benchmarks;
 
 /// <summary>
-/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns, before the same backend in another process that
-/// answers at once: the proxy's own CPU a request. The gateway is a second one of the running cloud, told that the backend is its compute service.
+/// The gateway of the profile <c>distributed</c> beside a bare YARP with one route, in turns, before the same backend in another process
+/// that answers at once: the proxy's own CPU a request. The gateway is a second one of the running cloud, told that the backend is its
+/// compute service.
 /// </summary>
 internal static partial class GatewayBenchmark
 {
@@ -66,7 +67,8 @@ internal static partial class GatewayBenchmark
         socket.Close();
         var program = Path.Combine(cloud.Data, "programs", "current", "Cloud.Gateway", "Cloud.Gateway.dll");
         var info = new ProcessStartInfo("dotnet", [program]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var variable in (await File.ReadAllTextAsync($"/proc/{running}/environ")).Split('\0').Where(text => text.StartsWith("CLOUD_", StringComparison.Ordinal)))
+        var environment = (await File.ReadAllTextAsync($"/proc/{running}/environ")).Split('\0');
+        foreach (var variable in environment.Where(text => text.StartsWith("CLOUD_", StringComparison.Ordinal)))
         {
             var parts = variable.Split('=', 2);
             info.Environment[parts[0]] = parts[1];

@@ -2,6 +2,7 @@ using Cloud.Messaging.Tests.Kit;
 using Cloud.Persistence;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Cloud.Messaging.Tests.Databases;
 
@@ -36,7 +37,9 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     public async Task Times_CompareAndSort(Profile profile)
     {
         await using var node = await TestNode.StartAsync(await SettingsAsync(profile), sink: false);
-        await AddAsync(node, NewThing("late", Now + TimeSpan.FromTicks(1)), NewThing("early", (Now - TimeSpan.FromTicks(1)).ToOffset(TimeSpan.FromHours(-5))), NewThing("now", Now));
+        var tick = TimeSpan.FromTicks(1);
+        await AddAsync(
+            node, NewThing("late", Now + tick), NewThing("early", (Now - tick).ToOffset(TimeSpan.FromHours(-5))), NewThing("now", Now));
 
         await using var db = await node.SourceAsync();
         (await db.Things.OrderBy(thing => thing.At).Select(thing => thing.Name).ToListAsync()).ShouldBe(["early", "now", "late"]);
@@ -76,7 +79,8 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
         other.Name = "second";
 
         await Should.ThrowAsync<DbUpdateConcurrencyException>(() => second.SaveChangesAsync());
-        (await Should.ThrowAsync<DbUpdateConcurrencyException>(() => second.SaveChangesAsync())).ShouldNotBeNull("a second try is refused too");
+        (await Should.ThrowAsync<DbUpdateConcurrencyException>(() => second.SaveChangesAsync()))
+            .ShouldNotBeNull("a second try is refused too");
     }
 
     [Theory]
@@ -176,7 +180,8 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
     public async Task Reads_AfterTheServerCameBack_Succeed()
     {
         await using var postgres = await Cloud.Testing.Servers.PrivatePostgres.StartNewAsync();
-        await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString }, sink: false);
+        var settings = await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString };
+        await using var node = await TestNode.StartAsync(settings, sink: false);
         await Task.WhenAll(Enumerable.Range(0, 10).Select(number => AddAsync(node, NewThing($"thing-{number}", Now))));
 
         await postgres.KillAsync();
@@ -194,11 +199,11 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
         await using var postgres = await Cloud.Testing.Servers.PrivatePostgres.StartNewAsync();
         var settings = await SettingsAsync(Profile.Distributed) with { Postgres = postgres.ConnectionString };
         await using var node = await TestNode.StartAsync(settings, sink: false);
-        (await node.HealthAsync()).Entries[$"{settings.Source}-database"].Status.ShouldBe(Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Healthy);
+        (await node.HealthAsync()).Entries[$"{settings.Source}-database"].Status.ShouldBe(HealthStatus.Healthy);
 
         await postgres.StopAsync();
 
-        (await node.HealthAsync()).Entries[$"{settings.Source}-database"].Status.ShouldBe(Microsoft.Extensions.Diagnostics.HealthChecks.HealthStatus.Unhealthy);
+        (await node.HealthAsync()).Entries[$"{settings.Source}-database"].Status.ShouldBe(HealthStatus.Unhealthy);
         var away = await Should.ThrowAsync<Exception>(() => AddAsync(node, NewThing("one", Now)));
         away.IsDatabaseUnavailable().ShouldBeTrue();
     }
@@ -218,7 +223,8 @@ public sealed class DatabaseTests(Servers servers) : ServiceTest(servers)
         }
     }
 
-    private static Thing NewThing(string name, DateTimeOffset at) => new() { Id = TypedId.New<ThingId>(TimeProvider.System), Name = name, At = at };
+    private static Thing NewThing(string name, DateTimeOffset at) =>
+        new() { Id = TypedId.New<ThingId>(TimeProvider.System), Name = name, At = at };
 
     private static async Task AddAsync(TestNode node, params Thing[] things)
     {

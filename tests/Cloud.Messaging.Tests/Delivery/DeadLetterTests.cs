@@ -22,7 +22,8 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
         await Eventually.HoldsAsync(async () => (await node.EffectsAsync()).Any(effect => effect.Key == "good"), "the other key arrives");
         (await node.EffectsAsync()).ShouldAllBe(effect => effect.Key == "good");
 
-        Trouble(node).BeforeEndAsync = (message, _) => message is { Key: "bad", Number: 1 } ? Task.FromException(NumberTrouble.Refusal()) : Task.CompletedTask;
+        Trouble(node).BeforeEndAsync = (message, _) =>
+            message is { Key: "bad", Number: 1 } ? Task.FromException(NumberTrouble.Refusal()) : Task.CompletedTask;
         await Eventually.HoldsAsync(async () => (await node.EffectsAsync()).Count == 2, "what comes after the poison arrives");
         (await node.EffectsAsync()).ShouldNotContain(effect => effect.Key == "bad" && effect.Number == 1);
     }
@@ -56,7 +57,8 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
         await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         Trouble(node).BeforeEndAsync = (_, _) => Task.FromException(NumberTrouble.Refusal());
         await node.MakeAsync("a", 1);
-        await Eventually.HoldsAsync(async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies at once");
+        await Eventually.HoldsAsync(
+            async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies at once");
         var letter = (await Letters(node).ListAsync(10, CancellationToken.None))[0];
         letter.Attempts.ShouldBe(1);
 
@@ -74,7 +76,8 @@ public sealed class DeadLetterTests(Servers servers) : ServiceTest(servers)
         await using var node = await TestNode.StartAsync(await SettingsAsync(Profile.Local));
         Trouble(node).BeforeEndAsync = (_, _) => Task.FromException(NumberTrouble.Refusal());
         await node.MakeAsync("a", 1);
-        await Eventually.HoldsAsync(async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies");
+        await Eventually.HoldsAsync(
+            async () => (await Letters(node).ListAsync(10, CancellationToken.None)).Count == 1, "the refused message dies");
         var letter = (await Letters(node).ListAsync(10, CancellationToken.None))[0];
 
         (await Letters(node).DiscardAsync(letter.Service, letter.MessageId, CancellationToken.None)).ShouldBeTrue();

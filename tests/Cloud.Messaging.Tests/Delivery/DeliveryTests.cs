@@ -130,7 +130,8 @@ public sealed class DeliveryTests(Servers servers) : ServiceTest(servers)
         }
 
         await node.MakeAsync("a", 8);
-        await Eventually.HoldsAsync(async () => (await node.EffectsAsync()).Any(effect => effect.Number == 8), "what was sent last arrives");
+        await Eventually.HoldsAsync(
+            async () => (await node.EffectsAsync()).Any(effect => effect.Number == 8), "what was sent last arrives");
         (await node.EffectsAsync()).Select(effect => effect.Number).ShouldBe([7, 8]);
     }
 

@@ -27,7 +27,9 @@ public abstract class ServiceTest(Servers servers) : IDisposable
         return settings;
     }
 
-    /// <summary>Until every number that was committed has come, then asserts that each came once, in the order of its key, and nothing else.</summary>
+    /// <summary>
+    /// Until every number that was committed has come, then asserts that each came once, in the order of its key, and nothing else.
+    /// </summary>
     internal static async Task AssertAllCameOnceInOrderAsync(TestNode source, TestNode sink)
     {
         await using var db = await source.SourceAsync();

@@ -171,7 +171,8 @@ public sealed class SagaTests(Servers servers) : ServiceTest(servers)
     public async Task Saga_ThatWaits_IsSupersededAtOnce()
     {
         await using var node = await StartAsync(Profile.Local);
-        _script.ActAsync = (act, data, _) => Task.FromResult(data.Trip == "first" ? StepResult.Again(TimeSpan.FromHours(1)) : StepResult.Done);
+        _script.ActAsync = (act, data, _) => Task.FromResult(
+            data.Trip == "first" ? StepResult.Again(TimeSpan.FromHours(1)) : StepResult.Done);
         await StartTripAsync(node, "first");
         await Eventually.HoldsAsync(async () => (await TimelineAsync(node))[0].Steps.Count > 0, "the first waits");
 

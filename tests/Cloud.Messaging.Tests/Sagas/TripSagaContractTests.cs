@@ -31,7 +31,8 @@ public sealed class TripSagaContractTests(Servers servers) : SagaContract<TripDa
             (await EffectsAsync()).ShouldBe(["trip-1/book-flight", "trip-1/book-hotel", "trip-1/pay"]);
 
         // Paying has no undo: the saga's last step, refused, did not take effect.
-        public override async Task AssertUndoneAsync() => (await EffectsAsync()).Where(key => key != "trip-1/pay").ShouldBe(["trip-1/failed"]);
+        public override async Task AssertUndoneAsync() =>
+            (await EffectsAsync()).Where(key => key != "trip-1/pay").ShouldBe(["trip-1/failed"]);
 
         public override async ValueTask DisposeAsync()
         {

@@ -15,7 +15,8 @@ public abstract class PrivateServer : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>Starts the command, says its process's number, and ends it as soon as the test's end of the pipe is closed.</summary>
-    private const string Keeper = """signal=$1; shift; "$@" < /dev/null >&2 & pid=$!; echo $pid; cat > /dev/null; kill -$signal $pid; wait $pid""";
+    private const string Keeper =
+        """signal=$1; shift; "$@" < /dev/null >&2 & pid=$!; echo $pid; cat > /dev/null; kill -$signal $pid; wait $pid""";
 
     private readonly string _script;
     private readonly string _endSignal;

@@ -11,8 +11,12 @@ public sealed partial class PersistedEnumTests
 {
     private const string Frozen = "tests/Cloud.Tidy.Tests/Code/PersistedEnums.txt";
 
+    /// <summary>Projects whose numbers a specification keeps better than a list could: the encodings of RISC-V and x86-64.</summary>
+    private static readonly string[] Specified = ["Cloud.Vmm.RiscV"];
+
     private static List<(string File, string Name, string Body)> Enums =>
-        [.. Repository.Sources.Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)).SelectMany(file =>
+        [.. Repository.Sources.Where(file => !file.StartsWith("tests/", StringComparison.Ordinal)
+            && !Specified.Contains(ProjectOf(file))).SelectMany(file =>
             Enum().Matches(Repository.Read(file))
                 .Where(
                     match => match.Groups["visible"].Value == "public"

@@ -57,7 +57,7 @@ internal sealed class Instance : IVersioned
 
     public string ImageName { get; private init; } = "";
 
-    /// <summary>The image's files as they were at the first boot; null before. An image that is built anew since changes nothing for it.</summary>
+    /// <summary>The image's files as they were at the first boot; null before. A newer build changes nothing for it.</summary>
     public GuestImage? BootsFrom { get; private set; }
 
     public string Type { get; private set; } = "";
