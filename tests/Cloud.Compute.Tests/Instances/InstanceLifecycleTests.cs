@@ -107,6 +107,7 @@ public sealed class InstanceLifecycleTests(ComputeUnderTest compute) : IClassFix
     {
         var id = IdOf(await compute.CreateAsync("hopeless"));
         compute.Host.End(id, GuestExitKind.Failed, "A panic.");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(compute.Host.Calls.Count(call => call == $"StartAsync {id}") == 2));
         await compute.UntilStatusAsync(id, "running");
         compute.Host.End(id, GuestExitKind.Failed, "A panic.");
         await compute.UntilStatusAsync(id, "failed");
