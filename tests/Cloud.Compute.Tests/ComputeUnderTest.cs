@@ -43,7 +43,7 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         await File.WriteAllTextAsync(build, "#!/bin/sh\n");
         File.SetUnixFileMode(build, UnixFileMode.UserRead | UnixFileMode.UserExecute);
 
-        var builder = WebApplication.CreateBuilder();
+        var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Cloud:Data"] = _data,

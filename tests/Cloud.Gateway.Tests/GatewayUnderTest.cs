@@ -184,7 +184,14 @@ public sealed class GatewayUnderTest : IAsyncDisposable
     private WebApplicationBuilder NewBuilder((string Key, string Value)[] settings)
     {
         var builder = WebApplication.CreateBuilder(
-            new WebApplicationOptions { ApplicationName = "Cloud.Gateway", ContentRootPath = AppContext.BaseDirectory });
+            new WebApplicationOptions
+            {
+                ApplicationName = "Cloud.Gateway",
+                ContentRootPath = AppContext.BaseDirectory,
+
+                // Each watched file takes one of the user's few inotify instances.
+                Args = ["--hostBuilder:reloadConfigOnChange=false"],
+            });
         builder.Configuration.AddInMemoryCollection(
             new Dictionary<string, string?> { ["Cloud:Data"] = _folder, ["Logging:LogLevel:Default"] = "Warning" });
         builder.Configuration.AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value));

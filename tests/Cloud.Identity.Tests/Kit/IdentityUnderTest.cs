@@ -51,7 +51,7 @@ public sealed class IdentityUnderTest : IAsyncDisposable
     public static async Task<IdentityUnderTest> StartAsync(
         string data, string? postgres = null, TimeProvider? time = null, IDictionary<string, string?>? settings = null)
     {
-        var builder = WebApplication.CreateBuilder();
+        var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(settings ?? new Dictionary<string, string?>())
         {
             ["Cloud:Data"] = data,
