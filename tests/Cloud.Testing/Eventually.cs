@@ -4,7 +4,7 @@ namespace Cloud.Testing;
 public static class Eventually
 {
     /// <summary>Long enough for a busy machine: no test passes or fails by it but one that waits in vain.</summary>
-    private static readonly TimeSpan LimitDefault = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LimitDefault = TimeSpan.FromMinutes(3);
 
     /// <summary>Asks until it holds.</summary>
     /// <exception cref="TimeoutException">It did not within the limit.</exception>

@@ -60,6 +60,7 @@ internal static class Worker
     private static async Task PublishAsync(WorkerTask task)
     {
         await using var node = await TestNode.StartAsync(task.Node, sink: task.Node.RabbitMq is null);
+        await node.MakeAsync("key-0", await NextNumberAsync(node, "key-0"));
         Console.WriteLine(Ready);
         await Task.WhenAll(Enumerable.Range(0, Publishers).Select(async publisher =>
         {
