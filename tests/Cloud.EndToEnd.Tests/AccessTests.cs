@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
@@ -22,7 +21,7 @@ public sealed class AccessTests(LocalCloud cloud)
         var port = instance.GetProperty("ports")[0].GetProperty("port").GetInt32();
         var user = (await cloud.GetAsync("/v1/images/tiny")).GetProperty("loginUser").GetString();
 
-        var said = await SshAsync(file, port, user!, "uname -n");
+        var said = await Ssh.RunAsync(file, port, user!, "uname -n");
 
         said.Trim().ShouldBe("shell");
         await cloud.DeleteInstanceAsync(instance.GetProperty("id").GetString()!);
@@ -127,21 +126,4 @@ public sealed class AccessTests(LocalCloud cloud)
             .SelectMany(one => one.GetIPProperties().UnicastAddresses).Select(one => one.Address))
         .Where(address => address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork && !IPAddress.IsLoopback(address))
         .Select(address => address.ToString()).Distinct();
-
-    private static async Task<string> SshAsync(string key, int port, string user, string command)
-    {
-        using var ssh = Process.Start(new ProcessStartInfo("ssh", [
-            "-i", key, "-p", $"{port}", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
-            "-o", "ConnectTimeout=60", "-o", "LogLevel=ERROR", $"{user}@127.0.0.1", command])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        var said = await ssh.StandardOutput.ReadToEndAsync(limit.Token);
-        var complained = await ssh.StandardError.ReadToEndAsync(limit.Token);
-        await ssh.WaitForExitAsync(limit.Token);
-        ssh.ExitCode.ShouldBe(0, complained);
-        return said;
-    }
 }

@@ -137,6 +137,9 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
                 ["CLOUD_DATA"] = _data,
                 ["CLOUD_HTTP_PORT"] = $"{_httpPort}",
                 ["CLOUD_S3_PORT"] = $"{_s3Port}",
+
+                // tests/run.sh has built the others; builds in the background would take the processors from what is tested.
+                ["CLOUD_IMAGES"] = "first",
             },
         })!;
         using var limit = new CancellationTokenSource(UpLimit);
