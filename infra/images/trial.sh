@@ -14,7 +14,7 @@ image_folder() {
 }
 
 # A field of the manifest in folder $1: build.sh writes one a line.
-field() { sed -n -E "s/^  \"$2\": \"?([^\"]*)\"?,?\$/\\1/p" "$1/manifest.json"; }
+field() { sed -n -E "s/^  \"$2\": \"(.*)\",?\$/\\1/p; s/^  \"$2\": ([^\",]*),?\$/\\1/p" "$1/manifest.json"; }
 
 new_trial() {
   trial=$(mktemp -d)

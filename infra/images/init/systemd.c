@@ -76,9 +76,17 @@ static int script_failure(const char *log) {
 static bool has_errors(char *reason, size_t size) {
     char *text = file_read("/run/cloud-init/result.json", 1024 * 1024, NULL);
     char *errors = text ? strstr(text, "\"errors\"") : NULL;
-    char first[256] = "";
-    bool any = errors && sscanf(errors, "\"errors\" : [ \"%255[^\"]", first) == 1;
-    if (any) snprintf(reason, size, "cloud-init: %.255s", first);
+    int at = 0;
+    bool any = errors && (sscanf(errors, "\"errors\" : [ \"%n", &at), at > 0);
+    if (any) {
+        // A string of JSON: up to the first quote that is none of its text; a line feed in it is a blank.
+        size_t length = (size_t)snprintf(reason, size, "cloud-init: ");
+        for (const char *from = errors + at; *from && *from != '"' && length + 1 < size; from++) {
+            if (*from == '\\' && from[1]) from++, reason[length++] = *from == 'n' ? ' ' : *from;
+            else reason[length++] = *from;
+        }
+        reason[length] = 0;
+    }
     if (!text) snprintf(reason, size, "cloud-init did not reach its end.");
     free(text);
     return any || !text;
