@@ -211,12 +211,13 @@ make_initrd() {
 as_owner() { if [ "$(id -u)" = 0 ]; then "$@"; else fakeroot -- "$@"; fi; }
 
 # make_disk SIZE FILE COMMAND…: an ext4 disk, as qcow2, of what COMMAND writes into the folder it is given. It can grow to 16 TiB while it
-# is mounted. Nothing of it that reads as zeros takes space. COMMAND and what makes the disk see one another's files as root's.
+# is mounted: the journal holds what the longest step of that takes. Nothing of it that reads as zeros takes space. COMMAND and what makes
+# the disk see one another's files as root's.
 make_disk() {
   local size=$1 disk=$2
   shift 2
   as_owner bash -Eeuo pipefail -c 'size=$1 disk=$2; shift 2; mkdir disk-root; "$@" disk-root
-    mke2fs -q -t ext4 -b 4096 -m 1 -J size=16 -O 64bit,metadata_csum -E nodiscard,resize=4294967295,lazy_itable_init=1,lazy_journal_init=1 \
+    mke2fs -q -t ext4 -b 4096 -m 1 -J size=64 -O 64bit,metadata_csum -E nodiscard,resize=4294967295,lazy_itable_init=1,lazy_journal_init=1 \
       -d disk-root "$disk.raw" "$size"' make_disk "$size" "$disk" "$@"
   qemu-img convert -f raw -O qcow2 "$disk.raw" "$disk"
   rm "$disk.raw"

@@ -89,10 +89,13 @@ await() {
 
 is_ready() { grep -q '"phase":"ready"' "$trial/boot.jsonl"; }
 
-qmp() { printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | timeout 20 socat -t 2 - "UNIX-CONNECT:$trial/qmp"; }
+qmp() { printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | timeout 20 socat -t 2 - "UNIX-CONNECT:$trial/qmp,shut-none"; }
 
-# Sends one command to the guest agent and prints its answer.
-agent() { printf '%s\n' "$1" | timeout 20 socat -t "${2:-2}" - "UNIX-CONNECT:$trial/agent"; }
+# Sends one command to the guest agent and prints its answer. What was left of another's command is ended first.
+agent() {
+  printf '\xff{"execute":"guest-sync-delimited","arguments":{"id":1}}\n%s\n' "$1" |
+    timeout 20 socat -t "${2:-2}" - "UNIX-CONNECT:$trial/agent,shut-none" | tail -n +2
+}
 
 guest_ssh() {
   ssh -p "$trial_port" -i "$trial/key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile="$trial/known_hosts" -o BatchMode=yes \

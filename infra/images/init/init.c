@@ -78,11 +78,17 @@ static void run_dhcp(void) {
     execl("/bin/busybox", "udhcpc", "-f", "-i", "eth0", "-s", "/sbin/udhcpc-lease", "-x", host_name, "-t", "5", "-T", "1", "-A", "2", NULL);
 }
 
-// -R makes the host keys at the first connection, -s takes no passwords.
+// -R makes the host keys at the first connection, -s takes no passwords: a server that was built without them does not know it.
+#ifdef SSH_WITHOUT_PASSWORDS
+#define NO_PASSWORDS
+#else
+#define NO_PASSWORDS "-s",
+#endif
+
 static void run_ssh(void) {
     forked();
     silence();
-    execl("/usr/sbin/dropbear", "dropbear", "-F", "-R", "-s", "-b", "/etc/motd", NULL);
+    execl("/usr/sbin/dropbear", "dropbear", "-F", "-R", NO_PASSWORDS "-b", "/etc/motd", NULL);
 }
 
 static void run_agent(void) {

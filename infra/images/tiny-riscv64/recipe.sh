@@ -11,7 +11,7 @@ build() {
   # What the host's busybox of the same source can do, the guest's can.
   unpack_packages host busybox-static
   progress "Making the disk …"
-  build_guest riscv64-linux-gnu-gcc guest
+  build_guest riscv64-linux-gnu-gcc guest -DSSH_WITHOUT_PASSWORDS
   mkdir -p root/{bin,sbin,usr/bin,usr/sbin}
   cp "$userland/busybox" root/bin/
   cp "$userland/dropbear" root/usr/sbin/
@@ -20,6 +20,6 @@ build() {
   cp "$(piece_folder kernel-riscv64)/Image" "$out/Image"
   make_disk 2G "$out/disk.qcow2" cp -dR --preserve=mode,links,timestamps root/.
   write_tiny_manifest "$out" tiny-riscv64 riscv64 Image \
-    'commandLine="console=ttyS0 loglevel=6 panic=-1 scsi_mod.scan=manual root=/dev/vda rw rootfstype=ext4 rootflags=noinit_itable"' \
+    'commandLine="earlycon console=ttyS0 loglevel=6 panic=-1 scsi_mod.scan=manual root=/dev/vda rw rootfstype=ext4 rootflags=noinit_itable"' \
     'description="A small riscv64 Linux with busybox and ssh, on a small kernel of its own."'
 }

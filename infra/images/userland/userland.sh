@@ -1,8 +1,8 @@
 # The user land of the small images: busybox, dropbear and our own init. Sourced by their recipes.
 
-# Compiles init and the guest agent: one static program. $1 is the compiler.
+# build_guest COMPILER FILE OPTION…: init and the guest agent, one static program.
 build_guest() {
-  "$1" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static -s -o "$2" "$images"/init/*.c "$images"/agent/*.c
+  "$1" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -static -s "${@:3}" -o "$2" "$images"/init/*.c "$images"/agent/*.c
 }
 
 unpack_debian_userland() {
