@@ -110,14 +110,15 @@ need_packages() {
   rm -f "$log"
 }
 
-# policy-rc.d keeps packages from starting their services: the cloud runs its own.
+# policy-rc.d keeps packages from starting their services: the cloud runs its own. One at a time; and what began goes on to its end, whoever ends
+# us: dpkg refuses all further work after it was interrupted.
 install_packages() {
   # shellcheck disable=SC2016
-  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c '
+  as_root env -u CLOUD_UNIT DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 setsid --wait flock /run/lock/cloud-install sh -c '
     policy=/usr/sbin/policy-rc.d made=
     if [ ! -e $policy ]; then printf "#!/bin/sh\nexit 101\n" > $policy && chmod 755 $policy && made=1; fi
     apt="apt-get -o DPkg::Lock::Timeout=600"
-    $apt install -y --no-install-recommends "$@" || { $apt update && $apt install -y --no-install-recommends "$@"; }
+    $apt install -y --no-install-recommends "$@" || { dpkg --configure -a; $apt update && $apt install -y --no-install-recommends "$@"; }
     status=$?
     [ -z "$made" ] || rm -f $policy
     exit $status' install "$@"

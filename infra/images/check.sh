@@ -67,10 +67,10 @@ check_first_boot() {
   check "shows the kernel's log on the console" on_console 'Linux version '
   check "shows what user data printed, as it was printed" on_console '^printed by root$'
   check "shows what user data printed on stderr" on_console '^to stderr too$'
-  check "answers by the agent" agent_answers '{"execute":"guest-ping"}' '"return"'
+  check "answers by the agent" await 20 agent_answers '{"execute":"guest-ping"}' '"return"'
   check "runs a program by the agent" agent_prints trial /bin/cat /etc/hostname
   check "says why a program does not start" agent_answers '{"execute":"guest-exec","arguments":{"path":"/nowhere"}}' '"error"'
-  check "freezes its disk" agent_answers '{"execute":"guest-fsfreeze-freeze"}' ' 1}'
+  check "freezes its disk" agent_answers '{"execute":"guest-fsfreeze-freeze"}' "1}"
   check "says that it is frozen" agent_answers '{"execute":"guest-fsfreeze-status"}' '"frozen"'
   check "thaws it" agent_answers '{"execute":"guest-fsfreeze-thaw"}' ' 1}'
   check "keeps a log of user data" agent_prints 'printed by root' /bin/cat /var/log/user-data.log

@@ -91,10 +91,16 @@ is_ready() { grep -q '"phase":"ready"' "$trial/boot.jsonl"; }
 
 qmp() { printf '%s\n' '{"execute":"qmp_capabilities"}' "$@" | timeout 20 socat -t 2 - "UNIX-CONNECT:$trial/qmp,shut-none"; }
 
-# Sends one command to the guest agent and prints its answer. What was left of another's command is ended first.
+# Sends one command to the guest agent and prints its answer. What was left of another's command is ended first. A guest that is slow to see who
+# connected misses the command: it is asked again.
 agent() {
-  printf '\xff{"execute":"guest-sync-delimited","arguments":{"id":1}}\n%s\n' "$1" |
-    timeout 20 socat -t "${2:-2}" - "UNIX-CONNECT:$trial/agent,shut-none" | tail -n +2
+  local answer
+  for ((times = 0; times < 3; times++)); do
+    answer=$(printf '\xff{"execute":"guest-sync-delimited","arguments":{"id":1}}\n%s\n' "$1" |
+      timeout 20 socat -t "${2:-2}" - "UNIX-CONNECT:$trial/agent,shut-none" | tail -n +2)
+    [ -z "$answer" ] || break
+  done
+  printf '%s\n' "$answer"
 }
 
 guest_ssh() {

@@ -34,9 +34,22 @@ public abstract class ServiceTest(Servers servers) : IDisposable
     {
         await using var db = await source.SourceAsync();
         var made = await db.Made.AsNoTracking().OrderBy(one => one.Id).ToListAsync();
-        await Eventually.HoldsAsync(
-            async () => await source.OutboxIsEmptyAsync() && (await sink.EffectsAsync()).Count >= made.Count && !await IsWaitingAsync(sink),
-            $"{made.Count} numbers arrive");
+        try
+        {
+            await Eventually.HoldsAsync(
+                async () => await source.OutboxIsEmptyAsync() && (await sink.EffectsAsync()).Count >= made.Count && !await IsWaitingAsync(sink),
+                $"{made.Count} numbers arrive");
+        }
+        catch (TimeoutException late)
+        {
+            var effects = await sink.EffectsAsync();
+            var missing = made.Where(one => !effects.Any(effect => effect.Key == one.Key && effect.Number == one.Number));
+            throw new TimeoutException(
+                $"{late.Message}; outbox empty: {await source.OutboxIsEmptyAsync()}, inbox waits: {await IsWaitingAsync(sink)}, "
+                + $"missing: {string.Join(' ', missing.Take(50).Select(one => $"{one.Key}/{one.Number}"))}",
+                late);
+        }
+
         var came = await sink.EffectsAsync();
         foreach (var key in made.Select(one => one.Key).Union(came.Select(one => one.Key)))
         {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # lib.sh sources it.
 # busybox and dropbear for riscv64, which bookworm has no packages of: Debian's sources with Debian's patches, cross-compiled, static.
 packages="gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc libc6-dev make bzip2 patch"
 
@@ -32,7 +33,7 @@ build() {
   yes '' 2> /dev/null | make -s -C busybox ARCH=riscv CROSS_COMPILE=$prefix oldconfig || [ "${PIPESTATUS[1]}" = 0 ]
   make -s -C busybox -j "$(nproc)" ARCH=riscv CROSS_COMPILE=$prefix busybox
   (
-    cd dropbear
+    cd dropbear || exit
     cp debian/localoptions.h .
     # Nobody logs in by password, and there is no crypt() here.
     echo '#define DROPBEAR_SVR_PASSWORD_AUTH 0' >> localoptions.h
