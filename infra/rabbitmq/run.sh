@@ -35,7 +35,6 @@ default_permissions.write = .*
 default_user_tags.administrator = true
 loopback_users = none
 vm_memory_high_watermark.absolute = 384MB
-raft.wal_max_size_bytes = 33554432
 disk_free_limit.absolute = 64MB
 heartbeat = 10
 log.console = true

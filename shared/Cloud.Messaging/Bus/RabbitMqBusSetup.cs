@@ -40,12 +40,14 @@ internal static class RabbitMqBusSetup
     }
 
     /// <summary>
-    /// A quorum queue, so that a confirmed message is on disk, with one active consumer: replicas stand by, as two that take turns would
+    /// A durable queue, so that a confirmed message is on disk, with one active consumer: replicas stand by, as two that take turns would
     /// not keep the order. What the active one had not acknowledged when it died goes to the next in its old place.
     /// </summary>
     private static void Configure(IRabbitMqReceiveEndpointConfigurator endpoint, ServiceRegistration service, IServiceProvider provider)
     {
-        endpoint.SetQuorumQueue();
+        // Not a quorum queue: RabbitMQ 3.10 writes the name of a new one down within a second only, and a broker that is killed before has
+        // lost what it confirmed, and refuses every later message.
+        endpoint.Durable = true;
         endpoint.SingleActiveConsumer = true;
         endpoint.ConfigureConsumeTopology = false;
         endpoint.PublishFaults = false;

@@ -22,6 +22,10 @@ public sealed class KilledServerTests(Servers servers) : ServiceTest(servers)
 
         await broker.StartAsync();
         await Eventually.HoldsAsync(node.OutboxIsEmptyAsync, "what waited leaves");
+
+        // The queue is as new as can be.
+        await broker.KillAsync();
+        await broker.StartAsync();
         await BusIsAsync(node, HealthStatus.Healthy);
         for (var round = 0; round < 3; round++)
         {
