@@ -4,11 +4,14 @@ namespace Cloud.EndToEnd.Tests;
 [Collection(OnLocalCloud.Name)]
 public sealed class RecipeImageTests(LocalCloud cloud)
 {
-    [Fact]
-    public async Task TinyRiscV64_RunsUserData_LetsSshIn_AndIsOfItsArchitecture()
+    [Theory]
+    [InlineData("emulation")]
+    [InlineData("simulation")]
+    public async Task TinyRiscV64_RunsUserData_LetsSshIn_AndIsOfItsArchitecture(string engine)
     {
         var (id, said) = await BootAsync(
-            "tiny-riscv64", "micro", "#!/bin/sh\necho hello from $(uname -m)", "uname -m; wget -q -O - http://169.254.169.254/latest/meta-data/hostname");
+            "tiny-riscv64", engine, "micro", "#!/bin/sh\necho hello from $(uname -m)",
+            "uname -m; wget -q -O - http://169.254.169.254/latest/meta-data/hostname");
 
         said.ShouldStartWith("riscv64");
         said.ShouldContain("of-tiny-riscv64");
@@ -27,7 +30,7 @@ public sealed class RecipeImageTests(LocalCloud cloud)
             runcmd:
               - echo printed-by-runcmd
             """;
-        var (id, said) = await BootAsync("debian-12", "small", Config, "cat /etc/written /etc/debian_version");
+        var (id, said) = await BootAsync("debian-12", "auto", "small", Config, "cat /etc/written /etc/debian_version");
 
         said.ShouldContain("by cloud-init");
         said.ShouldContain("12.");
@@ -35,19 +38,20 @@ public sealed class RecipeImageTests(LocalCloud cloud)
         await cloud.DeleteInstanceAsync(id);
     }
 
-    private async Task<(string Id, string Said)> BootAsync(string image, string type, string userData, string command)
+    private async Task<(string Id, string Said)> BootAsync(string image, string engine, string type, string userData, string command)
     {
-        var key = await cloud.PostAsync("/v1/key-pairs", new { name = $"key-{image}" });
-        var file = Path.Combine(cloud.Data, $"{image}.pem");
+        var key = await cloud.PostAsync("/v1/key-pairs", new { name = $"key-{image}-{engine}" });
+        var file = Path.Combine(cloud.Data, $"{image}-{engine}.pem");
         await File.WriteAllTextAsync(file, key.GetProperty("privateKey").GetString());
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         var instance = await cloud.PostAsync("/v1/instances?wait=300", new
         {
             name = $"of-{image}",
             image,
+            engine,
             type,
             userData,
-            keyPair = $"key-{image}",
+            keyPair = $"key-{image}-{engine}",
             ports = new[] { new { guest = 22 } },
         });
         instance.GetProperty("ready").GetBoolean().ShouldBeTrue(instance.ToString());

@@ -37,7 +37,8 @@ public abstract class ServiceTest(Servers servers) : IDisposable
         try
         {
             await Eventually.HoldsAsync(
-                async () => await source.OutboxIsEmptyAsync() && (await sink.EffectsAsync()).Count >= made.Count && !await IsWaitingAsync(sink),
+                async () => await source.OutboxIsEmptyAsync() && (await sink.EffectsAsync()).Count >= made.Count
+                    && !await IsWaitingAsync(sink),
                 $"{made.Count} numbers arrive");
         }
         catch (TimeoutException late)

@@ -1,3 +1,5 @@
+using Cloud.Vmm.Runner.Options;
+
 namespace Cloud.Vmm.RiscV.Tests.Boot;
 
 /// <summary>What OpenSBI goes on to in supervisor mode: prints a line by the firmware's console and powers off.</summary>
@@ -5,7 +7,7 @@ internal static class Payload
 {
     internal const string Line = "hello from supervisor mode";
 
-    internal const string FirmwarePath = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
+    internal static string FirmwarePath => RunnerOptions.DefaultFirmware;
 
     private const int A0 = 10;
     private const int A7 = 17;

@@ -138,9 +138,17 @@ public abstract partial class VmDriverContract : IAsyncLifetime
     [Fact]
     public async Task PowerDown_OfAGuestThatHeedsIt_EndsAsItsShutdown()
     {
-        Assert.SkipUnless(HasPowerButton, "The board has no power button: a guest is asked through its agent.");
         await using var machine = await StartAsync(Spec());
         await machine.PowerDownAsync(CancellationToken.None);
+        if (!HasPowerButton)
+        {
+            // A guest of such a board is asked through its agent; of the button it never hears.
+            await using var console = await TestTerminal.OpenAsync(machine);
+            await console.ExchangeAsync('a');
+            machine.State.ShouldBe(VmState.Running);
+            return;
+        }
+
         (await machine.Exited.WaitAsync(Limit)).Kind.ShouldBe(VmExitKind.GuestShutdown);
     }
 

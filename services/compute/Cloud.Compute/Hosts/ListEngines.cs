@@ -15,6 +15,7 @@ internal static class ListEngines
 {
     private static readonly (string Name, string Technique)[] Engines =
     [
+        ("simulation", "The guest is a state variable; each instruction is read and applied to it."),
         ("emulation", "Guest code is translated and runs on the host's CPU; devices are emulated."),
         ("hardware", "Guest code runs directly under the CPU's virtualization support; devices are emulated."),
     ];

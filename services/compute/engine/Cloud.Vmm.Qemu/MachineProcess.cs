@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Cloud.Vmm.Qemu.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -14,7 +15,14 @@ internal static class MachineProcess
     private const int ResourceCore = 4;
 
     /// <summary>Nothing of the agent's environment, which may hold secrets.</summary>
-    private static readonly string[] Environment = ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"];
+    private static readonly string[] Environment =
+    [
+        "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
+
+        // The simulator's: the runtime may lie where it is not found by itself, and its debugger's socket would be a way in.
+        $"DOTNET_ROOT={Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."))}",
+        "DOTNET_EnableDiagnostics=0",
+    ];
 
     /// <exception cref="VmException">The program could not be started.</exception>
     public static ProcessHandle Start(

@@ -52,12 +52,15 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         using var uidLock = user?.Lock;
         GiveNicFolders(user?.Uid);
         var logOffset = ProcessLog.Length(spec.Folder);
+
+        // The simulator's program may lie where that user cannot look: it becomes the user when it has loaded itself.
+        var runAs = spec.Engine == VmEngine.Simulation ? user?.Uid : null;
         using (var files = MachineFiles.OpenAll(
             spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
         {
             _process = MachineProcess.Start(
-                program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu), spec.Folder, files.Open, user?.Uid,
-                KvmDevice.GroupsFor(spec.Engine));
+                program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu, runAs), spec.Folder, files.Open,
+                runAs is null ? user?.Uid : null, KvmDevice.GroupsFor(spec.Engine));
         }
 
         _exit = parts.Exits.WaitAsync(_process);

@@ -3,16 +3,20 @@ namespace Cloud.Vmm.Qemu;
 /// <summary>What differs between the boards that guests are built on.</summary>
 internal abstract class QemuBoard
 {
-    public static QemuBoard For(VmArchitecture architecture) =>
-        architecture == VmArchitecture.RiscV64 ? new RiscV64Board() : new X64Board();
+    public static QemuBoard For(VmEngine engine, VmArchitecture architecture) => (engine, architecture) switch
+    {
+        (VmEngine.Simulation, _) => new SimulatedBoard(),
+        (_, VmArchitecture.RiscV64) => new RiscV64Board(),
+        _ => new X64Board(),
+    };
 
     public abstract string Machine { get; }
 
     /// <summary>Arguments that make the buses later arguments use.</summary>
     public abstract IReadOnlyList<string> Buses { get; }
 
-    /// <summary>Tells the host of a panic of the guest's kernel, where that has the driver.</summary>
-    public abstract string PanicDevice { get; }
+    /// <summary>Tells the host of a panic of the guest's kernel, where that has the driver; null where the board has none.</summary>
+    public abstract string? PanicDevice { get; }
 
     public abstract bool HasOptionRoms { get; }
 
@@ -41,7 +45,7 @@ internal sealed class X64Board : QemuBoard
 
     public override IReadOnlyList<string> Buses => [];
 
-    public override string PanicDevice => "pvpanic";
+    public override string? PanicDevice => "pvpanic";
 
     public override bool HasOptionRoms => true;
 
@@ -56,10 +60,10 @@ internal sealed class X64Board : QemuBoard
 /// <summary>
 /// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest; PCI root ports stand by for what is plugged later.
 /// </summary>
-internal sealed class RiscV64Board : QemuBoard
+internal class RiscV64Board : QemuBoard
 {
     // Eight slots, less those of ports, seed, network, randomness and balloon.
-    private const int MmioDisksMax = 3;
+    protected const int MmioDisksMax = 3;
     private const int RootPorts = 8;
 
     public override string Machine => "virt,mem-merge=off,dump-guest-core=off";
@@ -67,7 +71,7 @@ internal sealed class RiscV64Board : QemuBoard
     public override IReadOnlyList<string> Buses { get; } = Enumerable.Range(0, RootPorts)
         .SelectMany(port => new[] { "-device", $"pcie-root-port,id=port{port},bus=pcie.0,chassis={port + 1},slot={port + 1}" }).ToArray();
 
-    public override string PanicDevice => "pvpanic-pci";
+    public override string? PanicDevice => "pvpanic-pci";
 
     public override bool HasOptionRoms => false;
 
@@ -80,4 +84,14 @@ internal sealed class RiscV64Board : QemuBoard
     public override string Disk(int index) => index < MmioDisksMax ? Virtio("blk") : "virtio-blk-pci";
 
     public override string? DiskBus(int index) => index < MmioDisksMax ? null : $"port{index - MmioDisksMax}";
+}
+
+/// <summary>QEMU's RISC-V board as <c>cloud-vmm</c> simulates it: the slots of virtio-mmio, and no PCI.</summary>
+internal sealed class SimulatedBoard : RiscV64Board
+{
+    public const int DisksMax = MmioDisksMax;
+
+    public override IReadOnlyList<string> Buses => [];
+
+    public override string? PanicDevice => null;
 }

@@ -15,10 +15,6 @@ internal static class QemuCommandLine
     private const long TranslationMebibytesMin = 64;
     private const long TranslationMebibytesMax = 256;
 
-    /// <summary>The programs of Debian's qemu-system-x86 and qemu-system-misc.</summary>
-    public static string Program(VmArchitecture architecture) =>
-        architecture == VmArchitecture.RiscV64 ? "qemu-system-riscv64" : "qemu-system-x86_64";
-
     /// <summary>How much memory translated code may take: a quarter of the guest's, within bounds.</summary>
     public static long TranslationBytes(VmSpec spec) =>
         Math.Clamp(spec.MemoryBytes / Mebibyte / 4, TranslationMebibytesMin, TranslationMebibytesMax) * Mebibyte;
@@ -29,9 +25,10 @@ internal static class QemuCommandLine
     /// <param name="spec">The machine.</param>
     /// <param name="descriptors">What its process is given open.</param>
     /// <param name="hardwareCpu">The CPU that the host's hardware was found to offer.</param>
-    public static IReadOnlyList<string> Build(VmSpec spec, QemuDescriptors descriptors, string? hardwareCpu)
+    /// <param name="runAs">The user that the process itself becomes; null where it is started as the one it shall be.</param>
+    public static IReadOnlyList<string> Build(VmSpec spec, QemuDescriptors descriptors, string? hardwareCpu, int? runAs)
     {
-        var board = QemuBoard.For(spec.Architecture);
+        var board = QemuBoard.For(spec.Engine, spec.Architecture);
         List<string> line =
         [
             "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
@@ -43,12 +40,17 @@ internal static class QemuCommandLine
             // "quit", so that an agent that was away learns how it ended.
             "-S", "-action", "shutdown=pause,reboot=reset,panic=pause",
             "-machine", board.Machine,
-            "-accel", spec.Engine == VmEngine.Hardware ? "kvm" : $"tcg,thread=multi,tb-size={TranslationBytes(spec) / Mebibyte}",
+            "-accel", Accelerator(spec),
             "-cpu", spec.Engine == VmEngine.Hardware ? hardwareCpu ?? board.HardwareCpus[0] : board.EmulatedCpu,
             "-smp", $"cpus={spec.Vcpus},sockets=1,cores={spec.Vcpus},threads=1",
             "-m", $"size={spec.MemoryBytes / Mebibyte}M",
             "-rtc", "base=utc",
         ];
+        if (runAs is { } user)
+        {
+            line.AddRange(["-runas", RunAs(user)]);
+        }
+
         line.AddRange(board.Buses);
         AddChannels(line, board, descriptors);
         AddKernel(line, spec, descriptors);
@@ -73,9 +75,23 @@ internal static class QemuCommandLine
         Add(
             line, "-device",
             ("driver", board.Virtio("balloon")), ("id", "balloon"), ("deflate-on-oom", true), ("free-page-reporting", true));
-        Add(line, "-device", ("driver", board.PanicDevice));
+        if (board.PanicDevice is { } panic)
+        {
+            Add(line, "-device", ("driver", panic));
+        }
+
         return line;
     }
+
+    /// <summary>QEMU's form of a user and its group of the same number.</summary>
+    public static string RunAs(int user) => string.Create(CultureInfo.InvariantCulture, $"{user}:{user}");
+
+    private static string Accelerator(VmSpec spec) => spec.Engine switch
+    {
+        VmEngine.Hardware => "kvm",
+        VmEngine.Simulation => "sim",
+        _ => $"tcg,thread=multi,tb-size={TranslationBytes(spec) / Mebibyte}",
+    };
 
     /// <summary>QMP, the console, the guest agent and the boot report.</summary>
     private static void AddChannels(List<string> line, QemuBoard board, QemuDescriptors descriptors)

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Cloud.Vmm.Qemu;
 
 /// <summary>
-/// Runs machines by QEMU: emulation (TCG) and hardware (KVM), x86-64 and riscv64. A process a machine, in a session and under a user of its
-/// own; the agent talks to it over Unix sockets in the machine's folder and can die at any time.
+/// Runs machines by QEMU: emulation (TCG) and hardware (KVM), x86-64 and riscv64; and by <c>cloud-vmm</c>, which takes the same options and
+/// speaks the same QMP: simulation, riscv64. A process a machine, in a session and under a user of its own; the agent talks to it over Unix sockets in the machine's folder and can die at any time.
 /// </summary>
 public sealed partial class QemuDriver : IVmDriver, IDisposable
 {
@@ -27,8 +27,8 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
     {
         ArgumentNullException.ThrowIfNull(spec);
         SpecChecks.Check(spec);
-        var program = Programs.Find(QemuCommandLine.Program(spec.Architecture))
-            ?? throw new VmException($"'{QemuCommandLine.Program(spec.Architecture)}' is not installed on this host.");
+        var program = Programs.Find(spec.Engine, spec.Architecture, _parts.Options)
+            ?? throw new VmException($"'{Programs.Name(spec.Engine, spec.Architecture)}' is not installed on this host.");
         Directory.CreateDirectory(spec.Folder);
         using var folderLock = FileLock.TryTake(Path.Combine(spec.Folder, MachineFolder.Lock))
             ?? throw new VmException("The machine runs already.");

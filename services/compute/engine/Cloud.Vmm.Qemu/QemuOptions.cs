@@ -6,6 +6,9 @@ public sealed record QemuOptions
     /// <summary>Where the driver remembers what is of this host and no machine's: the answers of its probes.</summary>
     public required string StateFolder { get; init; }
 
+    /// <summary>The program <c>cloud-vmm</c>, which simulates machines.</summary>
+    public string SimulatorProgram { get; init; } = Path.Combine(AppContext.BaseDirectory, "cloud-vmm");
+
     /// <summary>
     /// As root: the first of the user ids that machines' processes run as, one each. Without root all run as the present user.
     /// </summary>

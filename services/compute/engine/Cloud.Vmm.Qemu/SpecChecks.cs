@@ -17,8 +17,15 @@ internal static partial class SpecChecks
     public static void Check(VmSpec spec)
     {
         Require(IdForm().IsMatch(spec.Id), "The machine's id is not of the form asked.");
-        Require(spec.Engine is VmEngine.Emulation or VmEngine.Hardware, "This driver runs machines by emulation and by hardware alone.");
+        Require(
+            spec.Engine is VmEngine.Simulation or VmEngine.Emulation or VmEngine.Hardware,
+            "This driver runs machines by simulation, by emulation and by hardware alone.");
         Require(Enum.IsDefined(spec.Architecture), "This driver does not know the architecture.");
+        Require(
+            spec.Engine != VmEngine.Simulation || spec.Architecture == VmArchitecture.RiscV64, "The simulated board is a RISC-V one.");
+        Require(
+            spec.Engine != VmEngine.Simulation || spec.Disks.Count <= SimulatedBoard.DisksMax,
+            $"The simulated board has slots for at most {SimulatedBoard.DisksMax} disks.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");
         Require(spec.Disks.Count <= DisksMax, $"A machine has at most {DisksMax} disks at its start.");

@@ -20,6 +20,7 @@ internal static class Program
           -device virtio-scsi-device,id=ID  -device scsi-cd,bus=ID.0,drive=NODE
           -device virtio-rng-device | virtio-balloon-device
           -chardev socket|file|stdio,…  -mon chardev=ID,mode=control  -qmp unix:PATH  -add-fd fd=N,set=N
+          -runas UID:GID                                                        a user to become before anything is opened
           -S  -no-reboot  -no-shutdown  -action shutdown=pause|poweroff,reboot=reset|shutdown
           -accel sim,deterministic=on                                           one thread, time by the count of instructions
 
@@ -48,6 +49,11 @@ internal static class Program
 
     private static async Task<int> RunAsync(RunnerOptions options)
     {
+        if (options.RunAs is { } user)
+        {
+            Privileges.DropTo(user);
+        }
+
         var files = new HostFiles(options.DescriptorSets);
         Supervisor? supervisor = null;
         var channels = new ChannelBuilder(options, files, () => supervisor?.Quit("host-ui"));

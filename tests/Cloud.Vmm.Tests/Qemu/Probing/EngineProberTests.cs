@@ -12,13 +12,14 @@ public sealed class EngineProberTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _folder.DisposeAsync();
 
     [Theory]
-    [InlineData(VmArchitecture.X64)]
-    [InlineData(VmArchitecture.RiscV64)]
-    public async Task Probe_OfEmulation_RunsAGuest(VmArchitecture architecture)
+    [InlineData(VmEngine.Emulation, VmArchitecture.X64)]
+    [InlineData(VmEngine.Emulation, VmArchitecture.RiscV64)]
+    [InlineData(VmEngine.Simulation, VmArchitecture.RiscV64)]
+    public async Task Probe_OfSoftware_RunsAGuest(VmEngine engine, VmArchitecture architecture)
     {
         using var driver = Driver();
         var probe = (await driver.ProbeAsync(CancellationToken.None))
-            .Single(one => one.Engine == VmEngine.Emulation && one.Architecture == architecture);
+            .Single(one => one.Engine == engine && one.Architecture == architecture);
         probe.Works.ShouldBeTrue(probe.Reason);
     }
 
@@ -27,7 +28,7 @@ public sealed class EngineProberTests : IAsyncDisposable
     {
         using var driver = Driver();
         var probes = await driver.ProbeAsync(CancellationToken.None);
-        probes.Select(probe => (probe.Engine, probe.Architecture)).Distinct().Count().ShouldBe(4);
+        probes.Select(probe => (probe.Engine, probe.Architecture)).Distinct().Count().ShouldBe(5);
         foreach (var probe in probes)
         {
             probe.Reason.ShouldNotBeNullOrWhiteSpace();

@@ -2,15 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace Cloud.Vmm.Qemu.Probing;
 
-/// <summary>Finds what this host can run by running it: every engine and architecture that QEMU has, at the same time.</summary>
+/// <summary>Finds what this host can run by running it: every engine and architecture that there is, at the same time.</summary>
 internal sealed class EngineProber(QemuParts parts)
 {
-    /// <summary>Emulation does not hang; a host that is busy is given time.</summary>
-    private static readonly TimeSpan EmulationLimit = TimeSpan.FromSeconds(30);
+    /// <summary>Software does not hang; a host that is busy is given time.</summary>
+    private static readonly TimeSpan SoftwareLimit = TimeSpan.FromSeconds(30);
 
     private readonly ProbeMemory _memory = new(parts.Options.StateFolder);
 
     public async Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => await Task.WhenAll(
+        ProbeAsync(VmEngine.Simulation, VmArchitecture.RiscV64, ct),
         ProbeAsync(VmEngine.Emulation, VmArchitecture.X64, ct),
         ProbeAsync(VmEngine.Emulation, VmArchitecture.RiscV64, ct),
         ProbeAsync(VmEngine.Hardware, VmArchitecture.X64, ct),
@@ -18,12 +19,12 @@ internal sealed class EngineProber(QemuParts parts)
 
     private async Task<EngineProbe> ProbeAsync(VmEngine engine, VmArchitecture architecture, CancellationToken ct)
     {
-        var program = Programs.Find(QemuCommandLine.Program(architecture));
+        var program = Programs.Find(engine, architecture, parts.Options);
         if (program is null || WhyNotTried(engine, architecture) is not null)
         {
             return new EngineProbe(
                 engine, architecture, false,
-                WhyNotTried(engine, architecture) ?? $"{QemuCommandLine.Program(architecture)} is not installed.");
+                WhyNotTried(engine, architecture) ?? $"{Programs.Name(engine, architecture)} is not installed.");
         }
 
         var kept = _memory.Recall(program, engine, architecture);
@@ -31,7 +32,7 @@ internal sealed class EngineProber(QemuParts parts)
         {
             kept = engine == VmEngine.Hardware
                 ? await TryHardwareAsync(program, architecture, ct)
-                : await TryEmulationAsync(program, architecture, ct);
+                : await TrySoftwareAsync(program, engine, architecture, ct);
             _memory.Keep(kept);
         }
 
@@ -62,11 +63,11 @@ internal sealed class EngineProber(QemuParts parts)
             : File.Exists(KvmDevice.Path) ? null : $"This host has no {KvmDevice.Path}.";
     }
 
-    private async Task<KeptProbe> TryEmulationAsync(string program, VmArchitecture architecture, CancellationToken ct)
+    private async Task<KeptProbe> TrySoftwareAsync(string program, VmEngine engine, VmArchitecture architecture, CancellationToken ct)
     {
-        var cpu = QemuBoard.For(architecture).EmulatedCpu;
-        var run = await RunAsync(new ProbeTarget(program, VmEngine.Emulation, architecture, cpu), EmulationLimit, ct);
-        return KeptProbe.Of(program, new EngineProbe(VmEngine.Emulation, architecture, run.Worked, run.Reason), cpu);
+        var cpu = QemuBoard.For(engine, architecture).EmulatedCpu;
+        var run = await RunAsync(new ProbeTarget(program, engine, architecture, cpu), SoftwareLimit, ct);
+        return KeptProbe.Of(program, new EngineProbe(engine, architecture, run.Worked, run.Reason), cpu);
     }
 
     /// <summary>
@@ -79,7 +80,7 @@ internal sealed class EngineProber(QemuParts parts)
         var limit = parts.Options.ProbeLimit;
         var cpu = "";
         var run = new ProbeRun(false, "");
-        foreach (var offered in QemuBoard.For(architecture).HardwareCpus)
+        foreach (var offered in QemuBoard.For(VmEngine.Hardware, architecture).HardwareCpus)
         {
             cpu = offered;
             var target = new ProbeTarget(program, VmEngine.Hardware, architecture, cpu);

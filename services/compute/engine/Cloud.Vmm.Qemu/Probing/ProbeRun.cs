@@ -22,8 +22,12 @@ internal sealed record ProbeRun(bool Worked, string Reason)
         using var log = MemoryFile.Create("log");
         using var nothing = Descriptor.Open("/dev/null", LibC.OpenReadOnly);
         RandomAccess.Write(firmware, guest.Firmware, 0);
+
+        // As machines: the simulator becomes its user by itself.
+        var runAs = target.Engine == VmEngine.Simulation ? uid : null;
         using var process = MachineProcess.Start(
-            target.Program, Arguments(target, guest), "/", [nothing, log, log, firmware, serial], uid, KvmDevice.GroupsFor(target.Engine));
+            target.Program, Arguments(target, guest, runAs), "/", [nothing, log, log, firmware, serial],
+            runAs is null ? uid : null, KvmDevice.GroupsFor(target.Engine));
         var exiting = parts.Exits.WaitAsync(process);
         try
         {
@@ -34,7 +38,7 @@ internal sealed record ProbeRun(bool Worked, string Reason)
             }
 
             var how = exit.Signal is { } signal ? $"was ended by signal {signal}" : $"ended with code {exit.Code}";
-            return new ProbeRun(false, $"A small 64-bit guest did not run: QEMU {how}{Said(log)}");
+            return new ProbeRun(false, $"A small 64-bit guest did not run: {Path.GetFileName(target.Program)} {how}{Said(log)}");
         }
         catch (TimeoutException)
         {
@@ -50,21 +54,19 @@ internal sealed record ProbeRun(bool Worked, string Reason)
         }
     }
 
-    private static IReadOnlyList<string> Arguments(ProbeTarget target, ProbeGuest guest)
-    {
-        return
+    private static IReadOnlyList<string> Arguments(ProbeTarget target, ProbeGuest guest, int? runAs) =>
         [
             "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none",
             "-sandbox", QemuCommandLine.Sandbox,
-            "-machine", QemuBoard.For(target.Architecture).Machine,
-            "-accel", target.Engine == VmEngine.Hardware ? "kvm" : "tcg",
+            "-machine", QemuBoard.For(target.Engine, target.Architecture).Machine,
+            "-accel", target.Engine switch { VmEngine.Hardware => "kvm", VmEngine.Simulation => "sim", _ => "tcg" },
             "-cpu", target.Cpu,
             "-m", "size=16M",
             "-bios", $"/proc/self/fd/{Firmware}",
             "-serial", $"file:/proc/self/fd/{Serial}",
+            .. runAs is { } user ? (string[])["-runas", QemuCommandLine.RunAs(user)] : [],
             .. guest.Arguments,
         ];
-    }
 
     private static string Said(SafeFileHandle log) => ProcessLog.LastLine(Read(log)) is { } line ? $": {line}" : ".";
 

@@ -106,6 +106,9 @@ internal static class CommandLine
             case "-append":
                 options.CommandLine = value;
                 return true;
+            case "-runas":
+                options.RunAs = User(value);
+                return true;
             case "-action":
                 Actions(options, Properties.Parse(value, ""));
                 return true;
@@ -207,6 +210,16 @@ internal static class CommandLine
         }
 
         options.Deterministic = accelerator.Flag("deterministic");
+    }
+
+    /// <summary>QEMU's <c>UID:GID</c>, where both are one number.</summary>
+    private static uint User(string value)
+    {
+        string[] ids = value.Split(':');
+        return ids.Length == 2 && ids[0] == ids[1] && uint.TryParse(ids[0], NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
+            && id != 0
+            ? id
+            : throw new OptionException($"'{value}' is not UID:GID of one number above 0.");
     }
 
     private static void Actions(RunnerOptions options, Properties actions)

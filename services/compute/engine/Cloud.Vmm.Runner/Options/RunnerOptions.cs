@@ -3,6 +3,13 @@ namespace Cloud.Vmm.Runner.Options;
 /// <summary>The command line, read but not yet acted on.</summary>
 internal sealed record RunnerOptions
 {
+    /// <summary>Where Debian has OpenSBI: in the package <c>opensbi</c>, and in <c>qemu-system-data</c>.</summary>
+    private static readonly string[] Firmwares =
+        ["/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin", "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin"];
+
+    /// <summary>The firmware that boots where none is named.</summary>
+    internal static string DefaultFirmware { get; } = Array.Find(Firmwares, File.Exists) ?? Firmwares[0];
+
     internal string Name { get; set; } = "";
 
     internal string Uuid { get; set; } = "00000000-0000-0000-0000-000000000000";
@@ -18,7 +25,7 @@ internal sealed record RunnerOptions
     internal string CommandLine { get; set; } = "";
 
     /// <summary>The firmware's path; null for none, which runs the kernel in machine mode.</summary>
-    internal string? Firmware { get; set; } = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
+    internal string? Firmware { get; set; } = DefaultFirmware;
 
     /// <summary>Whether the guest waits for "cont".</summary>
     internal bool StartStopped { get; set; }
@@ -30,6 +37,9 @@ internal sealed record RunnerOptions
     internal bool ShutdownAtReset { get; set; }
 
     internal bool Deterministic { get; set; }
+
+    /// <summary>The user and group that the process becomes before it opens anything; null to stay what it is.</summary>
+    internal uint? RunAs { get; set; }
 
     /// <summary>The channel of the first serial port.</summary>
     internal string? Serial { get; set; }
