@@ -40,6 +40,9 @@ public sealed record GuestSpec
     public required string Address { get; init; }
 
     public IReadOnlyList<GuestPort> Ports { get; init; } = [];
+
+    /// <summary>The volumes that it has from its start, in their order: vdb, vdc, …</summary>
+    public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
 }
 
 /// <summary>What a guest boots from: files in the image's folder on this host.</summary>

@@ -11,4 +11,10 @@ public static class HostErrors
 
     /// <summary>The guest's agent does not answer.</summary>
     public const string AgentSilent = "guest-agent-silent";
+
+    /// <summary>A guest has the volume.</summary>
+    public const string VolumeInUse = "volume-in-use";
+
+    /// <summary>The guest has not let go of the volume yet; asked again it may have.</summary>
+    public const string VolumeHeld = "volume-held";
 }

@@ -40,6 +40,17 @@ public interface IHostAgent
     /// <summary>Ends the guest and removes all of it: folder, disks, network port.</summary>
     Task RemoveAsync(string id, CancellationToken ct);
 
+    /// <summary>
+    /// Gives a guest a volume, for good: a running one sees it at once, a stopped one at its next start. Answered when it is so.
+    /// </summary>
+    Task<GuestReport> AttachVolumeAsync(string id, GuestVolume volume, CancellationToken ct);
+
+    /// <summary>
+    /// Takes a volume from a guest. A running one is asked to let go of it; where it has not after a few seconds this is refused with
+    /// <see cref="HostErrors.VolumeHeld"/>, and can be asked again. By force the disk is gone from under the guest.
+    /// </summary>
+    Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct);
+
     Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct);
 
     Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct);

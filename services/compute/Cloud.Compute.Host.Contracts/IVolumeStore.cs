@@ -1,0 +1,75 @@
+namespace Cloud.Compute.Host.Contracts;
+
+/// <summary>
+/// The volumes of a host as block storage uses them: in this process, or over HTTP in the host's own. Every call is idempotent: asked
+/// again, also after a crash in the middle, it brings about the same. What cannot be is refused with a <c>CloudException</c>.
+/// </summary>
+public interface IVolumeStore
+{
+    /// <summary>Makes a volume, durable when this answers; one of this id that is there already is answered as it is.</summary>
+    Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct);
+
+    Task<IReadOnlyList<StoredVolume>> ListVolumesAsync(CancellationToken ct);
+
+    /// <summary>Null for a volume that this host does not have.</summary>
+    Task<StoredVolume?> FindVolumeAsync(string volume, CancellationToken ct);
+
+    /// <summary>Grows a volume; a guest that has it sees the new size. A smaller size is refused.</summary>
+    Task<StoredVolume> ResizeVolumeAsync(string volume, long sizeBytes, CancellationToken ct);
+
+    /// <summary>Removes a volume; its snapshots stay. Refused with <see cref="HostErrors.VolumeInUse"/> while a guest has it.</summary>
+    Task DeleteVolumeAsync(string volume, CancellationToken ct);
+
+    /// <summary>
+    /// Keeps what volumes hold now, all at one instant, each under the id of its snapshot. Of a running guest whose agent answers the
+    /// file systems are frozen meanwhile, and the answer says so.
+    /// </summary>
+    /// <param name="snapshots">The ids of the snapshots by their volumes' ids; all of one guest, or of none.</param>
+    Task<IReadOnlyList<StoredSnapshot>> SnapshotVolumesAsync(IReadOnlyDictionary<string, string> snapshots, CancellationToken ct);
+
+    Task<IReadOnlyList<StoredSnapshot>> ListSnapshotsAsync(CancellationToken ct);
+
+    /// <summary>Removes a snapshot; what it holds for volumes and other snapshots stays with these.</summary>
+    Task DeleteSnapshotAsync(string snapshot, CancellationToken ct);
+
+    /// <summary>Brings a volume back to a snapshot. Refused with <see cref="HostErrors.VolumeInUse"/> while a guest has it.</summary>
+    Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct);
+}
+
+/// <summary>A volume to make.</summary>
+public sealed record VolumeSpec
+{
+    /// <summary>The volume's id; also the name of its folder on the host.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>As the guest sees it; a multiple of 512.</summary>
+    public required long SizeBytes { get; init; }
+
+    /// <summary><c>qcow2</c> or <c>raw</c>; raw only where it is made blank.</summary>
+    public required string Format { get; init; }
+
+    /// <summary>Starts as a copy of this image's disk; at most one of the three sources is given.</summary>
+    public GuestImage? Image { get; init; }
+
+    /// <summary>Starts as what this snapshot holds.</summary>
+    public string? Snapshot { get; init; }
+
+    /// <summary>Starts as what this volume holds now.</summary>
+    public string? Volume { get; init; }
+}
+
+/// <summary>A volume as it lies on its host.</summary>
+/// <param name="Id">The volume.</param>
+/// <param name="SizeBytes">As a guest sees it.</param>
+/// <param name="StoredBytes">What its own file takes on the disk; what it shares with others is not counted.</param>
+/// <param name="Format"><c>qcow2</c> or <c>raw</c>.</param>
+/// <param name="Layers">How many files a read may pass through.</param>
+/// <param name="Guest">The guest that has it; null for none.</param>
+public sealed record StoredVolume(string Id, long SizeBytes, long StoredBytes, string Format, int Layers, string? Guest);
+
+/// <summary>A snapshot as it lies on its host.</summary>
+/// <param name="Id">The snapshot.</param>
+/// <param name="Volume">The volume that it is of.</param>
+/// <param name="SizeBytes">The volume's size at that time.</param>
+/// <param name="FileSystemsFrozen">The guest had written everything down when it was taken.</param>
+public sealed record StoredSnapshot(string Id, string Volume, long SizeBytes, bool FileSystemsFrozen);
