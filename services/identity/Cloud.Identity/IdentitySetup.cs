@@ -61,6 +61,7 @@ public static class IdentitySetup
         builder.Services.AddSingleton<IVerificationKeys>(services => services.GetRequiredService<KeyRing>());
         builder.Services.AddSingleton<JwtSigner>();
         builder.Services.AddSingleton<LastUses>();
+        builder.Services.AddSingleton<IAccessKeySecrets, AccessKeySecrets>();
         builder.Services.AddSingleton<TokenExchange>();
         builder.Services.AddSingleton<ITokenExchange>(services => services.GetRequiredService<TokenExchange>());
         builder.Services.AddHostedService<CloudStart>();

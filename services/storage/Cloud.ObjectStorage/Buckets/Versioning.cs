@@ -1,0 +1,14 @@
+namespace Cloud.ObjectStorage.Buckets;
+
+/// <summary>What becomes of an object that is overwritten or deleted.</summary>
+public enum Versioning
+{
+    /// <summary>Never enabled: it is gone.</summary>
+    Off = 0,
+
+    /// <summary>It stays as an older version.</summary>
+    Enabled = 1,
+
+    /// <summary>Was enabled: older versions stay, new ones replace the version <c>null</c>.</summary>
+    Suspended = 2,
+}

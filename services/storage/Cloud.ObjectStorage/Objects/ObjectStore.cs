@@ -1,0 +1,98 @@
+using Cloud.ObjectStorage.Blobs;
+using Cloud.ObjectStorage.Buckets;
+using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.S3.Signing;
+using Microsoft.Win32.SafeHandles;
+
+namespace Cloud.ObjectStorage.Objects;
+
+/// <summary>Puts objects and opens their bytes, for the REST API and for S3.</summary>
+internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, IndexReads reads, IndexWriter writer)
+{
+    /// <summary>How often an object is looked up again, whose bytes were swept between the look-up and the reading.</summary>
+    private const int TriesMax = 5;
+
+    /// <summary>Takes the body to the disk, then names it in the index: durable when this returns, and nothing of it there before.</summary>
+    /// <param name="asked">The object but for what the body tells.</param>
+    public async Task<ObjectVersion> PutAsync(NewObject asked, ObjectAttributes attributes, PayloadStream body, BlobCipher? cipher, CancellationToken ct)
+    {
+        using var received = await receiver.ReceiveAsync(body, cipher, ct);
+        var made = asked with
+        {
+            SizeBytes = received.SizeBytes,
+            ETag = body.Md5Text(),
+            Blob = received.Blob?.Name,
+            Attributes = (attributes with { Checksums = body.Checksums() }).ToJson(),
+        };
+        var version = await writer.WriteAsync(index => index.PutAsync(made), ct);
+        received.Blob?.Keep();
+        return version;
+    }
+
+    /// <summary>An object with its bytes open: what is read is that version, whole, whatever becomes of it meanwhile.</summary>
+    /// <returns>Null where there is no such object.</returns>
+    public async Task<OpenObject?> OpenAsync(Bucket bucket, string key, string? versionId, bool withBytes, CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var version = await reads.ReadAsync(
+                session => versionId is null
+                    ? session.LatestAsync(bucket.Id.Value, key, ct)
+                    : session.FindVersionAsync(bucket.Id.Value, key, versionId, ct),
+                ct);
+            if (version is null)
+            {
+                return null;
+            }
+
+            try
+            {
+                var file = withBytes && version.Blob is { } blob ? reader.Open(blob) : null;
+                var parts = version.Upload is { } upload && !version.IsDeleteMarker
+                    ? await reads.ReadAsync(session => session.PartsAsync(upload, 0, Part.NumberMax, ct), ct)
+                    : [];
+                return new OpenObject(version, ObjectAttributes.FromJson(version.Attributes), file, parts);
+            }
+            catch (FileNotFoundException) when (tries < TriesMax)
+            {
+                // Overwritten and swept in this moment: there is a newer one.
+            }
+        }
+    }
+}
+
+/// <summary>An object that can be read.</summary>
+/// <param name="File">Of one that was put whole; null where it has no bytes, or is of parts.</param>
+/// <param name="Parts">Of one that was uploaded in parts, in their order.</param>
+internal sealed record OpenObject(ObjectVersion Version, ObjectAttributes Attributes, SafeFileHandle? File, IReadOnlyList<Part> Parts)
+    : IDisposable
+{
+    /// <summary>Writes a range of its bytes.</summary>
+    public async Task SendAsync(
+        BlobReader reader, BlobCipher? cipher, long offset, long length, System.IO.Pipelines.PipeWriter to, CancellationToken ct)
+    {
+        if (length == 0)
+        {
+            return;
+        }
+
+        if (File is not null)
+        {
+            await BlobReader.SendAsync(File, cipher, offset, length, to, ct);
+            return;
+        }
+
+        foreach (var part in Parts)
+        {
+            var begin = Math.Max(offset, part.Offset);
+            var end = Math.Min(offset + length, part.Offset + part.SizeBytes);
+            if (begin < end)
+            {
+                using var file = reader.Open(part.Blob!);
+                await BlobReader.SendAsync(file, cipher, begin - part.Offset, end - begin, to, ct);
+            }
+        }
+    }
+
+    public void Dispose() => File?.Dispose();
+}
