@@ -8,6 +8,8 @@ using Cloud.Gateway.Persistence;
 using Cloud.Identity;
 using Cloud.Identity.Persistence;
 using Cloud.Messaging;
+using Cloud.ObjectStorage;
+using Cloud.ObjectStorage.Persistence;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults;
 
@@ -20,15 +22,18 @@ builder.AddCloudMessaging();
 builder.AddIdentity();
 builder.AddCompute();
 builder.AddComputeHost();
+builder.AddObjectStorage();
 builder.AddGateway();
 
 var app = builder.Build();
 await Task.WhenAll(
     app.Services.MigrateCloudDatabaseAsync<IdentityDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<ObjectStorageDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None));
 app.UseGateway();
 app.MapGateway();
 app.MapIdentity();
 app.MapCompute();
+app.MapObjectStorage();
 await app.RunAsync();

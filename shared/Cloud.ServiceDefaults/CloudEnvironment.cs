@@ -17,6 +17,7 @@ public static class CloudEnvironment
         ("CLOUD_SERVICE_KEY_FILE", "Cloud:ServiceKeyFile"),
         ("CLOUD_IDENTITY_URL", "Cloud:Services:Identity"),
         ("CLOUD_COMPUTE_URL", "Cloud:Services:Compute"),
+        ("CLOUD_OBJECT_STORAGE_URL", "Cloud:Services:ObjectStorage"),
         ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
     ];
 

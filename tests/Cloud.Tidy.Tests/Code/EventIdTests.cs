@@ -17,6 +17,7 @@ public sealed partial class EventIdTests
         ("services/compute/engine/", 3000, 3999),
         ("services/compute/Cloud.Switch", 4000, 4999),
         ("gateway/", 5000, 5999),
+        ("services/storage/Cloud.ObjectStorage/", 7000, 7999),
         ("infra/Cloud.Local/", 6000, 6099),
     ];
 

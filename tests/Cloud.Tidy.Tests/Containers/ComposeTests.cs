@@ -9,7 +9,7 @@ namespace Cloud.Tidy.Tests.Containers;
 public sealed partial class ComposeTests
 {
     // What containers are told because they are containers: where to listen, and the passwords of images of others.
-    private static readonly string[] OfContainers = ["ASPNETCORE_URLS", "CLOUD_HTTP_PORT"];
+    private static readonly string[] OfContainers = ["ASPNETCORE_URLS", "CLOUD_HTTP_PORT", "CLOUD_S3_PORT"];
 
     public static TheoryData<string> Ours =>
         [.. ComposeFile.Services.Where(service => service.Value.Project is not null).Select(service => service.Key)];
