@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
@@ -14,7 +13,8 @@ internal sealed class BlobReader(BlobStore blobs)
     public SafeFileHandle Open(string name) => blobs.Open(name);
 
     /// <summary>Writes a range of a blob's plain bytes.</summary>
-    public static async Task SendAsync(SafeFileHandle file, BlobCipher? cipher, long offset, long length, PipeWriter to, CancellationToken ct)
+    public static async Task SendAsync(
+        SafeFileHandle file, BlobCipher? cipher, long offset, long length, PipeWriter to, CancellationToken ct)
     {
         if (cipher is not null)
         {
@@ -57,7 +57,8 @@ internal sealed class BlobReader(BlobStore blobs)
 
             cipher.Open(header, piece, sealedPiece.AsSpan(0, read + BlobCipher.TagBytes), plain.AsSpan(0, read));
             var count = (int)Math.Min(length, read - within);
-            to.Write(plain.AsSpan(within, count));
+            plain.AsSpan(within, count).CopyTo(to.GetSpan(count));
+            to.Advance(count);
             offset += count;
             length -= count;
             await FlushAsync(to, ct);
