@@ -22,7 +22,8 @@ internal sealed class ObjectStorageOptions
     public IPAddress S3Address { get; set; } = IPAddress.Loopback;
 
     /// <summary>
-    /// The names by which users reach the S3 endpoint. A bucket is addressed as <c>BUCKET.NAME</c> below any of them, and a request that was
+    /// The names by which users reach the S3 endpoint. A bucket is addressed as <c>BUCKET.NAME</c> below any of them, and a request that
+    /// was
     /// signed for one of them is taken at any other.
     /// </summary>
     public IReadOnlyList<string> HostNames { get; set; } = ["localhost", "127.0.0.1", "s3.localhost"];

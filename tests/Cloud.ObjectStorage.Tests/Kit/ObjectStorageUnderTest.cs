@@ -112,7 +112,8 @@ public sealed class ObjectStorageUnderTest : IAsyncDisposable
         return (response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement);
     }
 
-    internal async Task<T> ReadAsync<T>(Func<IndexSession, Task<T>> read) => await Services.GetRequiredService<IndexReads>().ReadAsync(read, default);
+    internal async Task<T> ReadAsync<T>(Func<IndexSession, Task<T>> read) =>
+        await Services.GetRequiredService<IndexReads>().ReadAsync(read, default);
 
     internal async Task<ObjectStorageDbContext> OpenDbAsync() =>
         await Services.GetRequiredService<IDbContextFactory<ObjectStorageDbContext>>().CreateDbContextAsync();
@@ -150,7 +151,8 @@ internal sealed class FakeAccessKeys : IAccessKeySecrets
 
     public void Remove(string id) => _keys.TryRemove(id, out _);
 
-    public Task<AccessKeySecret?> FindAsync(string accessKeyId, CancellationToken ct) => Task.FromResult(_keys.GetValueOrDefault(accessKeyId));
+    public Task<AccessKeySecret?> FindAsync(string accessKeyId, CancellationToken ct) =>
+        Task.FromResult(_keys.GetValueOrDefault(accessKeyId));
 }
 
 /// <summary>Takes the caller from headers: what the gateway's tokens do for the real service.</summary>

@@ -17,7 +17,13 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
     public async Task Put_ThenGet_GivesTheSameBytesHeadersAndMetadata()
     {
         var bucket = await NewBucketAsync();
-        var put = new PutObjectRequest { BucketName = bucket, Key = "a/../ü +%2F&<>'\"", ContentBody = "hello", ContentType = "text/x-note" };
+        var put = new PutObjectRequest
+        {
+            BucketName = bucket,
+            Key = "a/../ü +%2F&<>'\"",
+            ContentBody = "hello",
+            ContentType = "text/x-note",
+        };
         put.Metadata.Add("colour", "dark blue");
         put.Headers.CacheControl = "max-age=7";
         var made = await S3.PutObjectAsync(put);
@@ -86,7 +92,13 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         {
             try
             {
-                await S3.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = "one", ContentBody = $"{at}", IfNoneMatch = "*" });
+                await S3.PutObjectAsync(new PutObjectRequest
+                {
+                    BucketName = bucket,
+                    Key = "one",
+                    ContentBody = $"{at}",
+                    IfNoneMatch = "*",
+                });
                 return true;
             }
             catch (AmazonS3Exception refused) when (refused.ErrorCode == "PreconditionFailed")
@@ -117,7 +129,12 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         made.HttpStatusCode.ShouldBe(HttpStatusCode.OK);
 
         // The SDK verifies what it reads against what the answer says.
-        using var got = await S3.GetObjectAsync(new GetObjectRequest { BucketName = bucket, Key = "key", ChecksumMode = ChecksumMode.ENABLED });
+        using var got = await S3.GetObjectAsync(new GetObjectRequest
+        {
+            BucketName = bucket,
+            Key = "key",
+            ChecksumMode = ChecksumMode.ENABLED,
+        });
         using var copy = new MemoryStream();
         await got.ResponseStream.CopyToAsync(copy);
         copy.ToArray().ShouldBe(bytes);
@@ -129,7 +146,8 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         });
         attributes.ObjectSize.ShouldBe(bytes.Length);
         var checksum = attributes.Checksum;
-        new[] { checksum.ChecksumCRC32, checksum.ChecksumCRC32C, checksum.ChecksumCRC64NVME, checksum.ChecksumSHA1, checksum.ChecksumSHA256 }
+        new[] { checksum.ChecksumCRC32, checksum.ChecksumCRC32C, checksum.ChecksumCRC64NVME, checksum.ChecksumSHA1,
+            checksum.ChecksumSHA256 }
             .Count(value => !string.IsNullOrEmpty(value)).ShouldBe(1);
     }
 
@@ -214,13 +232,20 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
             BucketName = bucket,
             Key = "key",
             ContentBody = "x",
-            TagSet = [new Tag { Key = "a b",
-            Value = "c=d&e" }],
+            TagSet = [new Tag
+            {
+                Key = "a b",
+                Value = "c=d&e",
+            }],
         });
         (await S3.GetObjectTaggingAsync(new GetObjectTaggingRequest { BucketName = bucket, Key = "key" })).Tagging
             .ShouldHaveSingleItem().Value.ShouldBe("c=d&e");
         await S3.DeleteObjectTaggingAsync(new DeleteObjectTaggingRequest { BucketName = bucket, Key = "key" });
-        ((await S3.GetObjectTaggingAsync(new GetObjectTaggingRequest { BucketName = bucket, Key = "key" })).Tagging?.Count ?? 0).ShouldBe(0);
+        ((await S3.GetObjectTaggingAsync(new GetObjectTaggingRequest
+        {
+            BucketName = bucket,
+            Key = "key",
+        })).Tagging?.Count ?? 0).ShouldBe(0);
     }
 
     [Theory]
@@ -235,8 +260,10 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         var get = new GetObjectRequest { BucketName = bucket, Key = "secret" };
         if (customers)
         {
-            (put.ServerSideEncryptionCustomerMethod, put.ServerSideEncryptionCustomerProvidedKey) = (ServerSideEncryptionCustomerMethod.AES256, key);
-            (get.ServerSideEncryptionCustomerMethod, get.ServerSideEncryptionCustomerProvidedKey) = (ServerSideEncryptionCustomerMethod.AES256, key);
+            (put.ServerSideEncryptionCustomerMethod, put.ServerSideEncryptionCustomerProvidedKey) = (
+                ServerSideEncryptionCustomerMethod.AES256, key);
+            (get.ServerSideEncryptionCustomerMethod, get.ServerSideEncryptionCustomerProvidedKey) = (
+                ServerSideEncryptionCustomerMethod.AES256, key);
         }
         else
         {

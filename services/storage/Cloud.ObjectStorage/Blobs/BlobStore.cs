@@ -7,7 +7,8 @@ namespace Cloud.ObjectStorage.Blobs;
 
 /// <summary>
 /// The bytes of objects: a file a blob, named by chance, never changed. A file counts from when a row of the index names it, so one that is
-/// half written when the machine dies is nobody's, and is swept. This is all that would have to be written anew to keep the bytes elsewhere.
+/// half written when the machine dies is nobody's, and is swept. This is all that would have to be written anew to keep the bytes
+/// elsewhere.
 /// </summary>
 internal sealed class BlobStore
 {
@@ -48,7 +49,8 @@ internal sealed class BlobStore
     }
 
     /// <exception cref="FileNotFoundException">The blob was swept: whoever named it is gone.</exception>
-    public SafeFileHandle Open(string name) => File.OpenHandle(PathOf(name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    public SafeFileHandle Open(string name) => File.OpenHandle(PathOf(name), FileMode.Open, FileAccess.Read,
+        FileShare.ReadWrite | FileShare.Delete);
 
     /// <summary>A blob with the bytes of another, at no cost.</summary>
     /// <exception cref="IOException">The other was swept.</exception>

@@ -55,7 +55,8 @@ internal sealed class ObjectKeys
         if (encryption.CustomerKeyMd5 is not null && customer is null)
         {
             throw S3Error.InvalidRequest.With(
-                "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.");
+                "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the "
+                + "object.");
         }
 
         try

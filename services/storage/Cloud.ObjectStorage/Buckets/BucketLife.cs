@@ -10,7 +10,8 @@ namespace Cloud.ObjectStorage.Buckets;
 internal sealed class BucketLife(BucketStore known, TimeProvider time)
 {
     /// <summary>Makes a bucket in a transaction of the context.</summary>
-    /// <exception cref="CloudException">The name is taken, by this project (<c>name-taken</c>) or another; the quota is used up.</exception>
+    /// <exception cref="CloudException">The name is taken, by this project (<c>name-taken</c>) or another; the quota is used
+    /// up.</exception>
     public async Task<Bucket> CreateAsync(ObjectStorageDbContext db, NewBucket asked, CancellationToken ct)
     {
         var bucket = Bucket.Create(
@@ -43,7 +44,8 @@ internal sealed class BucketLife(BucketStore known, TimeProvider time)
     }
 
     /// <summary>Removes a bucket that is empty, in a transaction of the context.</summary>
-    /// <exception cref="CloudException"><c>bucket-not-empty</c>: versions count, delete markers and uploads under way do not hold it up.</exception>
+    /// <exception cref="CloudException"><c>bucket-not-empty</c>: versions count, delete markers and uploads under way do not hold it
+    /// up.</exception>
     public async Task DeleteAsync(ObjectStorageDbContext db, BucketId id, Action<Bucket>? check, CancellationToken ct)
     {
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
@@ -58,7 +60,8 @@ internal sealed class BucketLife(BucketStore known, TimeProvider time)
         check?.Invoke(bucket);
         if (await db.Objects.AnyAsync(row => row.Bucket == id.Value, ct))
         {
-            throw CloudException.Conflict("bucket-not-empty", $"The bucket '{bucket.Name}' is not empty. Delete its objects, with all versions, first.");
+            throw CloudException.Conflict(
+                "bucket-not-empty", $"The bucket '{bucket.Name}' is not empty. Delete its objects, with all versions, first.");
         }
 
         var now = time.GetUtcNow();

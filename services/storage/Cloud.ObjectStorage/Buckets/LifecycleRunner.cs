@@ -142,7 +142,8 @@ internal sealed partial class LifecycleRunner(
         {
             await writer.WriteAsync(
                 index => version.IsLatest
-                    ? index.DeleteAsync(bucket.Id.Value, version.Key, bucket.Project, new DeleteConditions(version.ETag, version.ModifiedAt))
+                    ? index.DeleteAsync(bucket.Id.Value, version.Key, bucket.Project, new DeleteConditions(version.ETag,
+                        version.ModifiedAt))
                     : index.DeleteVersionAsync(bucket.Id.Value, version.Key, version.VersionId, false, DeleteConditions.None),
                 ct);
             return true;

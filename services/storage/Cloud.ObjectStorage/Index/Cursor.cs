@@ -16,7 +16,7 @@ internal static class Cursor
     /// <exception cref="S3Exception">It is none that a list gave out.</exception>
     public static (string Key, long? Rank)? Read(string? token)
     {
-        if (token is null)
+        if (string.IsNullOrEmpty(token))
         {
             return null;
         }

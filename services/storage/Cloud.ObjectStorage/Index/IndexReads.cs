@@ -7,7 +7,8 @@ namespace Cloud.ObjectStorage.Index;
 /// <summary>Lends open connections to those who read the index.</summary>
 internal sealed class IndexReads(IDbContextFactory<ObjectStorageDbContext> databases) : IAsyncDisposable
 {
-    /// <summary>PostgreSQL gives a process and database 15 connections; the writer, requests of the API and messaging need theirs.</summary>
+    /// <summary>PostgreSQL gives a process and database 15 connections; the writer, requests of the API and messaging need
+    /// theirs.</summary>
     private const int SessionsMax = 6;
 
     private readonly ConcurrentBag<IndexSession> _idle = [];

@@ -16,7 +16,8 @@ internal sealed class IndexSession : IAsyncDisposable
     /// <summary>Of a row, in the order of <see cref="ReadVersion"/>.</summary>
     public const string VersionColumns =
         """
-        "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "Blob", "Upload", "ModifiedAt", "Owner", "Attributes",
+        "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "Blob", "Upload", "ModifiedAt", "Owner",
+            "Attributes",
         "Retention", "RetainUntil", "LegalHold"
         """;
 
@@ -60,7 +61,8 @@ internal sealed class IndexSession : IAsyncDisposable
     /// <returns>Default where there is no row, or its first column is NULL.</returns>
     public async Task<T?> ScalarAsync<T>(string sql, CancellationToken ct, params object?[] values) =>
         await Command(sql, values).ExecuteScalarAsync(ct) is { } value and not DBNull
-            ? (T)Convert.ChangeType(value, Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T), System.Globalization.CultureInfo.InvariantCulture)
+            ? (T)Convert.ChangeType(value, Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T),
+                System.Globalization.CultureInfo.InvariantCulture)
             : default;
 
     public async Task<T?> FirstAsync<T>(string sql, Func<DbDataReader, T> read, CancellationToken ct, params object?[] values)

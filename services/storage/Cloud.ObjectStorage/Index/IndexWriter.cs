@@ -24,7 +24,8 @@ internal sealed partial class IndexWriter(
     private IndexSession? _session;
 
     /// <summary>
-    /// Runs the work in a transaction and returns once it is committed. It may run again where the transaction failed, so it changes nothing
+    /// Runs the work in a transaction and returns once it is committed. It may run again where the transaction failed, so it changes
+    /// nothing
     /// but the database.
     /// </summary>
     public async Task<T> WriteAsync<T>(Func<IndexTransaction, Task<T>> work, CancellationToken ct)

@@ -13,7 +13,8 @@ namespace Cloud.ObjectStorage.Objects;
 internal static class ListBucketObjects
 {
     public static async Task<ObjectPage> HandleAsync(
-        string id, int? limit, string? cursor, string? prefix, string? delimiter, Caller caller, HttpContext context, ObjectStorageDbContext db,
+        string id, int? limit, string? cursor, string? prefix, string? delimiter, Caller caller, HttpContext context,
+            ObjectStorageDbContext db,
         IndexReads reads, CancellationToken ct)
     {
         var bucket = await db.Buckets.AsNoTracking().FindVisibleAsync(caller, id, ct);

@@ -35,7 +35,8 @@ internal static class ObjectCall
     }
 
     public static string RequireKey(string? key) =>
-        key is { Length: > 0 } && System.Text.Encoding.UTF8.GetByteCount(key) <= KeyBytesMax && !key.Contains('\0', StringComparison.Ordinal)
+        key is { Length: > 0 } && System.Text.Encoding.UTF8.GetByteCount(key) <= KeyBytesMax && !key.Contains('\0',
+            StringComparison.Ordinal)
             ? key
             : throw CloudException.Invalid("key", $"Expected a key of 1 to {KeyBytesMax} bytes of UTF-8, without NUL.");
 }

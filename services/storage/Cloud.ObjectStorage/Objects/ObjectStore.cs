@@ -12,9 +12,11 @@ internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, Inde
     /// <summary>How often an object is looked up again, whose bytes were swept between the look-up and the reading.</summary>
     private const int TriesMax = 5;
 
-    /// <summary>Takes the body to the disk, then names it in the index: durable when this returns, and nothing of it there before.</summary>
+    /// <summary>Takes the body to the disk, then names it in the index: durable when this returns, and nothing of it there
+    /// before.</summary>
     /// <param name="asked">The object but for what the body tells.</param>
-    public async Task<ObjectVersion> PutAsync(NewObject asked, ObjectAttributes attributes, PayloadStream body, BlobCipher? cipher, CancellationToken ct)
+    public async Task<ObjectVersion> PutAsync(NewObject asked, ObjectAttributes attributes, PayloadStream body, BlobCipher? cipher,
+        CancellationToken ct)
     {
         using var received = await receiver.ReceiveAsync(body, cipher, ct);
         var made = asked with

@@ -48,7 +48,8 @@ internal static class PresignObject
         var bucket = await db.Buckets.AsNoTracking().FindVisibleAsync(caller, id, ct);
         var now = time.GetUtcNow();
         var signer = keys.For(caller.Project, writes: method is "PUT" or "DELETE");
-        var url = Sign(signer, method, new Uri(options.Value.PublicUrl ?? $"http://127.0.0.1:{server.Address.Port}"), bucket.Name, key, seconds, now);
+        var url = Sign(signer, method, new Uri(options.Value.PublicUrl ?? $"http://127.0.0.1:{server.Address.Port}"), bucket.Name, key,
+            seconds, now);
         return new PresignedUrl(url, method, now.AddSeconds(seconds));
     }
 

@@ -105,7 +105,8 @@ internal static class S3Uri
         try
         {
             var decoded = Strict.GetString(bytes, 0, count);
-            return decoded.Contains('\0', StringComparison.Ordinal) ? throw S3Error.InvalidUri.With("The character NUL is not allowed.") : decoded;
+            return decoded.Contains('\0', StringComparison.Ordinal)
+                ? throw S3Error.InvalidUri.With("The character NUL is not allowed.") : decoded;
         }
         catch (ArgumentException)
         {

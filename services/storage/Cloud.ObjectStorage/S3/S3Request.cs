@@ -58,7 +58,8 @@ internal sealed class S3Request
     public static S3Request Parse(HttpContext http, S3Services services, string requestId)
     {
         var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        if (target.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || target.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
+        if (target.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || target.StartsWith("https://",
+            StringComparison.OrdinalIgnoreCase))
         {
             // A proxy's form of the target (RFC 9112 §3.2.2).
             var slash = target.IndexOf('/', target.IndexOf("//", StringComparison.Ordinal) + 2);
@@ -149,7 +150,8 @@ internal sealed class S3Request
         var name = colon > 0 && !host.EndsWith(']') ? host[..colon] : host;
         foreach (var known in names)
         {
-            if (name.Length > known.Length + 1 && name.EndsWith(known, StringComparison.OrdinalIgnoreCase) && name[^(known.Length + 1)] == '.'
+            if (name.Length > known.Length + 1 && name.EndsWith(known, StringComparison.OrdinalIgnoreCase)
+                && name[^(known.Length + 1)] == '.'
                 && !names.Contains(name, StringComparer.OrdinalIgnoreCase))
             {
                 var whole = S3Uri.Decode(path.Length > 0 && path[0] == '/' ? path[1..] : path, plusIsSpace: false);

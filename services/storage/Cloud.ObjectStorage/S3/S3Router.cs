@@ -4,7 +4,8 @@ using Cloud.ObjectStorage.S3.Objects;
 
 namespace Cloud.ObjectStorage.S3;
 
-/// <summary>Every operation of S3 and what a request of it looks like: the method, what it addresses, and the parameter that names it.</summary>
+/// <summary>Every operation of S3 and what a request of it looks like: the method, what it addresses, and the parameter that names
+/// it.</summary>
 internal static class S3Router
 {
     private static readonly Dictionary<(string Method, string Parameter), Func<S3Request, Task>> OfBuckets = new()

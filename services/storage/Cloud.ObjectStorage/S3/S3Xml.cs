@@ -29,7 +29,8 @@ internal sealed class S3Xml
 
     public S3Xml OpenTyped(string name, string type)
     {
-        _text.Append('<').Append(name).Append(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"").Append(type).Append("\">");
+        _text.Append('<').Append(name).Append(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"").Append(
+            type).Append("\">");
         return this;
     }
 

@@ -93,7 +93,8 @@ internal static class AccessRules
         };
 
     private static PolicyQuestion Question(S3Request request, Bucket bucket, AccessQuestion question) => new(
-        request.Caller, question.Action, question.Key is null ? $"arn:aws:s3:::{bucket.Name}" : $"arn:aws:s3:::{bucket.Name}/{question.Key}",
+        request.Caller, question.Action, question.Key is null ? $"arn:aws:s3:::{bucket.Name}"
+            : $"arn:aws:s3:::{bucket.Name}/{question.Key}",
         request.Http.Connection.RemoteIpAddress, request.Services.Time.GetUtcNow(), key => Values(request, question, key));
 
     private static IReadOnlyList<string>? Values(S3Request request, AccessQuestion question, string key)
@@ -127,7 +128,8 @@ internal static class AccessRules
             "s3:max-keys" => One(request.Query["max-keys"]),
             "s3:versionid" => One(request.Query["versionId"]),
             "s3:signatureversion" => request.Caller.IsAnonymous ? null : [Signing.SigningKey.Algorithm],
-            "s3:authtype" => request.Caller.IsAnonymous ? null : [request.Header("Authorization") is null ? "REST-QUERY-STRING" : "REST-HEADER"],
+            "s3:authtype" => request.Caller.IsAnonymous ? null : [request.Header("Authorization") is null ? "REST-QUERY-STRING"
+                : "REST-HEADER"],
             "s3:x-amz-acl" => One(request.Header("x-amz-acl")),
             _ when key.StartsWith("s3:x-amz-", StringComparison.Ordinal) => One(request.Header(key["s3:".Length..])),
             _ => null,

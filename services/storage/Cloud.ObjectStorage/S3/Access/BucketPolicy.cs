@@ -16,7 +16,8 @@ internal enum PolicyEffect
 /// <summary>What a policy's conditions look at.</summary>
 /// <param name="Values">By condition key in lower case; null where the request has no such value.</param>
 internal sealed record PolicyQuestion(
-    Principal Caller, string Action, string Resource, IPAddress? SourceAddress, DateTimeOffset Now, Func<string, IReadOnlyList<string>?> Values);
+    Principal Caller, string Action, string Resource, IPAddress? SourceAddress, DateTimeOffset Now, Func<string,
+        IReadOnlyList<string>?> Values);
 
 /// <summary>A bucket policy (IAM policy grammar, for one bucket). Parsed once for each version of a bucket.</summary>
 internal sealed class BucketPolicy

@@ -29,7 +29,8 @@ internal sealed class PolicyCondition
         ["DateLessThanEquals"] = (has, value) => CompareTimes(has, value, order => order <= 0),
         ["DateGreaterThan"] = (has, value) => CompareTimes(has, value, order => order > 0),
         ["DateGreaterThanEquals"] = (has, value) => CompareTimes(has, value, order => order >= 0),
-        ["IpAddress"] = (has, value) => IPAddress.TryParse(has, out var address) && TryReadNetwork(value, out var network) && network.Contains(address),
+        ["IpAddress"] = (has, value) => IPAddress.TryParse(has, out var address) && TryReadNetwork(value, out var network)
+            && network.Contains(address),
         ["Null"] = (_, _) => true,
     };
 
@@ -62,7 +63,7 @@ internal sealed class PolicyCondition
     }
 
     /// <summary>It holds for some places only, so that who is allowed is not everybody.</summary>
-    public bool Narrows => !_negated && _key is "aws:sourceip" or "aws:sourcearn" or "aws:userid" or "aws:principalarn" or "s3:dataaccesspointarn"
+    public bool Narrows => !_negated && _key is "aws:sourceip" or "aws:sourcearn" or "aws:userid" or "aws:principalarn"
         && !_values.Exists(value => value is "0.0.0.0/0" or "*" or "::/0");
 
     public static List<PolicyCondition> ParseAll(JsonElement conditions)
@@ -108,7 +109,8 @@ internal sealed class PolicyCondition
     };
 
     private static bool Compare(string has, string value, Func<int, bool> holds) =>
-        decimal.TryParse(has, CultureInfo.InvariantCulture, out var one) && decimal.TryParse(value, CultureInfo.InvariantCulture, out var other)
+        decimal.TryParse(has, CultureInfo.InvariantCulture, out var one) && decimal.TryParse(value, CultureInfo.InvariantCulture,
+            out var other)
         && holds(one.CompareTo(other));
 
     private static bool CompareTimes(string has, string value, Func<int, bool> holds) =>
@@ -136,7 +138,8 @@ internal sealed class PolicyCondition
         }
 
         var bits = address.GetAddressBytes().Length * 8;
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var given) || given > bits))
+        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var given)
+            || given > bits))
         {
             network = default;
             return false;

@@ -72,7 +72,8 @@ internal static class BucketOwnership
         var ownership = Parse((document.Child("Rule") ?? throw S3Error.MalformedXml.With()).RequireText("ObjectOwnership"));
         if (ownership == ObjectOwnership.BucketOwnerEnforced && bucket.Settings.Grants.Count > 0)
         {
-            throw new S3Error("InvalidBucketAclWithObjectOwnership", 400, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting").With();
+            throw new S3Error("InvalidBucketAclWithObjectOwnership", 400,
+                "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting").With();
         }
 
         await BucketDocuments.SetAsync(request, bucket, settings => settings with { Ownership = ownership });

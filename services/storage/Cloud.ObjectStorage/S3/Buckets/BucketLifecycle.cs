@@ -81,7 +81,8 @@ internal static class BucketLifecycle
             NewerNoncurrentVersions = Days(noncurrent, "NewerNoncurrentVersions"),
             AbortMultipartDays = Days(element.Child("AbortIncompleteMultipartUpload"), "DaysAfterInitiation"),
         };
-        return rule is { ExpirationDays: null, ExpirationDate: null, ExpiredDeleteMarker: false, NoncurrentDays: null, AbortMultipartDays: null }
+        return rule.ExpirationDays is null && rule.ExpirationDate is null && !rule.ExpiredDeleteMarker && rule.NoncurrentDays is null
+            && rule.AbortMultipartDays is null
             ? throw S3Error.InvalidRequest.With("At least one action needs to be specified in a rule")
             : rule;
     }

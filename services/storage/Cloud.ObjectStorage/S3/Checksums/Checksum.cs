@@ -28,9 +28,11 @@ internal sealed record ChecksumAlgorithm(string Name, int Length, CrcKind? Crc, 
     /// <exception cref="S3Exception">There is no such algorithm.</exception>
     public static ChecksumAlgorithm Parse(string name) => Find(name)
         ?? throw S3Error.InvalidRequest.With(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            + "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]");
 
-    public static ChecksumAlgorithm? Find(string name) => All.FirstOrDefault(one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static ChecksumAlgorithm? Find(string name) => All.FirstOrDefault(one => one.Name.Equals(name,
+        StringComparison.OrdinalIgnoreCase));
 
     public bool IsValue(string text)
     {

@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Cloud.ObjectStorage.S3.Checksums;
 
 /// <summary>
-/// A cyclic redundancy check with reflected bits, of up to 64 bits: eight bytes a step by eight tables ("slicing-by-8", Kounavis and Berry).
+/// A cyclic redundancy check with reflected bits, of up to 64 bits: eight bytes a step by eight tables ("slicing-by-8", Kounavis and
+/// Berry).
 /// </summary>
 internal sealed class CrcKind
 {

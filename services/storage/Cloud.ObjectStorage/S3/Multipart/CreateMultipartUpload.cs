@@ -56,7 +56,8 @@ internal static class CreateMultipartUpload
         {
             return type is null
                 ? (null, null)
-                : throw S3Error.InvalidRequest.With("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+                : throw S3Error.InvalidRequest.With(
+                    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
         }
 
         var algorithm = ChecksumAlgorithm.Parse(name);
@@ -68,7 +69,8 @@ internal static class CreateMultipartUpload
 
         if ((type == ChecksumTypes.FullObject && algorithm.Crc is null) || (type == ChecksumTypes.Composite && standard != type))
         {
-            throw S3Error.InvalidRequest.With($"The {type} checksum type cannot be used with the {algorithm.Name.ToLowerInvariant()} checksum algorithm.");
+            throw S3Error.InvalidRequest.With(
+                $"The {type} checksum type cannot be used with the {algorithm.Name.ToLowerInvariant()} checksum algorithm.");
         }
 
         return (algorithm, type ?? standard);

@@ -135,7 +135,8 @@ internal static class ListMultipartUploads
                 .Open("Initiator").Element("ID", upload.Owner).Close("Initiator");
             list.WriteOwner(xml, upload.Owner);
             xml.Element("StorageClass", attributes.StorageClass ?? "STANDARD").Time("Initiated", upload.CreatedAt)
-                .Optional("ChecksumAlgorithm", attributes.Checksums?.Keys.FirstOrDefault()).Optional("ChecksumType", attributes.ChecksumType)
+                .Optional("ChecksumAlgorithm", attributes.Checksums?.Keys.FirstOrDefault()).Optional("ChecksumType",
+                    attributes.ChecksumType)
                 .Close("Upload");
         }
 

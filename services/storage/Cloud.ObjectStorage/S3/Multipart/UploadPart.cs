@@ -60,12 +60,14 @@ internal static class UploadPart
         if (algorithm is not null && body.Algorithms.FirstOrDefault() is { } other && other != algorithm)
         {
             throw S3Error.InvalidRequest.With(
-                $"Checksum Type mismatch occurred, expected checksum Type: {algorithm.Name.ToLowerInvariant()}, actual checksum Type: {other.Name.ToLowerInvariant()}");
+                $"Checksum Type mismatch occurred, expected checksum Type: {algorithm.Name.ToLowerInvariant()}, "
+                + $"actual checksum Type: {other.Name.ToLowerInvariant()}");
         }
     }
 
     private static async Task<Part> TakeAsync(
-        S3Request request, Bucket bucket, MultipartUpload upload, int number, PayloadStream body, BlobCipher? cipher, ChecksumAlgorithm? algorithm)
+        S3Request request, Bucket bucket, MultipartUpload upload, int number, PayloadStream body, BlobCipher? cipher,
+            ChecksumAlgorithm? algorithm)
     {
         if (algorithm is not null)
         {
@@ -100,8 +102,8 @@ internal static class UploadPart
             if (!ByteRange.TryParse(text, out var range) || range is { First: null } or { Last: null })
             {
                 throw S3Error.InvalidArgument.With(
-                    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets "
-                    + "of the first and last bytes to copy",
+                    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based "
+                    + "offsets of the first and last bytes to copy",
                     ("ArgumentName", "x-amz-copy-source-range"), ("ArgumentValue", text));
             }
 

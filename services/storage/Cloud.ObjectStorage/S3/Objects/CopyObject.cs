@@ -86,7 +86,8 @@ internal static class CopyObject
     }
 
     private static async Task<ObjectVersion> RewriteAsync(
-        S3Request request, NewObject asked, ObjectAttributes attributes, CopySource source, BlobCipher? cipher, ChecksumAlgorithm? algorithm)
+        S3Request request, NewObject asked, ObjectAttributes attributes, CopySource source, BlobCipher? cipher,
+            ChecksumAlgorithm? algorithm)
     {
         var size = source.Object.Version.SizeBytes;
         await using var bytes = source.Open(request, 0, size);
@@ -142,6 +143,7 @@ internal static class CopyObject
     {
         null or "COPY" => false,
         "REPLACE" => true,
-        var word => throw S3Error.InvalidArgument.With($"Unknown directive in {header}.", ("ArgumentName", header), ("ArgumentValue", word)),
+        var word => throw S3Error.InvalidArgument.With($"Unknown directive in {header}.", ("ArgumentName", header), ("ArgumentValue",
+            word)),
     };
 }

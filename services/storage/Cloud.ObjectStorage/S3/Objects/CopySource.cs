@@ -47,7 +47,8 @@ internal sealed class CopySource : IDisposable
 
             if (found.Version.IsDeleteMarker)
             {
-                throw S3Error.InvalidRequest.With("The source of a copy request may not specifically refer to a delete marker by version id.");
+                throw S3Error.InvalidRequest.With(
+                    "The source of a copy request may not specifically refer to a delete marker by version id.");
             }
 
             ReadConditions.Require(request, found.Version, "x-amz-copy-source-");

@@ -13,7 +13,8 @@ internal static class DeleteObject
         var bucket = await request.RequireBucketAsync();
         var conditions = new DeleteConditions(
             request.Header("If-Match")?.Trim('"'), request.HeaderTime("x-amz-if-match-last-modified-time")?.UtcTicks,
-            long.TryParse(request.Header("x-amz-if-match-size"), System.Globalization.CultureInfo.InvariantCulture, out var size) ? size : null);
+            long.TryParse(request.Header("x-amz-if-match-size"), System.Globalization.CultureInfo.InvariantCulture, out var size)
+                ? size : null);
         var deleted = await DeleteAsync(request, bucket, request.Key!, request.VersionId, conditions);
         var headers = request.Http.Response.Headers;
         if (deleted.VersionId is { } version)
@@ -85,7 +86,8 @@ internal static class DeleteObjects
     {
         try
         {
-            if (key.Length == 0 || System.Text.Encoding.UTF8.GetByteCount(key) > KeyBytesMax || key.Contains('\0', StringComparison.Ordinal))
+            if (key.Length == 0 || System.Text.Encoding.UTF8.GetByteCount(key) > KeyBytesMax || key.Contains('\0',
+                StringComparison.Ordinal))
             {
                 throw S3Error.KeyTooLong.With();
             }

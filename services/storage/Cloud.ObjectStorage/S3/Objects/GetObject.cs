@@ -124,7 +124,8 @@ internal static class GetObject
 
         if (asked.Resolve(size) is not { } resolved)
         {
-            throw S3Error.InvalidRange.With(null, ("RangeRequested", range), ("ActualObjectSize", size.ToString(CultureInfo.InvariantCulture)));
+            throw S3Error.InvalidRange.With(null, ("RangeRequested", range), ("ActualObjectSize",
+                size.ToString(CultureInfo.InvariantCulture)));
         }
 
         Partial(response, resolved.Offset, resolved.Length, size);

@@ -30,8 +30,10 @@ internal sealed record KeyListing(Bucket Bucket, string Prefix, string Delimiter
     /// <summary>XML cannot hold every character that a key can.</summary>
     public string Text(string key) => Encoded ? S3Uri.Encode(key, keepSlash: true) : key;
 
-    public void WriteHead(S3Xml xml, string max = "MaxKeys") => xml
-        .Element("Prefix", Text(Prefix)).Optional("Delimiter", Delimiter.Length == 0 ? null : Text(Delimiter)).Element(max, Max)
+    /// <param name="plainPrefix">Of the older list it comes back as it is.</param>
+    public void WriteHead(S3Xml xml, string max = "MaxKeys", bool plainPrefix = false) => xml
+        .Element("Prefix", plainPrefix ? Prefix : Text(Prefix)).Optional("Delimiter", Delimiter.Length == 0 ? null
+            : Text(Delimiter)).Element(max, Max)
         .Optional("EncodingType", Encoded ? "url" : null);
 
     public void WritePrefixes(S3Xml xml, IReadOnlyList<string> prefixes)
@@ -78,7 +80,7 @@ internal static class ListObjects
         var page = await request.Services.Reads.ReadAsync(
             session => Listing.CurrentAsync(session, list.From(marker), request.Aborted), request.Aborted);
         var xml = new S3Xml().OpenRoot("ListBucketResult").Element("Name", list.Bucket.Name).Element("Marker", list.Text(marker));
-        list.WriteHead(xml);
+        list.WriteHead(xml, plainPrefix: true);
         xml.Element("IsTruncated", page.Next is not null);
         if (page.Next is not null)
         {

@@ -73,7 +73,8 @@ internal sealed record NewObjectHeaders
         var asked = request.Header("x-amz-server-side-encryption");
         if (asked is not null && customer is not null)
         {
-            throw S3Error.InvalidArgument.With("Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
+            throw S3Error.InvalidArgument.With(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified");
         }
 
         if (asked is not (null or BucketEncryption.Algorithm))

@@ -49,7 +49,8 @@ internal static class ObjectAcl
     public static async Task GetAsync(S3Request request)
     {
         var (bucket, version, attributes) = await ObjectDocuments.RequireAsync(request, "s3:GetObjectAcl", AclPermission.ReadAcp);
-        var name = version.Owner == bucket.Project ? bucket.ProjectName : request.Caller.Project == version.Owner ? request.Caller.ProjectName : "";
+        var name = version.Owner == bucket.Project ? bucket.ProjectName : request.Caller.Project == version.Owner
+            ? request.Caller.ProjectName : "";
         await request.AnswerAsync(Acl.ToXml(version.Owner.Length == 0 ? bucket.Project : version.Owner, name, attributes.Grants ?? []));
     }
 

@@ -14,7 +14,8 @@ internal sealed class PostForm
     private static readonly JsonDocumentOptions Json = new() { MaxDepth = 8 };
 
     private static readonly string[] NeedNoCondition =
-        ["x-amz-signature", "file", "policy", "bucket", "submit", "awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date"];
+        ["x-amz-signature", "file", "policy", "bucket", "submit", "awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-credential",
+            "x-amz-date"];
 
     private readonly Dictionary<string, string> _fields = new(StringComparer.OrdinalIgnoreCase);
 
@@ -60,7 +61,8 @@ internal sealed class PostForm
             using var document = JsonDocument.Parse(Convert.FromBase64String(text), Json);
             return Check(document.RootElement, bucket, key, now);
         }
-        catch (Exception malformed) when (malformed is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
+        catch (Exception malformed) when (
+            malformed is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
         {
             throw new S3Error("InvalidPolicyDocument", 400, "Invalid Policy: Invalid JSON.").With();
         }
@@ -106,7 +108,8 @@ internal sealed class PostForm
     private (long Min, long Max) Check(JsonElement policy, Bucket bucket, string key, DateTimeOffset now)
     {
         if (!policy.TryGetProperty("expiration", out var expiration) || !policy.TryGetProperty("conditions", out var conditions)
-            || !DateTimeOffset.TryParse(expiration.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until))
+            || !DateTimeOffset.TryParse(expiration.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+                out var until))
         {
             throw new S3Error("InvalidPolicyDocument", 400, "Invalid Policy: it needs expiration and conditions.").With();
         }
@@ -145,7 +148,8 @@ internal sealed class PostForm
             Require(parts[1].GetString()!.TrimStart('$'), parts[0].GetString()!.ToLowerInvariant(), parts[2].GetString() ?? "");
         }
 
-        if (_fields.Keys.FirstOrDefault(name => !seen.Contains(name) && !name.StartsWith("x-ignore-", StringComparison.OrdinalIgnoreCase)) is { } extra)
+        if (_fields.Keys.FirstOrDefault(name => !seen.Contains(name) && !name.StartsWith("x-ignore-",
+            StringComparison.OrdinalIgnoreCase)) is { } extra)
         {
             throw S3Error.AccessDenied.With($"Invalid according to Policy: Extra input fields: {extra}");
         }
@@ -169,14 +173,17 @@ internal sealed class PostForm
             };
             if (!holds)
             {
-                throw S3Error.AccessDenied.With($"Invalid according to Policy: Policy Condition failed: [\"{how}\", \"${name}\", \"{wanted}\"]");
+                throw S3Error.AccessDenied.With(
+                    $"Invalid according to Policy: Policy Condition failed: [\"{how}\", \"${name}\", \"{wanted}\"]");
             }
         }
     }
 
-    private static long Bytes(JsonElement element) => element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out var number) && number >= 0
+    private static long Bytes(JsonElement element) => element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out var number)
+        && number >= 0
         ? number
-        : element.ValueKind == JsonValueKind.String && long.TryParse(element.GetString(), CultureInfo.InvariantCulture, out number) && number >= 0
+        : element.ValueKind == JsonValueKind.String && long.TryParse(element.GetString(), CultureInfo.InvariantCulture, out number)
+            && number >= 0
             ? number
             : throw new S3Error("InvalidPolicyDocument", 400, "Invalid Policy: content-length-range takes two numbers.").With();
 }

@@ -84,7 +84,8 @@ internal static class PostObject
         var attributes = headers.Attributes;
         if (form["tagging"] is { } tagging)
         {
-            attributes = attributes with { Tags = TagSet.FromXml(S3Body.ParseXml(Encoding.UTF8.GetBytes(tagging), "Tagging"), TagSet.ObjectTagsMax) };
+            var document = S3Body.ParseXml(Encoding.UTF8.GetBytes(tagging), "Tagging");
+            attributes = attributes with { Tags = TagSet.FromXml(document, TagSet.ObjectTagsMax) };
         }
 
         AccessRules.Require(
@@ -117,9 +118,10 @@ internal static class PostObject
         response.Headers.Location = location;
         ObjectHeaders.WriteVersion(request, bucket, versionId);
         if ((form["success_action_redirect"] ?? form["redirect"]) is { } redirect
-            && Uri.TryCreate(redirect, UriKind.Absolute, out var target) && target.Scheme is "http" or "https" && redirect.All(char.IsAscii))
+            && Uri.TryCreate(redirect, UriKind.Absolute, out var target) && target.Scheme is "http" or "https"
+                && redirect.All(char.IsAscii))
         {
-            var query = $"bucket={S3Uri.Encode(bucket.Name, false)}&key={S3Uri.Encode(key, false)}&etag={S3Uri.Encode($"\"{etag}\"", false)}";
+            var query = $"bucket={bucket.Name}&key={S3Uri.Encode(key, false)}&etag={S3Uri.Encode($"\"{etag}\"", false)}";
             response.Headers.Location = $"{redirect}{(redirect.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{query}";
             await request.AnswerAsync(StatusCodes.Status303SeeOther);
             return;

@@ -20,7 +20,8 @@ internal static class PutObject
                 "s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
         if (headers.Attributes.Tags is not null)
         {
-            AccessRules.Require(request, bucket, new AccessQuestion("s3:PutObjectTagging", request.Key, AclPermission.Write, bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
+            AccessRules.Require(request, bucket, new AccessQuestion("s3:PutObjectTagging", request.Key, AclPermission.Write,
+                bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
         }
 
         var conditions = NewObjectHeaders.ReadConditions(request);

@@ -64,7 +64,8 @@ internal sealed class AccessKey(AccessKeySecret secret)
 
     public DateTimeOffset? ExpiresAt => secret.ExpiresAt;
 
-    public bool IsFor(AccessKeySecret other) => other with { Buckets = secret.Buckets } == secret && other.Buckets.SequenceEqual(secret.Buckets);
+    public bool IsFor(AccessKeySecret other) => other with { Buckets = secret.Buckets } == secret
+        && other.Buckets.SequenceEqual(secret.Buckets);
 
     public byte[] SigningKeyFor(string date, string region, string service)
     {

@@ -190,7 +190,8 @@ internal sealed class PayloadStream : IAsyncDisposable
             throw S3Error.InvalidRequest.With("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
         }
 
-        if (request.Header("x-amz-trailer") is { } trailer && trailer.StartsWith(ChecksumAlgorithm.HeaderPrefix, StringComparison.OrdinalIgnoreCase))
+        if (request.Header("x-amz-trailer") is { } trailer && trailer.StartsWith(ChecksumAlgorithm.HeaderPrefix,
+            StringComparison.OrdinalIgnoreCase))
         {
             if (_chunks is null || _expected.Count > 0)
             {

@@ -4,7 +4,8 @@ using Cloud.ObjectStorage.Blobs;
 namespace Cloud.ObjectStorage.S3.Signing;
 
 /// <summary>
-/// The keys that sign the URLs which the REST API gives out: one a project and right, of a secret that never leaves the service. What such a
+/// The keys that sign the URLs which the REST API gives out: one a project and right, of a secret that never leaves the service. What
+/// such a
 /// URL opens is its one object, for the time that it says.
 /// </summary>
 internal sealed class PresignKeys(ObjectKeys keys)
@@ -38,7 +39,8 @@ internal sealed class PresignKeys(ObjectKeys keys)
             ? For(Project(accessKeyId[WritePrefix.Length..]), writes: true)
             : null;
 
-    private static string Tail(string project) => (project.StartsWith(ProjectPrefix, StringComparison.Ordinal) ? project[ProjectPrefix.Length..] : project).ToUpperInvariant();
+    private static string Tail(string project) => (project.StartsWith(ProjectPrefix, StringComparison.Ordinal)
+        ? project[ProjectPrefix.Length..] : project).ToUpperInvariant();
 
     private static string Project(string tail) => ProjectPrefix + tail.ToLowerInvariant();
 }

@@ -19,7 +19,8 @@ internal static class SigningKey
         return HMACSHA256.HashData(key, Encoding.ASCII.GetBytes(Terminator));
     }
 
-    public static string Sign(byte[] key, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.Latin1.GetBytes(text)));
+    public static string Sign(byte[] key, string text) => Convert.ToHexStringLower(HMACSHA256.HashData(key,
+        Encoding.Latin1.GetBytes(text)));
 
     public static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.Latin1.GetBytes(text)));
 
