@@ -61,6 +61,7 @@ public static class ObjectStorageSetup
         services.AddSingleton<PresignKeys>();
         services.AddSingleton<AccessKeys>();
         services.AddSingleton<SignatureVerifier>();
+        services.AddSingleton<OwnerNames>();
         services.AddSingleton<S3Services>();
         services.AddSingleton<S3Application>();
 

@@ -68,7 +68,8 @@ public abstract class BucketApiTests(ObjectStorageUnderTest storage) : StorageTe
     {
         var name = await NewBucketAsync();
         const string Key = "docs/%C3%BC%20%2B%2F1";
-        var (status, made) = await Storage.SendAsync(HttpMethod.Put, $"/v1/buckets/{name}/objects/{Key}", new StringContent("12345", Encoding.UTF8));
+        var (status, made) = await Storage.SendAsync(HttpMethod.Put, $"/v1/buckets/{name}/objects/{Key}", new StringContent("12345",
+            Encoding.UTF8));
         status.ShouldBe(HttpStatusCode.OK, made.ToString());
         made.GetProperty("key").GetString().ShouldBe("docs/ü +/1");
         (await GetAsync(name, "docs/ü +/1")).ShouldBe("12345");
@@ -79,7 +80,8 @@ public abstract class BucketApiTests(ObjectStorageUnderTest storage) : StorageTe
         var (_, rest) = await Storage.SendAsync(
             HttpMethod.Get, $"/v1/buckets/{name}/objects?limit=1&prefix=docs/&cursor={page.GetProperty("nextCursor").GetString()}");
         rest.GetProperty("items")[0].GetProperty("key").GetString().ShouldBe("docs/ü +/1");
-        (await Storage.SendAsync(HttpMethod.Delete, $"/v1/buckets/{name}")).Body.GetProperty("code").GetString().ShouldBe("bucket-not-empty");
+        (await Storage.SendAsync(HttpMethod.Delete, $"/v1/buckets/{name}")).Body.GetProperty("code").GetString().ShouldBe(
+            "bucket-not-empty");
         (await Storage.SendAsync(HttpMethod.Delete, $"/v1/buckets/{name}/objects/{Key}")).Status.ShouldBe(HttpStatusCode.NoContent);
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/buckets/{name}/objects/{Key}");
         request.Headers.Add(HeaderCallers.ProjectHeader, "prj-one");
@@ -92,7 +94,8 @@ public abstract class BucketApiTests(ObjectStorageUnderTest storage) : StorageTe
         var name = await NewBucketAsync();
         async Task<string> UrlAsync(string method)
         {
-            var (status, body) = await Storage.SendAsync(HttpMethod.Post, $"/v1/buckets/{name}/presign", new { key = "a b/ü", method, expiresIn = 60 });
+            var (status, body) = await Storage.SendAsync(HttpMethod.Post, $"/v1/buckets/{name}/presign", new { key = "a b/ü", method,
+                expiresIn = 60 });
             status.ShouldBe(HttpStatusCode.OK, body.ToString());
             return body.GetProperty("url").GetString()!;
         }

@@ -114,7 +114,8 @@ public abstract class MultipartTests(ObjectStorageUnderTest storage) : StorageTe
         await S3.AbortMultipartUploadAsync(bucket, "big", id);
         ((await S3.ListMultipartUploadsAsync(bucket)).MultipartUploads?.Count ?? 0).ShouldBe(0);
         (await RefusalAsync(() => S3.ListPartsAsync(bucket, "big", id))).ShouldBe("NoSuchUpload");
-        (await Storage.ReadAsync(session => session.ScalarAsync<long>("""SELECT COUNT(*) FROM "Parts" WHERE "Upload" = @p0""", default, id)))
+        (await Storage.ReadAsync(session => session.ScalarAsync<long>("""SELECT COUNT(*) FROM "Parts" WHERE "Upload" = @p0""", default,
+            id)))
             .ShouldBe(0);
     }
 

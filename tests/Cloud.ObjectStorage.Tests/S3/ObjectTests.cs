@@ -288,7 +288,7 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         {
             (await RefusalAsync(() => S3.GetObjectAsync(bucket, "secret"))).ShouldBe("InvalidRequest");
             get.ServerSideEncryptionCustomerProvidedKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-            (await RefusalAsync(() => S3.GetObjectAsync(get))).ShouldBe("AccessDenied");
+            (await RefusalAsync(() => S3.GetObjectAsync(get))).ShouldBe("InvalidRequest");
         }
     }
 

@@ -102,7 +102,8 @@ public abstract class VersioningTests(ObjectStorageUnderTest storage) : StorageT
         rows.GroupBy(row => row.Key).ShouldAllBe(same => same.Count(row => row.IsLatest) == 1);
     }
 
-    private Task<PutBucketVersioningResponse> SetVersioningAsync(string bucket, VersionStatus status) => S3.PutBucketVersioningAsync(new PutBucketVersioningRequest
+    private Task<PutBucketVersioningResponse> SetVersioningAsync(string bucket, VersionStatus status) =>
+        S3.PutBucketVersioningAsync(new PutBucketVersioningRequest
     {
         BucketName = bucket,
         VersioningConfig = new S3BucketVersioningConfig { Status = status },

@@ -69,7 +69,7 @@ internal sealed class ObjectKeys
         }
         catch (CryptographicException) when (customer is not null)
         {
-            throw S3Error.AccessDenied.With("The customer's key is not the one that the object was stored with.");
+            throw S3Error.InvalidRequest.With("The customer's key is not the one that the object was stored with.");
         }
     }
 

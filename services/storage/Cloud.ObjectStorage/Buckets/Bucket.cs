@@ -28,7 +28,7 @@ internal sealed class Bucket : IVersioned
         private set => LabelText = value.Text;
     }
 
-    public Versioning Versioning { get; private set; }
+    public Versioning Versioning { get; private set; } = Versioning.Off;
 
     public BucketSettings Settings { get; private set; } = new();
 

@@ -95,5 +95,5 @@ internal sealed record NewBucket(string Project, string ProjectName, string Name
 
     public BucketSettings Settings { get; init; } = new();
 
-    public Versioning Versioning { get; init; }
+    public Versioning Versioning { get; init; } = Versioning.Off;
 }

@@ -87,6 +87,12 @@ internal sealed record LifecycleRule
     public int? NewerNoncurrentVersions { get; init; }
 
     public int? AbortMultipartDays { get; init; }
+
+    /// <summary>Whether it speaks of an object.</summary>
+    public bool Covers(string key, long sizeBytes, Func<IReadOnlyDictionary<string, string>?> tagsOf) =>
+        key.StartsWith(Prefix, StringComparison.Ordinal) && !(sizeBytes <= SizeGreaterThan) && !(sizeBytes >= SizeLessThan)
+        && (Tags.Count == 0
+            || (tagsOf() is { } tags && Tags.All(tag => tags.TryGetValue(tag.Key, out var value) && value == tag.Value)));
 }
 
 /// <summary>Object lock is on; the default retention of new objects, if there is one.</summary>
@@ -95,11 +101,11 @@ internal sealed record ObjectLockRule(RetentionMode? Mode = null, int? Days = nu
 /// <summary>How firmly an object is kept.</summary>
 internal enum RetentionMode
 {
-    None = 0,
+    None = 1,
 
     /// <summary>Whoever may bypass it deletes it before its time.</summary>
-    Governance = 1,
+    Governance = 2,
 
     /// <summary>Nobody does.</summary>
-    Compliance = 2,
+    Compliance = 3,
 }

@@ -115,23 +115,8 @@ internal sealed partial class LifecycleRunner(
             || (rule.ExpirationDate is { } date && date <= time.GetUtcNow());
     }
 
-    private static bool Covers(LifecycleRule rule, ObjectVersion version)
-    {
-        if (!version.Key.StartsWith(rule.Prefix, StringComparison.Ordinal)
-            || (rule.SizeGreaterThan is { } over && version.SizeBytes <= over)
-            || (rule.SizeLessThan is { } under && version.SizeBytes >= under))
-        {
-            return false;
-        }
-
-        if (rule.Tags.Count == 0)
-        {
-            return true;
-        }
-
-        var tags = ObjectAttributes.FromJson(version.Attributes).Tags;
-        return tags is not null && rule.Tags.All(tag => tags.GetValueOrDefault(tag.Key) == tag.Value);
-    }
+    private static bool Covers(LifecycleRule rule, ObjectVersion version) =>
+        rule.Covers(version.Key, version.SizeBytes, () => ObjectAttributes.FromJson(version.Attributes).Tags);
 
     private bool IsOver(long ticks, int days) =>
         new DateTimeOffset(ticks, TimeSpan.Zero) + (options.Value.LifecycleDay * days) <= time.GetUtcNow();

@@ -4,11 +4,11 @@ namespace Cloud.ObjectStorage.Buckets;
 public enum Versioning
 {
     /// <summary>Never enabled: it is gone.</summary>
-    Off = 0,
+    Off = 1,
 
     /// <summary>It stays as an older version.</summary>
-    Enabled = 1,
+    Enabled = 2,
 
     /// <summary>Was enabled: older versions stay, new ones replace the version <c>null</c>.</summary>
-    Suspended = 2,
+    Suspended = 3,
 }

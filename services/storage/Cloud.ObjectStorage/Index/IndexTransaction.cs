@@ -376,7 +376,7 @@ internal sealed record NewObject
 
     public required string Attributes { get; init; }
 
-    public RetentionMode Retention { get; init; }
+    public RetentionMode Retention { get; init; } = RetentionMode.None;
 
     public long RetainUntil { get; init; }
 

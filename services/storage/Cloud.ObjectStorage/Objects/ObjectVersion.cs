@@ -46,7 +46,7 @@ internal sealed class ObjectVersion
     /// <summary><see cref="ObjectAttributes"/> as JSON.</summary>
     public string Attributes { get; init; } = "";
 
-    public RetentionMode Retention { get; init; }
+    public RetentionMode Retention { get; init; } = RetentionMode.None;
 
     /// <summary>UTC ticks; 0 for none.</summary>
     public long RetainUntil { get; init; }
@@ -98,7 +98,7 @@ internal sealed class MultipartUpload
     /// <summary><see cref="ObjectAttributes"/> of the object to be, as JSON.</summary>
     public string Attributes { get; init; } = "";
 
-    public RetentionMode Retention { get; init; }
+    public RetentionMode Retention { get; init; } = RetentionMode.None;
 
     /// <summary>UTC ticks; 0 for none.</summary>
     public long RetainUntil { get; init; }

@@ -40,7 +40,7 @@ internal static class Cors
     public static void Apply(S3Request request, Bucket bucket)
     {
         if (bucket.Settings.Cors is not null && request.Header("Origin") is { } origin
-            && Find(bucket, origin, request.Method, []) is { } rule)
+            && Find(bucket, origin, request.Header("Access-Control-Request-Method") ?? request.Method, []) is { } rule)
         {
             Write(request, rule, origin);
         }

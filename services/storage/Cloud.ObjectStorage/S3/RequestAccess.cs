@@ -42,7 +42,7 @@ internal static class RequestAccess
     public static S3Exception Missing(this S3Request request, Bucket bucket, string key, string? versionId)
     {
         var mayList = bucket.IsPublic || AccessRules.Allows(
-            request, bucket, new AccessQuestion("s3:ListBucket", null, AclPermission.Read, bucket.Settings.Grants));
+            request, bucket, new AccessQuestion("s3:ListBucket", null, AclPermission.Read, bucket.Settings.Grants, ListedPrefix: key));
         return !mayList
             ? S3Error.AccessDenied.With()
             : versionId is null

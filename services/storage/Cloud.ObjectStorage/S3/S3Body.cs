@@ -14,9 +14,9 @@ internal static class S3Body
 
     /// <summary>The body, verified against what the request says of it.</summary>
     /// <exception cref="S3Exception">It is longer than allowed, or not what was signed.</exception>
-    public static async Task<byte[]> ReadAsync(S3Request request, int bytesMax)
+    public static async Task<byte[]> ReadAsync(S3Request request, int bytesMax, bool ofObject = false)
     {
-        await using var body = request.OpenBody();
+        await using var body = request.OpenBody(ofObject: ofObject);
         if (body.Length > bytesMax)
         {
             throw S3Error.MaxMessageLengthExceeded.With();
@@ -41,8 +41,8 @@ internal static class S3Body
 
     /// <summary>The outermost element.</summary>
     /// <exception cref="S3Exception">It is no XML, or another document.</exception>
-    public static async Task<XElement> ReadXmlAsync(S3Request request, string root) =>
-        ParseXml(await ReadAsync(request, XmlBytesMax), root);
+    public static async Task<XElement> ReadXmlAsync(S3Request request, string root, bool ofObject = false) =>
+        ParseXml(await ReadAsync(request, XmlBytesMax, ofObject), root);
 
     /// <exception cref="S3Exception">It is no XML, or another document.</exception>
     public static XElement ParseXml(byte[] bytes, string root)

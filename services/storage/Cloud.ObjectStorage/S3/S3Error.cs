@@ -11,7 +11,7 @@ internal sealed record S3Error(string Code, int Status, string Message)
     public static S3Error AuthorizationHeaderMalformed { get; } = new(
         "AuthorizationHeaderMalformed", 400, "The authorization header is malformed.");
     public static S3Error AuthorizationQueryParametersError { get; } = new(
-        "AuthorizationQueryParametersError", 400, "The query parameters of the signature are malformed.");
+        "AuthorizationQueryParametersError", 403, "The query parameters of the signature are malformed.");
     public static S3Error BadDigest { get; } = new(
         "BadDigest", 400, "The Content-MD5 or checksum that you specified did not match what was received.");
     public static S3Error BucketAlreadyExists { get; } = new(
@@ -41,7 +41,6 @@ internal sealed record S3Error(string Code, int Status, string Message)
         "InvalidEncryptionAlgorithmError", 400, "The encryption request that you specified is not valid. Supported value: AES256.");
     public static S3Error InvalidPart { get; } = new(
         "InvalidPart", 400, "One or more of the specified parts could not be found, or its entity tag did not match.");
-    public static S3Error InvalidPartNumber { get; } = new("InvalidPartNumber", 416, "The requested part number is not satisfiable.");
     public static S3Error InvalidPartOrder { get; } = new("InvalidPartOrder", 400, "The list of parts was not in ascending order.");
     public static S3Error InvalidRange { get; } = new("InvalidRange", 416, "The requested range is not satisfiable.");
     public static S3Error InvalidRequest { get; } = new("InvalidRequest", 400, "Invalid request.");
@@ -98,6 +97,8 @@ internal sealed record S3Error(string Code, int Status, string Message)
     public static S3Error SignatureDoesNotMatch { get; } = new(
         "SignatureDoesNotMatch", 403,
         "The request signature we calculated does not match the signature you provided. Check your key and signing method.");
+    public static S3Error UnresolvableGrant { get; } = new(
+        "UnresolvableGrantByEmailAddress", 400, "Grantees are named by id or by group: nobody is known by that e-mail address.");
     public static S3Error XAmzContentSha256Mismatch { get; } = new(
         "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.");
 

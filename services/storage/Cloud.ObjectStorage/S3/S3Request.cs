@@ -97,6 +97,9 @@ internal sealed class S3Request
         Bucket = Bucket,
     };
 
+    /// <summary>The name of a project; empty where it is not known.</summary>
+    public string NameOf(string project) => project == Bucket?.Project ? Bucket.ProjectName : Services.Names.Of(project);
+
     /// <summary>The header's value; null where it is not there or empty.</summary>
     public string? Header(string name) => Headers.TryGetValue(name, out var value) && value.Count > 0 && value[0] is { Length: > 0 } text
         ? value.Count == 1 ? text : value.ToString()
@@ -104,7 +107,8 @@ internal sealed class S3Request
 
     /// <summary>The body, as what the signature says it is.</summary>
     /// <param name="md5">An ETag will be made of it.</param>
-    public PayloadStream OpenBody(bool md5 = false) => PayloadStream.Open(this, md5);
+    /// <param name="ofObject">What its headers say of a checksum is of the object that comes of it.</param>
+    public PayloadStream OpenBody(bool md5 = false, bool ofObject = false) => PayloadStream.Open(this, md5, ofObject);
 
     /// <summary>The version that the query names.</summary>
     /// <exception cref="S3Exception">It is no version id.</exception>

@@ -98,6 +98,7 @@ internal static class S3Router
         }
 
         request.Signature = await request.Services.Signatures.VerifyAsync(request);
+        request.Services.Names.Learn(request.Caller.Project, request.Caller.ProjectName);
         await OperationOf(request)(request);
     }
 

@@ -147,6 +147,13 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
             response.Headers.Remove(name);
         }
 
+        if (context.Request.Headers.Expect.Count > 0)
+        {
+            // Whether the client sends its body after a refusal is its choice (RFC 9110 §10.1.1): on this connection nobody could tell it
+            // from the next request.
+            response.Headers.Connection = "close";
+        }
+
         if (refusal.Error.Status == StatusCodes.Status304NotModified)
         {
             return;

@@ -13,7 +13,7 @@ namespace Cloud.ObjectStorage.S3;
 internal sealed class S3Services(
     BucketStore buckets, BucketLife bucketLife, IndexReads reads, IndexWriter writer, ObjectStore objects, BlobStore blobs,
         BlobReceiver receiver,
-    BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures,
+    BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures, OwnerNames names,
         IOptions<ObjectStorageOptions> options, TimeProvider time)
 {
     public IDbContextFactory<ObjectStorageDbContext> Databases => databases;
@@ -37,6 +37,8 @@ internal sealed class S3Services(
     public ObjectKeys Keys => keys;
 
     public SignatureVerifier Signatures => signatures;
+
+    public OwnerNames Names => names;
 
     public TimeProvider Time => time;
 

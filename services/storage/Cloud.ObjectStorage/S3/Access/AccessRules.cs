@@ -11,9 +11,12 @@ namespace Cloud.ObjectStorage.S3.Access;
 /// <param name="Grants">Of the object, or of the bucket.</param>
 /// <param name="Attributes">Of the object that is there, for conditions on its tags.</param>
 /// <param name="NewTags">Of the object to be.</param>
+/// <param name="Owner">The id of the project that wrote the object.</param>
+/// <param name="ListedPrefix">What of the bucket would be listed, where the request itself lists nothing.</param>
 internal sealed record AccessQuestion(
     string Action, string? Key = null, AclPermission? Permission = null, IReadOnlyList<AclGrant>? Grants = null,
-    ObjectAttributes? Attributes = null, IReadOnlyDictionary<string, string>? NewTags = null, string? Owner = null);
+    ObjectAttributes? Attributes = null, IReadOnlyDictionary<string, string>? NewTags = null, string? Owner = null,
+    string? ListedPrefix = null);
 
 /// <summary>
 /// Who may do what. In this order: what the policy denies nobody does; the project that owns the bucket does everything, within the limits
@@ -123,7 +126,7 @@ internal static class AccessRules
             "aws:epochtime" => [now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture)],
             "aws:userid" or "aws:username" => request.Caller.IsAnonymous ? null : [request.Caller.Subject],
             "aws:principalaccount" => request.Caller.IsAnonymous ? null : [request.Caller.Project],
-            "s3:prefix" => One(request.Query["prefix"]),
+            "s3:prefix" => One(question.ListedPrefix ?? request.Query["prefix"]),
             "s3:delimiter" => One(request.Query["delimiter"]),
             "s3:max-keys" => One(request.Query["max-keys"]),
             "s3:versionid" => One(request.Query["versionId"]),

@@ -71,22 +71,33 @@ internal static class Acl
         }
 
         RequireAllowed(bucket, grants, null, owner);
+        if (!grants.Exists(grant => grant.Grantee == owner))
+        {
+            grants.Add(new AclGrant(AclGrant.NotTheOwner, AclPermission.FullControl));
+        }
+
         return grants;
     }
 
-    /// <param name="ownerKeeps">The owner's full control, which stands in no row; false where a list took it away.</param>
-    public static S3Xml ToXml(string owner, string ownerName, IReadOnlyList<AclGrant> grants, bool ownerKeeps = true)
+    /// <param name="nameOf">A project's name by its id; empty where it is not known.</param>
+    public static S3Xml ToXml(string owner, IReadOnlyList<AclGrant> grants, Func<string, string> nameOf)
     {
-        var xml = new S3Xml().OpenRoot("AccessControlPolicy").Open("Owner").Element("ID", owner).Element("DisplayName", ownerName)
+        var xml = new S3Xml().OpenRoot("AccessControlPolicy").Open("Owner").Element("ID", owner).Element("DisplayName", nameOf(owner))
             .Close("Owner").Open("AccessControlList");
-        if (ownerKeeps && !grants.Any(grant => grant.Grantee == owner))
+        foreach (var grant in grants.Where(grant => grant.IsPublic))
         {
-            Write(xml, new AclGrant(owner, AclPermission.FullControl), owner, ownerName);
+            Write(xml, grant, nameOf);
         }
 
-        foreach (var grant in grants)
+        if (!grants.Any(grant => grant.Grantee == owner || grant.Grantee == AclGrant.NotTheOwner))
         {
-            Write(xml, grant, owner, ownerName);
+            // It stands in no row.
+            Write(xml, new AclGrant(owner, AclPermission.FullControl), nameOf);
+        }
+
+        foreach (var grant in grants.Where(grant => !grant.IsPublic && grant.Grantee != AclGrant.NotTheOwner))
+        {
+            Write(xml, grant, nameOf);
         }
 
         return xml.Close("AccessControlList").Close("AccessControlPolicy");
@@ -115,7 +126,7 @@ internal static class Acl
         {
             "id" => RequireId(value),
             "uri" => RequireGroup(value),
-            "emailAddress" => throw S3Error.NotImplemented.With("Grantees are named by id or by group, not by e-mail address."),
+            "emailAddress" => throw S3Error.UnresolvableGrant.With(),
             _ => throw S3Error.InvalidArgument.With("Expected grantees such as id=\"…\" or uri=\"…\"."),
         };
     }
@@ -146,11 +157,11 @@ internal static class Acl
             : grantee.Text("ID") is { } id
                 ? new AclGrant(RequireId(id), permission)
                 : grantee.Text("EmailAddress") is not null
-                    ? throw S3Error.NotImplemented.With("Grantees are named by id or by group, not by e-mail address.")
+                    ? throw S3Error.UnresolvableGrant.With()
                     : throw S3Error.MalformedAcl.With();
     }
 
-    private static void Write(S3Xml xml, AclGrant grant, string owner, string ownerName)
+    private static void Write(S3Xml xml, AclGrant grant, Func<string, string> nameOf)
     {
         xml.Open("Grant").OpenTyped("Grantee", grant.IsPublic ? "Group" : "CanonicalUser");
         if (grant.IsPublic)
@@ -159,7 +170,7 @@ internal static class Acl
         }
         else
         {
-            xml.Element("ID", grant.Grantee).Optional("DisplayName", grant.Grantee == owner ? ownerName : null);
+            xml.Element("ID", grant.Grantee).Element("DisplayName", nameOf(grant.Grantee));
         }
 
         xml.Close("Grantee").Element("Permission", grant.Permission switch

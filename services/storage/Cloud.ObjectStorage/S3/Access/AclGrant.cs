@@ -8,6 +8,9 @@ internal sealed record AclGrant(string Grantee, AclPermission Permission)
 
     public const string AuthenticatedUsers = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
+    /// <summary>Stands for a list that names the owner not: shown so, though an owner keeps what is theirs.</summary>
+    public const string NotTheOwner = "-";
+
     public bool IsPublic => Grantee is AllUsers or AuthenticatedUsers;
 }
 

@@ -8,9 +8,9 @@ namespace Cloud.ObjectStorage.S3.Access;
 /// <summary>What a policy says of a request.</summary>
 internal enum PolicyEffect
 {
-    None = 0,
-    Allow = 1,
-    Deny = 2,
+    None,
+    Allow,
+    Deny,
 }
 
 /// <summary>What a policy's conditions look at.</summary>

@@ -67,6 +67,11 @@ internal sealed class PolicyStatement
         }
 
         var parsed = new PolicyStatement(statement);
+        if (parsed.Allows && parsed._notPrincipals)
+        {
+            throw S3Error.MalformedPolicy.With("Allow with NotPrincipal is not allowed: it would open the bucket to everybody else.");
+        }
+
         if (parsed._actions.Exists(action => action != "*" && !action.StartsWith("s3:", StringComparison.OrdinalIgnoreCase)))
         {
             throw S3Error.MalformedPolicy.With("Policy has invalid action");

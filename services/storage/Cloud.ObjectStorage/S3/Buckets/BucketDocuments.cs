@@ -33,7 +33,7 @@ internal static class BucketAcl
     public static async Task GetAsync(S3Request request)
     {
         var bucket = await request.RequireBucketAsync("s3:GetBucketAcl", AclPermission.ReadAcp);
-        await request.AnswerAsync(Acl.ToXml(bucket.Project, bucket.ProjectName, bucket.Settings.Grants));
+        await request.AnswerAsync(Acl.ToXml(bucket.Project, bucket.Settings.Grants, request.NameOf));
     }
 
     public static async Task PutAsync(S3Request request)

@@ -35,7 +35,7 @@ internal static class TagSet
     public static S3Xml ToXml(IReadOnlyDictionary<string, string> tags)
     {
         var xml = new S3Xml().OpenRoot("Tagging").Open("TagSet");
-        foreach (var (key, value) in tags)
+        foreach (var (key, value) in tags.OrderBy(tag => tag.Key, StringComparer.Ordinal))
         {
             xml.Open("Tag").Element("Key", key).Element("Value", value).Close("Tag");
         }
@@ -68,6 +68,6 @@ internal static class TagSet
             }
         }
 
-        return tags.Count <= max ? tags : throw new S3Error("BadRequest", 400, $"Object tags cannot be greater than {max}").With();
+        return tags.Count <= max ? tags : throw S3Error.InvalidTag.With($"There cannot be more than {max} tags.");
     }
 }

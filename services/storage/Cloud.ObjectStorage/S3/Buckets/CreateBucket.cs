@@ -61,11 +61,10 @@ internal static class CreateBucket
                 throw S3Error.BucketAlreadyExists.With(null, ("BucketName", asked.Name));
             }
 
-            // In this region making one's own bucket again succeeds, and changes what the request says of its list.
-            if (grants is not null || there.Settings.Grants.Count > 0)
+            // In this region making one's own bucket again succeeds, as long as it is the same.
+            if (!there.Settings.Grants.SequenceEqual(grants ?? []))
             {
-                await request.Services.Buckets.ChangeAsync(
-                    there, (bucket, now) => bucket.Configure(bucket.Settings with { Grants = grants ?? [] }, now), request.Aborted);
+                throw S3Error.BucketAlreadyExists.With(null, ("BucketName", asked.Name));
             }
         }
     }

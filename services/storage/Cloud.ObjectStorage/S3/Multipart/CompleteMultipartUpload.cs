@@ -20,7 +20,7 @@ internal static class CompleteMultipartUpload
     {
         var bucket = await request.RequireBucketAsync();
         AccessRules.Require(request, bucket, new AccessQuestion("s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants));
-        var document = await S3Body.ReadXmlAsync(request, "CompleteMultipartUpload");
+        var document = await S3Body.ReadXmlAsync(request, "CompleteMultipartUpload", ofObject: true);
         var conditions = NewObjectHeaders.ReadConditions(request);
         MultipartUpload upload;
         try
@@ -80,7 +80,7 @@ internal static class CompleteMultipartUpload
 
     private static async Task AnswerAsync(S3Request request, Bucket bucket, ObjectVersion version, ObjectAttributes attributes)
     {
-        ObjectHeaders.WriteVersion(request, bucket, version.VersionId);
+        ObjectHeaders.WriteNewVersion(request, version);
         ObjectHeaders.WriteEncryption(request.Http.Response.Headers, attributes.Encryption);
         var xml = new S3Xml().OpenRoot("CompleteMultipartUploadResult")
             .Element("Location", $"http://{request.Host}/{bucket.Name}/{S3Uri.Encode(request.Key!, keepSlash: true)}")
@@ -96,8 +96,16 @@ internal static class CompleteMultipartUpload
     private static List<Part> Choose(XElement document, Dictionary<int, Part> parts)
     {
         var chosen = new List<Part>();
-        foreach (var element in document.Children("Part"))
+        var elements = document.Children("Part").ToList();
+        for (var at = 0; at < elements.Count; at++)
         {
+            // A client that sent a part twice may name it twice: the later is meant.
+            var element = elements[at];
+            if (at + 1 < elements.Count && elements[at + 1].Text("PartNumber") == element.Text("PartNumber"))
+            {
+                continue;
+            }
+
             var number = element.Number("PartNumber", 1, Part.NumberMax) ?? throw S3Error.MalformedXml.With();
             if (chosen.Count > 0 && number <= chosen[^1].Number)
             {

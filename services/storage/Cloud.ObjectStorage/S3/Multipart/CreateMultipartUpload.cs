@@ -25,7 +25,7 @@ internal static class CreateMultipartUpload
             Id = TypedId.NewValue("upload", now),
             Bucket = bucket.Id.Value,
             Key = request.Key!,
-            Owner = request.Caller.Project,
+            Owner = headers.Owner,
             CreatedAt = now.UtcTicks,
             Attributes = (headers.Attributes with
             {

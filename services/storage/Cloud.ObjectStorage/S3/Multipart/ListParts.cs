@@ -20,9 +20,9 @@ internal static class ListParts
             session => session.PartsAsync(upload.Id, marker, max + 1, request.Aborted), request.Aborted);
         var attributes = ObjectAttributes.FromJson(upload.Attributes);
         var xml = new S3Xml().OpenRoot("ListPartsResult").Element("Bucket", bucket.Name).Element("Key", upload.Key)
-            .Element("UploadId", upload.Id).Open("Initiator").Element("ID", upload.Owner).Close("Initiator")
-            .Open("Owner").Element("ID", upload.Owner)
-            .Optional("DisplayName", upload.Owner == bucket.Project ? bucket.ProjectName : null).Close("Owner")
+            .Element("UploadId", upload.Id).Open("Initiator").Element("ID", upload.Owner)
+            .Element("DisplayName", request.NameOf(upload.Owner)).Close("Initiator").Open("Owner").Element("ID", upload.Owner)
+            .Element("DisplayName", request.NameOf(upload.Owner)).Close("Owner")
             .Element("StorageClass", attributes.StorageClass ?? "STANDARD").Element("PartNumberMarker", marker)
             .Element("NextPartNumberMarker", parts.Count == 0 || max == 0 ? 0 : parts[Math.Min(max, parts.Count) - 1].Number)
             .Element("MaxParts", max).Element("IsTruncated", parts.Count > max)
@@ -132,8 +132,8 @@ internal static class ListMultipartUploads
         {
             var attributes = ObjectAttributes.FromJson(upload.Attributes);
             xml.Open("Upload").Element("Key", list.Text(upload.Key)).Element("UploadId", upload.Id)
-                .Open("Initiator").Element("ID", upload.Owner).Close("Initiator");
-            list.WriteOwner(xml, upload.Owner);
+                .Open("Initiator").Element("ID", upload.Owner).Element("DisplayName", request.NameOf(upload.Owner)).Close("Initiator");
+            list.WriteOwner(xml, upload.Owner, request);
             xml.Element("StorageClass", attributes.StorageClass ?? "STANDARD").Time("Initiated", upload.CreatedAt)
                 .Optional("ChecksumAlgorithm", attributes.Checksums?.Keys.FirstOrDefault()).Optional("ChecksumType",
                     attributes.ChecksumType)

@@ -33,7 +33,7 @@ internal static class CopyObject
             Key = request.Key!,
             SizeBytes = source.Object.Version.SizeBytes,
             ETag = source.Object.Version.ETag,
-            Owner = request.Caller.Project,
+            Owner = headers.Owner,
             Attributes = "",
             Retention = headers.Retention,
             RetainUntil = headers.RetainUntil,
@@ -55,7 +55,7 @@ internal static class CopyObject
             request.Http.Response.Headers["x-amz-copy-source-version-id"] = source.Object.Version.VersionId;
         }
 
-        ObjectHeaders.WriteVersion(request, bucket, version.VersionId);
+        ObjectHeaders.WriteNewVersion(request, version);
         ObjectHeaders.WriteEncryption(request.Http.Response.Headers, attributes.Encryption);
         var xml = new S3Xml().OpenRoot("CopyObjectResult").Element("ETag", $"\"{version.ETag}\"").Time("LastModified", version.ModifiedAt);
         foreach (var (checksum, value) in ObjectAttributes.FromJson(version.Attributes).Checksums ?? [])

@@ -25,6 +25,7 @@ internal static class GetObject
         Authorize(request, bucket, found, versionId);
         if (found is null)
         {
+            request.Http.Response.Headers["x-amz-delete-marker"] = "false";
             throw request.Missing(bucket, request.Key!, versionId);
         }
 
@@ -43,8 +44,19 @@ internal static class GetObject
             throw S3Error.MethodNotAllowed.With();
         }
 
+        if (request.Header("x-amz-server-side-encryption") is not null)
+        {
+            throw S3Error.InvalidArgument.With("x-amz-server-side-encryption header is not supported for this operation.");
+        }
+
+        if (request.Query.Has("partNumber"))
+        {
+            RequirePart(request, found);
+        }
+
         using var cipher = request.Services.Keys.Open(attributes.Encryption, CustomerKey.Read(request));
         ObjectHeaders.Write(request.Http.Response, version, attributes);
+        ObjectHeaders.WriteExpiration(request, bucket, version, attributes);
         ReadConditions.Require(request, version);
         Override(request);
         var (offset, length, isPartial) = RangeOf(request, found);
@@ -101,7 +113,7 @@ internal static class GetObject
     {
         var size = found.Version.SizeBytes;
         var response = request.Http.Response;
-        if (request.Query.TryGet("partNumber", out var text))
+        if (request.Query.Has("partNumber"))
         {
             var number = request.Query.Number("partNumber", 1, Part.NumberMax, 1);
             if (request.Header("Range") is not null)
@@ -109,7 +121,7 @@ internal static class GetObject
                 throw S3Error.InvalidRequest.With("Cannot specify both Range header and partNumber query parameter");
             }
 
-            return PartOf(response, found, number, text);
+            return PartOf(response, found, number);
         }
 
         if (request.Header("Range") is not { } range || !ByteRange.TryParse(range, out var asked))
@@ -132,17 +144,24 @@ internal static class GetObject
         return (resolved.Offset, resolved.Length, true);
     }
 
-    private static (long Offset, long Length, bool IsPartial) PartOf(HttpResponse response, OpenObject found, int number, string text)
+    private static void RequirePart(S3Request request, OpenObject found)
+    {
+        var number = request.Query.Number("partNumber", 1, Part.NumberMax, 1);
+        if (found.Parts.Count == 0 ? number != 1 : found.Parts.All(part => part.Number != number))
+        {
+            throw S3Error.InvalidPart.With(null, ("PartNumberRequested", $"{number}"));
+        }
+    }
+
+    private static (long Offset, long Length, bool IsPartial) PartOf(HttpResponse response, OpenObject found, int number)
     {
         var size = found.Version.SizeBytes;
         if (found.Parts.Count == 0)
         {
-            return number == 1 ? (0, size, false) : throw S3Error.InvalidPartNumber.With(null, ("PartNumberRequested", text));
+            return (0, size, false);
         }
 
-        // Parts are counted here as they stand in the object; a client that left numbers out counts by its own.
-        var part = found.Parts.FirstOrDefault(one => one.Number == number)
-            ?? throw S3Error.InvalidPartNumber.With(null, ("PartNumberRequested", text));
+        var part = found.Parts.First(one => one.Number == number);
         response.Headers["x-amz-mp-parts-count"] = found.Parts.Count.ToString(CultureInfo.InvariantCulture);
         if (part.SizeBytes > 0)
         {

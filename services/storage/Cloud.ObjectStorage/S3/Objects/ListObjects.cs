@@ -44,7 +44,7 @@ internal sealed record KeyListing(Bucket Bucket, string Prefix, string Delimiter
         }
     }
 
-    public void WriteObject(S3Xml xml, ObjectVersion version, bool owner)
+    public void WriteObject(S3Xml xml, ObjectVersion version, S3Request? owner)
     {
         xml.Open("Contents").Element("Key", Text(version.Key)).Time("LastModified", version.ModifiedAt)
             .Element("ETag", $"\"{version.ETag}\"").Element("Size", version.SizeBytes);
@@ -55,18 +55,18 @@ internal sealed record KeyListing(Bucket Bucket, string Prefix, string Delimiter
         }
 
         xml.Element("StorageClass", attributes.StorageClass ?? "STANDARD");
-        if (owner)
+        if (owner is not null)
         {
-            WriteOwner(xml, version.Owner);
+            WriteOwner(xml, version.Owner, owner);
         }
 
         xml.Close("Contents");
     }
 
-    public void WriteOwner(S3Xml xml, string owner)
+    public void WriteOwner(S3Xml xml, string owner, S3Request request)
     {
         var id = owner.Length == 0 ? Bucket.Project : owner;
-        xml.Open("Owner").Element("ID", id).Optional("DisplayName", id == Bucket.Project ? Bucket.ProjectName : null).Close("Owner");
+        xml.Open("Owner").Element("ID", id).Element("DisplayName", request.NameOf(id)).Close("Owner");
     }
 }
 
@@ -89,7 +89,7 @@ internal static class ListObjects
 
         foreach (var version in page.Versions)
         {
-            list.WriteObject(xml, version, owner: true);
+            list.WriteObject(xml, version, request);
         }
 
         list.WritePrefixes(xml, page.CommonPrefixes);
@@ -105,7 +105,7 @@ internal static class ListObjectsV2
         var list = await KeyListing.ReadAsync(request, "s3:ListBucket");
         var token = request.Query["continuation-token"];
         var start = request.Query["start-after"];
-        var owner = request.Query["fetch-owner"] == "true";
+        var owner = request.Query["fetch-owner"] == "true" ? request : null;
         var after = Cursor.Read(token)?.Key ?? start ?? "";
         var page = await request.Services.Reads.ReadAsync(
             session => Listing.CurrentAsync(session, list.From(after), request.Aborted), request.Aborted);
@@ -161,7 +161,7 @@ internal static class ListObjectVersions
 
         foreach (var version in page.Versions)
         {
-            Write(xml, list, version);
+            Write(request, xml, list, version);
         }
 
         list.WritePrefixes(xml, page.CommonPrefixes);
@@ -180,7 +180,7 @@ internal static class ListObjectVersions
             : throw S3Error.InvalidArgument.With("Invalid version id specified", ("ArgumentName", "version-id-marker"));
     }
 
-    private static void Write(S3Xml xml, KeyListing list, ObjectVersion version)
+    private static void Write(S3Request request, S3Xml xml, KeyListing list, ObjectVersion version)
     {
         var name = version.IsDeleteMarker ? "DeleteMarker" : "Version";
         xml.Open(name).Element("Key", list.Text(version.Key)).Element("VersionId", version.VersionId)
@@ -191,7 +191,7 @@ internal static class ListObjectVersions
                 .Element("StorageClass", ObjectAttributes.FromJson(version.Attributes).StorageClass ?? "STANDARD");
         }
 
-        list.WriteOwner(xml, version.Owner);
+        list.WriteOwner(xml, version.Owner, request);
         xml.Close(name);
     }
 }

@@ -16,10 +16,13 @@ internal sealed record NewObjectHeaders
 
     public required ObjectAttributes Attributes { get; init; }
 
+    /// <summary>The id of the project whose it will be.</summary>
+    public required string Owner { get; init; }
+
     /// <summary>What encrypts its bytes; dispose it.</summary>
     public BlobCipher? Cipher { get; init; }
 
-    public RetentionMode Retention { get; init; }
+    public RetentionMode Retention { get; init; } = RetentionMode.None;
 
     public long RetainUntil { get; init; }
 
@@ -37,6 +40,7 @@ internal sealed record NewObjectHeaders
                 Grants = Acl.FromHeaders(request, bucket, request.Caller.Project) is { Count: > 0 } grants ? grants : null,
                 Encryption = encryption,
             },
+            Owner = OwnerOf(request, bucket),
             Cipher = encryption is null ? null : request.Services.Keys.Open(encryption, customer),
             Retention = lockWanted.Mode,
             RetainUntil = lockWanted.Until,
@@ -87,6 +91,14 @@ internal sealed record NewObjectHeaders
         return customer is not null || asked is not null || bucket.Settings.Encrypt ? request.Services.Keys.New(customer) : null;
     }
 
+    /// <summary>The writer's, unless the bucket's ownership controls make it the bucket's.</summary>
+    private static string OwnerOf(S3Request request, Bucket bucket) => bucket.Settings.Ownership switch
+    {
+        ObjectOwnership.BucketOwnerEnforced => bucket.Project,
+        ObjectOwnership.BucketOwnerPreferred when request.Header("x-amz-acl") == "bucket-owner-full-control" => bucket.Project,
+        _ => request.Caller.IsAnonymous ? bucket.Project : request.Caller.Project,
+    };
+
     /// <summary>Retention as the headers say, else as the bucket's default does.</summary>
     public static (RetentionMode Mode, long Until, bool Hold) ReadLock(S3Request request, Bucket bucket)
     {
@@ -95,7 +107,7 @@ internal sealed record NewObjectHeaders
         var hold = request.Header("x-amz-object-lock-legal-hold");
         if (mode is null && until is null && hold is null && bucket.Settings.ObjectLock is null)
         {
-            return default;
+            return (RetentionMode.None, 0, false);
         }
 
         if (bucket.Settings.ObjectLock is not { } rule)

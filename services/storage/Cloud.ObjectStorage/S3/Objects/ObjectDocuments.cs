@@ -49,9 +49,8 @@ internal static class ObjectAcl
     public static async Task GetAsync(S3Request request)
     {
         var (bucket, version, attributes) = await ObjectDocuments.RequireAsync(request, "s3:GetObjectAcl", AclPermission.ReadAcp);
-        var name = version.Owner == bucket.Project ? bucket.ProjectName : request.Caller.Project == version.Owner
-            ? request.Caller.ProjectName : "";
-        await request.AnswerAsync(Acl.ToXml(version.Owner.Length == 0 ? bucket.Project : version.Owner, name, attributes.Grants ?? []));
+        var owner = version.Owner.Length == 0 ? bucket.Project : version.Owner;
+        await request.AnswerAsync(Acl.ToXml(owner, attributes.Grants ?? [], request.NameOf));
     }
 
     public static async Task PutAsync(S3Request request)
@@ -270,7 +269,7 @@ internal static class GetObjectAttributes
         _ = int.TryParse(request.Header("x-amz-part-number-marker"), CultureInfo.InvariantCulture, out var marker);
         var parts = await request.Services.Reads.ReadAsync(
             session => Index.IndexQueries.PartsAsync(session, upload, marker, max + 1, request.Aborted), request.Aborted);
-        xml.Open("ObjectParts").Element("TotalPartsCount", attributes.PartsCount ?? parts.Count).Element("PartNumberMarker", marker)
+        xml.Open("ObjectParts").Element("PartsCount", attributes.PartsCount ?? parts.Count).Element("PartNumberMarker", marker)
             .Element("NextPartNumberMarker", parts.Count == 0 ? 0 : parts[Math.Min(max, parts.Count) - 1].Number)
             .Element("MaxParts", max).Element("IsTruncated", parts.Count > max);
         foreach (var part in attributes.Checksums is null ? [] : parts.Take(max))

@@ -51,6 +51,22 @@ internal static class ObjectHeaders
         WriteEncryption(headers, attributes.Encryption);
     }
 
+    /// <summary>When a lifecycle rule will end the object, and which: the earliest.</summary>
+    public static void WriteExpiration(S3Request request, Bucket bucket, ObjectVersion version, ObjectAttributes attributes)
+    {
+        var rule = bucket.Settings.Lifecycle?.Where(
+                one => one is { Enabled: true, ExpirationDays: not null } && one.Covers(version.Key, version.SizeBytes, () =>
+                    attributes.Tags))
+            .MinBy(one => one.ExpirationDays);
+        if (rule is not null && version.IsLatest)
+        {
+            // At the midnight after.
+            var at = new DateTime(version.ModifiedAt, DateTimeKind.Utc).Date.AddDays(rule.ExpirationDays!.Value + 1);
+            request.Http.Response.Headers["x-amz-expiration"] =
+                $"expiry-date=\"{at.ToString("r", CultureInfo.InvariantCulture)}\", rule-id=\"{S3Uri.Encode(rule.Id, keepSlash: true)}\"";
+        }
+    }
+
     public static void WriteEncryption(IHeaderDictionary headers, Encryption? encryption)
     {
         if (encryption?.CustomerKeyMd5 is { } md5)
@@ -61,6 +77,15 @@ internal static class ObjectHeaders
         else if (encryption is not null)
         {
             headers["x-amz-server-side-encryption"] = BucketEncryption.Algorithm;
+        }
+    }
+
+    /// <summary>Of what was just written: the version <c>null</c> is none to speak of.</summary>
+    public static void WriteNewVersion(S3Request request, ObjectVersion version)
+    {
+        if (version.VersionId != ObjectVersion.NullVersion)
+        {
+            request.Http.Response.Headers["x-amz-version-id"] = version.VersionId;
         }
     }
 

@@ -35,16 +35,16 @@ internal sealed class PostForm
     /// <summary>Who signed the policy; a form without one is anonymous.</summary>
     public async Task<Principal> VerifyAsync(S3Request request)
     {
-        if (this["AWSAccessKeyId"] is not null || (this["signature"] is not null && this["x-amz-signature"] is null))
+        if (this["policy"] is not { } policy)
         {
-            throw S3Error.InvalidRequest.With("Forms are signed by Signature Version 4 (AWS4-HMAC-SHA256).");
+            return Principal.Anonymous;
         }
 
-        return this["policy"] is null
-            ? Principal.Anonymous
+        return this["AWSAccessKeyId"] is { } old && this["x-amz-signature"] is null
+            ? await request.Services.Signatures.VerifyOldPolicyAsync(policy, old, Require("signature"), request.Aborted)
             : await request.Services.Signatures.VerifyPolicyAsync(
-                this["policy"]!, Require("x-amz-algorithm"), Require("x-amz-credential"), Require("x-amz-date"),
-                Require("x-amz-signature"), request.Aborted);
+                policy, Require("x-amz-algorithm"), Require("x-amz-credential"), Require("x-amz-date"), Require("x-amz-signature"),
+                request.Aborted);
     }
 
     /// <summary>The limits of the file's length that the policy sets, once all its other conditions hold.</summary>

@@ -100,7 +100,7 @@ internal static class PostObject
                 Key = key,
                 SizeBytes = 0,
                 ETag = "",
-                Owner = caller.Project,
+                Owner = headers.Owner,
                 Attributes = "",
                 Retention = headers.Retention,
                 RetainUntil = headers.RetainUntil,

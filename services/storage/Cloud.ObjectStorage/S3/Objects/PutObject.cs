@@ -40,7 +40,7 @@ internal static class PutObject
                 Key = request.Key!,
                 SizeBytes = 0,
                 ETag = "",
-                Owner = request.Caller.Project,
+                Owner = headers.Owner,
                 Attributes = "",
                 Retention = headers.Retention,
                 RetainUntil = headers.RetainUntil,
@@ -50,7 +50,8 @@ internal static class PutObject
             headers.Attributes, body, cipher, request.Aborted);
         var response = request.Http.Response.Headers;
         response.ETag = $"\"{version.ETag}\"";
-        ObjectHeaders.WriteVersion(request, bucket, version.VersionId);
+        ObjectHeaders.WriteNewVersion(request, version);
+        ObjectHeaders.WriteExpiration(request, bucket, version, headers.Attributes);
         ObjectHeaders.WriteChecksums(response, body.Checksums(), null);
         ObjectHeaders.WriteEncryption(response, headers.Attributes.Encryption);
         await request.AnswerAsync(StatusCodes.Status200OK);

@@ -38,8 +38,9 @@ internal sealed class PayloadStream : IAsyncDisposable
     public static PayloadStream Of(Stream body, long? length) =>
         new(body, null, length) { _md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5) };
 
+    /// <param name="ofObject">The checksum that the headers name is not of this body but of the object that comes of it.</param>
     /// <exception cref="S3Exception">What the headers say of the body does not fit together.</exception>
-    public static PayloadStream Open(S3Request request, bool md5)
+    public static PayloadStream Open(S3Request request, bool md5, bool ofObject)
     {
         var signature = request.Signature;
         var chunks = signature.IsChunked ? new ChunkedPayload(request.Http.Request.Body, signature) : null;
@@ -58,7 +59,11 @@ internal sealed class PayloadStream : IAsyncDisposable
             payload._sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         }
 
-        payload.ReadChecksums(request);
+        if (!ofObject)
+        {
+            payload.ReadChecksums(request);
+        }
+
         return payload;
     }
 
@@ -77,7 +82,7 @@ internal sealed class PayloadStream : IAsyncDisposable
     {
         if (!algorithm.IsValue(value))
         {
-            throw S3Error.InvalidRequest.With($"Value for {algorithm.Header} header is invalid.");
+            throw S3Error.BadDigest.With($"Value for {algorithm.Header} header is invalid.");
         }
 
         _expected[algorithm.Name] = value;
@@ -130,7 +135,7 @@ internal sealed class PayloadStream : IAsyncDisposable
             var checksum = _checksums.First(one => one.Algorithm.Name == name);
             if (!checksum.Algorithm.IsValue(value))
             {
-                throw S3Error.InvalidRequest.With($"Value for {checksum.Algorithm.Header} header is invalid.");
+                throw S3Error.BadDigest.With($"Value for {checksum.Algorithm.Header} header is invalid.");
             }
 
             if (checksum.Value() != value)

@@ -58,6 +58,13 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
         return SigningKey.Equal(expected, signature) ? key.Principal : throw S3Error.SignatureDoesNotMatch.With();
     }
 
+    /// <summary>The same of a form that is signed by Signature Version 2.</summary>
+    public async ValueTask<Principal> VerifyOldPolicyAsync(string policy, string accessKeyId, string signature, CancellationToken ct)
+    {
+        var key = await keys.FindAsync(accessKeyId, ct) ?? throw S3Error.InvalidAccessKeyId.With(null, ("AWSAccessKeyId", accessKeyId));
+        return SigningKey.Equal(key.SignFormPolicy(policy), signature) ? key.Principal : throw S3Error.SignatureDoesNotMatch.With();
+    }
+
     private static bool IsUnsigned(string hash) => hash is VerifiedRequest.UnsignedPayload or VerifiedRequest.UnsignedTrailer;
 
     private async ValueTask<VerifiedRequest> VerifyHeaderAsync(S3Request request, string header)
