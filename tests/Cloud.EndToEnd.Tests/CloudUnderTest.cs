@@ -22,6 +22,13 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
 
     public string Data => _data;
 
+    /// <summary>Where S3 clients go.</summary>
+    public Uri S3Url => new($"http://127.0.0.1:{_s3Port}");
+
+    /// <summary>What <c>credentials.env</c> exports, by name.</summary>
+    public IReadOnlyDictionary<string, string> Credentials => File.ReadAllLines(Path.Combine(_data, "credentials.env"))
+        .Select(line => line["export ".Length..].Split('=', 2)).ToDictionary(parts => parts[0], parts => parts[1].Trim('\'', '"'));
+
     public string Token { get; private set; } = "";
 
     private static string Root { get; } = FindRoot();

@@ -1,8 +1,8 @@
 namespace Cloud.Identity.Contracts;
 
 /// <summary>
-/// Finds what a signature is verified by: identity's own where it is hosted in the same process, else by HTTP. Keep an answer for seconds at
-/// most, and drop it on <see cref="AccessKeyRevoked"/>.
+/// Finds what a signature is verified by: identity's own where it is hosted in the same process, else by HTTP. Keep an answer for seconds
+/// at most, and drop it on <see cref="AccessKeyRevoked"/>.
 /// </summary>
 public interface IAccessKeySecrets
 {

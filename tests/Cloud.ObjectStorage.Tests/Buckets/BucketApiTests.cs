@@ -94,8 +94,12 @@ public abstract class BucketApiTests(ObjectStorageUnderTest storage) : StorageTe
         var name = await NewBucketAsync();
         async Task<string> UrlAsync(string method)
         {
-            var (status, body) = await Storage.SendAsync(HttpMethod.Post, $"/v1/buckets/{name}/presign", new { key = "a b/ü", method,
-                expiresIn = 60 });
+            var (status, body) = await Storage.SendAsync(HttpMethod.Post, $"/v1/buckets/{name}/presign", new
+            {
+                key = "a b/ü",
+                method,
+                expiresIn = 60
+            });
             status.ShouldBe(HttpStatusCode.OK, body.ToString());
             return body.GetProperty("url").GetString()!;
         }

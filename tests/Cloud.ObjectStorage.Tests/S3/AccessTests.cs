@@ -108,8 +108,13 @@ public abstract class AccessTests(ObjectStorageUnderTest storage) : StorageTest(
     public async Task CannedLists_OpenAnObjectAndABucket()
     {
         var bucket = await NewBucketAsync();
-        await S3.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = "open", ContentBody = "x",
-            CannedACL = S3CannedACL.PublicRead });
+        await S3.PutObjectAsync(new PutObjectRequest
+        {
+            BucketName = bucket,
+            Key = "open",
+            ContentBody = "x",
+            CannedACL = S3CannedACL.PublicRead,
+        });
         await PutAsync(bucket, "closed", "x");
         (await Storage.S3Http.GetAsync($"/{bucket}/open")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await Storage.S3Http.GetAsync($"/{bucket}/closed")).StatusCode.ShouldBe(HttpStatusCode.Forbidden);

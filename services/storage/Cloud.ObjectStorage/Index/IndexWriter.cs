@@ -56,6 +56,7 @@ internal sealed partial class IndexWriter(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
+            // The end of this service.
         }
         finally
         {
