@@ -97,7 +97,8 @@ public sealed class ObjectDurabilityTests(LocalCloud cloud)
     {
         try
         {
-            using var request = new HttpRequestMessage(text is null ? HttpMethod.Delete : HttpMethod.Put, $"/v1/buckets/{bucket}/objects/{key}");
+            using var request = new HttpRequestMessage(
+                text is null ? HttpMethod.Delete : HttpMethod.Put, $"/v1/buckets/{bucket}/objects/{key}");
             if (text is not null)
             {
                 request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(text));
