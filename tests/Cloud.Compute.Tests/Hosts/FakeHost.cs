@@ -114,6 +114,21 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
         return Task.CompletedTask;
     }
 
+    public Task<GuestReport> AttachVolumeAsync(string id, GuestVolume volume, CancellationToken ct)
+    {
+        Enter("AttachVolumeAsync", id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(Set(
+            spec with { Volumes = [.. spec.Volumes.Where(one => one.Volume != volume.Volume), volume] }, report));
+    }
+
+    public Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct)
+    {
+        Enter("DetachVolumeAsync", id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(Set(spec with { Volumes = spec.Volumes.Where(one => one.Volume != volume).ToList() }, report));
+    }
+
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         Task.FromResult(new GuestMetrics { CpuSeconds = 1, ResidentBytes = 1, UptimeSeconds = 1, Disks = [] });
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Cloud.Vmm.Tests.Guests;
 
 namespace Cloud.Vmm.Tests.Contract;
@@ -125,7 +126,7 @@ public abstract partial class VmDriverContract : IAsyncLifetime
     public async Task Process_ThatIsKilled_IsToldAsAFailure()
     {
         await using var machine = await StartAsync(Spec());
-        using (var process = System.Diagnostics.Process.GetProcessById(machine.ProcessId))
+        using (var process = Process.GetProcessById(machine.ProcessId))
         {
             process.Kill();
         }
@@ -223,6 +224,37 @@ public abstract partial class VmDriverContract : IAsyncLifetime
     {
         await using var machine = await StartAsync(Spec());
         (await machine.Agent.PingAsync(TimeSpan.FromMilliseconds(100), CancellationToken.None)).ShouldBeFalse();
+    }
+
+    /// <summary>On a board whose disks are those of its start.</summary>
+    protected async Task AssertPlugIsRefusedAsync()
+    {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        var disk = await MakeDiskAsync(spec, "one");
+        (await Should.ThrowAsync<VmException>(() => machine.PlugDiskAsync(disk, CancellationToken.None))).Message.ShouldContain("stop it first");
+        machine.State.ShouldBe(VmState.Running);
+    }
+
+    protected static async Task<VmDisk> MakeDiskAsync(VmSpec spec, string serial)
+    {
+        var path = Path.Combine(spec.Folder, serial);
+        await QemuImgAsync("create", "-q", "-f", "qcow2", path, $"{16 << 20}");
+        return new VmDisk { Serial = serial, Path = path, Format = VmDiskFormat.Qcow2 };
+    }
+
+    protected static async Task<string> QemuImgAsync(params string[] arguments)
+    {
+        using var tool = Process.Start(new ProcessStartInfo("qemu-img", arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var said = await tool.StandardOutput.ReadToEndAsync();
+        var complained = await tool.StandardError.ReadToEndAsync();
+        await tool.WaitForExitAsync();
+        tool.ExitCode.ShouldBe(0, complained);
+        return said;
     }
 
     protected async Task<IVirtualMachine> StartAsync(VmSpec spec)

@@ -15,4 +15,7 @@ public sealed class QemuRiscV64EmulationTests : VmDriverContract
 
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
+
+    [Fact]
+    public Task Disk_PluggedIntoARunningMachine_IsRefused() => AssertPlugIsRefusedAsync();
 }

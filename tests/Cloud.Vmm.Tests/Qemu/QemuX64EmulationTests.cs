@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Cloud.Vmm.Tests.Qemu;
 
 /// <summary>The contract, by emulation of an x86-64 PC.</summary>
-public sealed class QemuX64EmulationTests : VmDriverContract
+public sealed class QemuX64EmulationTests : VmDiskContract
 {
     protected override VmEngine Engine => VmEngine.Emulation;
 

@@ -17,6 +17,9 @@ public sealed class SimulationTests : VmDriverContract
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
 
     [Fact]
+    public Task Disk_PluggedIntoARunningMachine_IsRefused() => AssertPlugIsRefusedAsync();
+
+    [Fact]
     public async Task Start_OfAPc_IsRefused() => (await Should.ThrowAsync<VmException>(
         () => Driver.StartAsync(Spec() with { Architecture = VmArchitecture.X64 }, CancellationToken.None))).Message.ShouldContain("RISC-V");
 }

@@ -17,6 +17,7 @@ internal static class HostApi
         host.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.DescribeAsync(ct));
         host.MapGet("/changes", (long after, IHostAgent agent, CancellationToken ct) => agent.WatchAsync(after, ct));
 
+        MapVolumes(host);
         var guests = host.MapGroup("/guests");
         guests.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.ListAsync(ct));
         guests.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
@@ -29,12 +30,36 @@ internal static class HostApi
         guests.MapPost("/{id}/reset", (string id, IHostAgent agent, CancellationToken ct) => agent.ResetAsync(id, ct));
         guests.MapPost("/{id}/pause", (string id, IHostAgent agent, CancellationToken ct) => agent.PauseAsync(id, ct));
         guests.MapPost("/{id}/resume", (string id, IHostAgent agent, CancellationToken ct) => agent.ResumeAsync(id, ct));
+        guests.MapPut("/{id}/volumes", (string id, GuestVolume volume, IHostAgent agent, CancellationToken ct) =>
+            agent.AttachVolumeAsync(id, volume, ct));
+        guests.MapDelete("/{id}/volumes/{volume}", (string id, string volume, bool force, IHostAgent agent, CancellationToken ct) =>
+            agent.DetachVolumeAsync(id, volume, force, ct));
         guests.MapGet("/{id}/metrics", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadMetricsAsync(id, ct));
         guests.MapPost(
             "/{id}/exec",
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
+    }
+
+    /// <summary><see cref="IVolumeStore"/> over HTTP, for block storage in another process.</summary>
+    private static void MapVolumes(RouteGroupBuilder host)
+    {
+        var volumes = host.MapGroup("/volumes");
+        volumes.MapGet("/", (IVolumeStore store, CancellationToken ct) => store.ListVolumesAsync(ct));
+        volumes.MapPut("/", (VolumeSpec spec, IVolumeStore store, CancellationToken ct) => store.CreateVolumeAsync(spec, ct));
+        volumes.MapGet("/{id}", async (string id, IVolumeStore store, CancellationToken ct) =>
+            await store.FindVolumeAsync(id, ct) ?? throw CloudException.NotFound("volume", id));
+        volumes.MapDelete("/{id}", (string id, IVolumeStore store, CancellationToken ct) => store.DeleteVolumeAsync(id, ct));
+        volumes.MapPost("/{id}/resize", (string id, long sizeBytes, IVolumeStore store, CancellationToken ct) =>
+            store.ResizeVolumeAsync(id, sizeBytes, ct));
+        volumes.MapPost("/{id}/restore", (string id, string snapshot, IVolumeStore store, CancellationToken ct) =>
+            store.RestoreVolumeAsync(id, snapshot, ct));
+        var snapshots = host.MapGroup("/volume-snapshots");
+        snapshots.MapGet("/", (IVolumeStore store, CancellationToken ct) => store.ListSnapshotsAsync(ct));
+        snapshots.MapPut("/", (IReadOnlyDictionary<string, string> wanted, IVolumeStore store, CancellationToken ct) =>
+            store.SnapshotVolumesAsync(wanted, ct));
+        snapshots.MapDelete("/{id}", (string id, IVolumeStore store, CancellationToken ct) => store.DeleteSnapshotAsync(id, ct));
     }
 
     /// <summary>Raw bytes; where they stand in the log is in the headers.</summary>

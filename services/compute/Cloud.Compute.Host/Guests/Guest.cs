@@ -1,4 +1,5 @@
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
 
@@ -16,11 +17,15 @@ internal sealed class Guest : IAsyncDisposable
     /// <summary>How often after that, for a guest that reboots itself.</summary>
     private static readonly TimeSpan RebootLook = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a guest may take to let go of a volume before whoever asked is told that it has not.</summary>
+    private static readonly TimeSpan LetGoLimit = TimeSpan.FromSeconds(6);
+
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(2);
 
     private readonly IVmDriver _driver;
     private readonly TimeProvider _time;
     private readonly Action<Guest> _changed;
+    private readonly VolumeFiles _volumes;
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _view = new();
@@ -31,11 +36,12 @@ internal sealed class Guest : IAsyncDisposable
     private bool _answered;
     private Task _watching = Task.CompletedTask;
 
-    public Guest(GuestFolder folder, GuestSpec spec, IVmDriver driver, TimeProvider time, Action<Guest> changed)
+    public Guest(GuestFolder folder, GuestSpec spec, IVmDriver driver, VolumeFiles volumes, TimeProvider time, Action<Guest> changed)
     {
         Folder = folder;
         Spec = spec;
         _driver = driver;
+        _volumes = volumes;
         _time = time;
         _changed = changed;
     }
@@ -179,6 +185,100 @@ internal sealed class Guest : IAsyncDisposable
         (run with { Exit = new GuestExit(GuestExitKind.HostStopped, "Its host was stopped.") }).Write(Folder.Run);
     }
 
+    /// <summary>Gives the guest a volume: now where it runs, and at each start from now on.</summary>
+    public async Task AttachVolumeAsync(GuestVolume volume, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        var before = Spec;
+        ChangeSpec(Spec with { Volumes = [.. Spec.Volumes.Where(one => one.Volume != volume.Volume), volume] });
+        if (_machine is not { } machine)
+        {
+            return;
+        }
+
+        try
+        {
+            await machine.PlugDiskAsync(_volumes.DiskOf(volume), ct);
+        }
+        catch
+        {
+            ChangeSpec(before);
+            throw;
+        }
+    }
+
+    /// <summary>Takes a volume from the guest.</summary>
+    /// <exception cref="CloudException">The guest runs and has not let go of it.</exception>
+    public async Task DetachVolumeAsync(string id, bool force, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { } volume)
+        {
+            return;
+        }
+
+        if (_machine is { } machine && !await machine.UnplugDiskAsync(volume.Serial, LetGoLimit, force, ct))
+        {
+            throw CloudException.Conflict(
+                HostErrors.VolumeHeld, "The guest has not let go of the volume: it may still be starting, or use it. Unmount it there.");
+        }
+
+        ChangeSpec(Spec with { Volumes = Spec.Volumes.Where(one => one.Volume != id).ToList() });
+    }
+
+    /// <summary>Grows a volume under the running guest; false where it does not run, or only reads it.</summary>
+    public async Task<bool> GrowVolumeAsync(string id, long sizeBytes, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (_machine is not { } machine || Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { ReadOnly: false } volume)
+        {
+            return false;
+        }
+
+        await machine.GrowDiskAsync(volume.Serial, sizeBytes, ct);
+        return true;
+    }
+
+    /// <summary>
+    /// Lays files over volumes of the guest, all at one instant, and writes that down before it can start, stop or change otherwise.
+    /// </summary>
+    /// <param name="overlays">The files by the volumes' ids.</param>
+    /// <param name="done">Called when it is so.</param>
+    /// <returns>Whether the guest had written everything down and held still.</returns>
+    public async Task<bool> LayVolumesOverAsync(IReadOnlyDictionary<string, string> overlays, Action done, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        var written = Spec.Volumes.Where(one => !one.ReadOnly && overlays.ContainsKey(one.Volume))
+            .ToDictionary(one => one.Serial, one => overlays[one.Volume], StringComparer.Ordinal);
+        if (_machine is not { } machine || written.Count == 0)
+        {
+            done();
+            return false;
+        }
+
+        var frozen = Spec.Image.GuestAgent && machine.State == VmState.Running && await machine.Agent.FreezeAsync(ct);
+        try
+        {
+            await machine.LayDisksOverAsync(written, ct);
+            done();
+        }
+        finally
+        {
+            if (frozen)
+            {
+                await machine.Agent.ThawAsync(CancellationToken.None);
+            }
+        }
+
+        return frozen;
+    }
+
+    /// <summary>How many files of a volume the running guest has open; null where it does not run.</summary>
+    public async Task<int?> CountVolumeLayersAsync(string id, CancellationToken ct) =>
+        _machine is { } machine && Spec.Volumes.FirstOrDefault(one => one.Volume == id) is { ReadOnly: false } volume
+            ? await machine.CountDiskLayersAsync(volume.Serial, ct)
+            : null;
+
     /// <summary>Ends the machine and removes the folder.</summary>
     public async Task RemoveAsync(CancellationToken ct)
     {
@@ -207,6 +307,13 @@ internal sealed class Guest : IAsyncDisposable
     {
         using var turn = await TurnAsync(ct);
         await act(RequireMachine());
+        _changed(this);
+    }
+
+    private void ChangeSpec(GuestSpec spec)
+    {
+        Folder.WriteSpec(spec);
+        Spec = spec;
         _changed(this);
     }
 
@@ -321,6 +428,7 @@ internal sealed class Guest : IAsyncDisposable
                     Format = VmDiskFormat.Qcow2,
                     Backing = [new VmDiskLayer(At(image.Disk), image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2)],
                 },
+                .. Spec.Volumes.Select(_volumes.DiskOf),
             ],
             SeedPath = Folder.Seed,
             Nics = [nic],

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
 using Microsoft.Extensions.Options;
@@ -12,6 +13,7 @@ internal sealed partial class HostAgent(
     IOptions<HostOptions> options,
     IVmDriver driver,
     IDiskMaker disks,
+    VolumeFiles volumes,
     GuestNetwork network,
     TimeProvider time,
     ILogger<HostAgent> log) : IHostAgent, IAsyncDisposable
@@ -54,6 +56,7 @@ internal sealed partial class HostAgent(
             LogAdopted(log, id, state);
         }
 
+        await SettleVolumesAsync(ct);
         await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         _adopted.TrySetResult();
         _probes.TrySetResult(await probing);
@@ -185,6 +188,38 @@ internal sealed partial class HostAgent(
         }
     }
 
+    public async Task<GuestReport> AttachVolumeAsync(string id, GuestVolume volume, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        using var turn = await volumes.TurnAsync(ct);
+        if (volumes.FindVolume(volume.Volume) is null)
+        {
+            throw CloudException.NotFound("volume", volume.Volume);
+        }
+
+        if (HolderOf(volume.Volume) is { } holder && holder != guest)
+        {
+            throw CloudException.Conflict(HostErrors.VolumeInUse, $"Guest {holder.Spec.Id} has the volume.");
+        }
+
+        await ByEngineAsync(() => guest.AttachVolumeAsync(volume, ct));
+        return guest.Report();
+    }
+
+    public async Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.DetachVolumeAsync(volume, force, ct));
+        return guest.Report();
+    }
+
+    /// <summary>The guest that has a volume; null for none.</summary>
+    public Guest? HolderOf(string volume) =>
+        _guests.Values.FirstOrDefault(guest => guest.Spec.Volumes.Any(one => one.Volume == volume));
+
+    /// <summary>Ends when the guests of the agent before this one are found.</summary>
+    public Task AdoptedAsync(CancellationToken ct) => _adopted.Task.WaitAsync(ct);
+
     public async Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct)
     {
         var metrics = await (await RequireAsync(id, ct)).RequireMachine().ReadMetricsAsync(ct);
@@ -247,6 +282,22 @@ internal sealed partial class HostAgent(
         await network.StopAsync(ct);
     }
 
+    /// <summary>
+    /// An agent before this one died while it laid files over volumes. A guest that runs says whether they are; of one that does not, an
+    /// empty file on top changes nothing, and one that is not empty was on top.
+    /// </summary>
+    private async Task SettleVolumesAsync(CancellationToken ct)
+    {
+        using var turn = await volumes.TurnAsync(ct);
+        foreach (var volume in volumes.Volumes.Where(volume => volume.Next is not null).ToList())
+        {
+            var open = HolderOf(volume.Id) is { } guest ? await guest.CountVolumeLayersAsync(volume.Id, ct) : null;
+            volumes.Put(open <= volume.Layers.Count ? volume with { Next = null } : volume.Under(volume.Next!));
+        }
+
+        volumes.Sweep();
+    }
+
     /// <summary>What the engine refuses is the caller's to know.</summary>
     private static async Task ByEngineAsync(Func<Task> act)
     {
@@ -260,7 +311,7 @@ internal sealed partial class HostAgent(
         }
     }
 
-    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, time, Changed);
+    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, volumes, time, Changed);
 
     private async Task<Guest> RequireAsync(string id, CancellationToken ct)
     {

@@ -53,6 +53,12 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         using var response = await SendAsync(HttpMethod.Delete, $"{Root}/guests/{id}", null, ct);
     }
 
+    public Task<GuestReport> AttachVolumeAsync(string id, GuestVolume volume, CancellationToken ct) =>
+        SendAsync<GuestReport>(HttpMethod.Put, $"{Root}/guests/{id}/volumes", volume, ct);
+
+    public Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct) =>
+        SendAsync<GuestReport>(HttpMethod.Delete, $"{Root}/guests/{id}/volumes/{volume}?force={(force ? "true" : "false")}", null, ct);
+
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
 

@@ -75,7 +75,10 @@ internal sealed class MachineFiles : IDisposable
         return numbers;
     }
 
-    private static SafeFileHandle OpenLayer(string path, VmDiskFormat format, bool readOnly, string serial)
+    /// <summary>Opens one file of a disk.</summary>
+    /// <exception cref="VmException">It is not what it is said to be.</exception>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    public static SafeFileHandle OpenLayer(string path, VmDiskFormat format, bool readOnly, string serial)
     {
         var file = Descriptor.Open(path, readOnly ? LibC.OpenReadOnly : LibC.OpenReadWrite);
         try

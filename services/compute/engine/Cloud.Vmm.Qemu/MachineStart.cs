@@ -73,8 +73,8 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
             ProcessId = _process.Id,
             StartTicks = ProcessStat.Read(_process.Id)?.StartTicks ?? throw new VmException("The machine's process is gone."),
             Architecture = spec.Architecture,
+            Engine = spec.Engine,
             Uid = user?.Uid,
-            Disks = spec.Disks.Select(disk => disk.Serial).ToList(),
             ProcessLogOffset = logOffset,
             Cgroups = cgroups,
         };

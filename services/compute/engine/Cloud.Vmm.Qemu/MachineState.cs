@@ -26,11 +26,10 @@ internal sealed record MachineState
 
     public required VmArchitecture Architecture { get; init; }
 
+    public VmEngine Engine { get; init; } = VmEngine.Emulation;
+
     /// <summary>The process's own user id; null where it runs as the agent's user.</summary>
     public int? Uid { get; init; }
-
-    /// <summary>The serials of the disks, in order.</summary>
-    public required IReadOnlyList<string> Disks { get; init; }
 
     /// <summary>Where in the process's log this run's lines begin.</summary>
     public long ProcessLogOffset { get; init; }

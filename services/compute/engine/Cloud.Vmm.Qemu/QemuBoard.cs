@@ -33,6 +33,9 @@ internal abstract class QemuBoard
 
     public virtual string Disk(int index) => Virtio("blk");
 
+    /// <summary>Whether a disk can come and go while the machine runs.</summary>
+    public virtual bool TakesDisksWhileRunning => false;
+
     /// <summary>The bus of a disk, where it matters.</summary>
     public virtual string? DiskBus(int index) => null;
 }
@@ -55,10 +58,13 @@ internal sealed class X64Board : QemuBoard
     public override IReadOnlyList<string> HardwareCpus => ["host", "qemu64"];
 
     public override string Virtio(string device) => $"virtio-{device}-pci";
+
+    public override bool TakesDisksWhileRunning => true;
 }
 
 /// <summary>
-/// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest; PCI root ports stand by for what is plugged later.
+/// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest, and what is in them stays there: no disk comes or goes
+/// while it runs. PCI root ports take the disks that find no slot.
 /// </summary>
 internal class RiscV64Board : QemuBoard
 {

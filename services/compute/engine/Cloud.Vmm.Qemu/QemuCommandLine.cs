@@ -19,9 +19,6 @@ internal static class QemuCommandLine
     public static long TranslationBytes(VmSpec spec) =>
         Math.Clamp(spec.MemoryBytes / Mebibyte / 4, TranslationMebibytesMin, TranslationMebibytesMax) * Mebibyte;
 
-    /// <summary>The id of the device of a disk, by its place.</summary>
-    public static string DiskId(int index) => $"disk{index.ToString(CultureInfo.InvariantCulture)}";
-
     /// <param name="spec">The machine.</param>
     /// <param name="descriptors">What its process is given open.</param>
     /// <param name="hardwareCpu">The CPU that the host's hardware was found to offer.</param>
@@ -61,7 +58,12 @@ internal static class QemuCommandLine
 
         if (descriptors.Seed is { } seed)
         {
-            AddFile(line, "seed", VmDiskFormat.Raw, seed, readOnly: true, backing: null);
+            line.AddRange(
+            [
+                "-add-fd", FdSet(seed),
+                "-blockdev", DiskNodes.File("seed", InFdSet(seed), readOnly: true).ToJsonString(),
+                "-blockdev", DiskNodes.Format("seed", VmDiskFormat.Raw, readOnly: true, below: null).ToJsonString(),
+            ]);
             Add(line, "-device", ("driver", board.Virtio("scsi")), ("id", "scsi"));
             Add(line, "-device", ("driver", "scsi-cd"), ("id", "cd"), ("bus", "scsi.0"), ("drive", "seed"));
         }
@@ -131,19 +133,24 @@ internal static class QemuCommandLine
         }
     }
 
-    /// <summary>The chain from its deepest layer up, each named, so that no header of a file is asked what lies below it.</summary>
     private static void AddDisk(List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots)
     {
-        string? below = null;
-        for (var layer = disk.Backing.Count - 1; layer >= 0; layer--)
+        foreach (var file in files)
         {
-            var name = $"{DiskId(index)}-{layer.ToString(CultureInfo.InvariantCulture)}";
-            AddFile(line, name, disk.Backing[layer].Format, files[layer + 1], readOnly: true, below);
-            below = name;
+            line.AddRange(["-add-fd", $"{FdSet(file)},opaque={DiskNodes.DeviceOf(disk.Serial)}"]);
         }
 
-        AddFile(line, $"{DiskId(index)}-top", disk.Format, files[0], disk.ReadOnly, below);
-        var device = Json(("driver", board.Disk(index)), ("id", DiskId(index)), ("drive", $"{DiskId(index)}-top"), ("serial", disk.Serial));
+        if (DiskNodes.Limits(disk) is { } limits)
+        {
+            line.AddRange(["-object", limits.ToJsonString()]);
+        }
+
+        foreach (var node in DiskNodes.Of(disk, files.Select(InFdSet).ToList()))
+        {
+            line.AddRange(["-blockdev", node.ToJsonString()]);
+        }
+
+        var device = DiskNodes.Device(disk, board.Disk(index));
         if (boots && index == 0)
         {
             device["bootindex"] = 0;
@@ -155,24 +162,6 @@ internal static class QemuCommandLine
         }
 
         line.AddRange(["-device", device.ToJsonString()]);
-    }
-
-    private static void AddFile(List<string> line, string name, VmDiskFormat format, int descriptor, bool readOnly, string? backing)
-    {
-        line.AddRange(["-add-fd", FdSet(descriptor)]);
-        Add(
-            line, "-blockdev",
-            ("driver", "file"), ("node-name", $"{name}-file"), ("filename", InFdSet(descriptor)),
-            ("read-only", readOnly), ("locking", "on"), ("discard", "unmap"));
-        var node = Json(
-            ("driver", format == VmDiskFormat.Qcow2 ? "qcow2" : "raw"), ("node-name", name), ("file", $"{name}-file"),
-            ("read-only", readOnly), ("discard", "unmap"));
-        if (format == VmDiskFormat.Qcow2)
-        {
-            node["backing"] = backing;
-        }
-
-        line.AddRange(["-blockdev", node.ToJsonString()]);
     }
 
     private static void AddNic(List<string> line, QemuBoard board, VmNic nic, int index, (int Guest, int Switch) folders)

@@ -30,6 +30,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private readonly QemuParts _parts;
     private readonly QemuGuestAgent _agent;
     private readonly ConsoleHub _console;
+    private readonly MachineDisks _disks;
     private readonly ILogger _log;
     private readonly Channel<Happening> _happenings = Channel.CreateUnbounded<Happening>(
         new UnboundedChannelOptions { SingleReader = true });
@@ -49,6 +50,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _parts = parts;
         _agent = new QemuGuestAgent(folder, parts.Time);
         _console = new ConsoleHub(folder);
+        _disks = new MachineDisks(parts.Time);
         _log = parts.Loggers.CreateLogger<QemuMachine>();
     }
 
@@ -121,11 +123,49 @@ internal sealed partial class QemuMachine : IVirtualMachine
             CpuTime = stat.CpuTime,
             ResidentBytes = stat.ResidentBytes,
             Uptime = stat.ReadAge(),
-            Disks = _state.Disks.Select((serial, index) => disks.TryGetValue(QemuCommandLine.DiskId(index), out var stats)
-                ? new VmDiskMetrics(serial, stats.ReadBytes, stats.ReadOperations, stats.WrittenBytes, stats.WriteOperations)
-                : new VmDiskMetrics(serial, 0, 0, 0, 0)).ToList(),
+            Disks = disks.Where(disk => DiskNodes.SerialOf(disk.Key) is not null).Select(disk => new VmDiskMetrics(
+                DiskNodes.SerialOf(disk.Key)!, disk.Value.ReadBytes, disk.Value.ReadOperations, disk.Value.WrittenBytes,
+                disk.Value.WriteOperations)).ToList(),
         };
     }
+
+    public Task PlugDiskAsync(VmDisk disk, CancellationToken ct)
+    {
+        SpecChecks.Check(disk);
+        RequireHotPlug();
+        return CallAsync(async qmp =>
+        {
+            await _disks.PlugAsync(qmp, disk, ct);
+            return true;
+        });
+    }
+
+    public Task<bool> UnplugDiskAsync(string serial, TimeSpan limit, bool force, CancellationToken ct) => CallAsync(async qmp =>
+    {
+        RequireHotPlug();
+        if (await _disks.UnplugAsync(qmp, serial, limit, ct))
+        {
+            return true;
+        }
+
+        if (!force)
+        {
+            return false;
+        }
+
+        // What was to go goes when the board is reset.
+        await qmp.SystemResetAsync(ct);
+        return await _disks.UnplugAsync(qmp, serial, limit, ct);
+    });
+
+    public Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct) =>
+        CallAsync(qmp => _disks.GrowAsync(qmp, serial, sizeBytes, ct));
+
+    public Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
+        CallAsync(qmp => _disks.LayOverAsync(qmp, overlays, ct));
+
+    public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) =>
+        CallAsync(qmp => MachineDisks.CountLayersAsync(qmp, serial, ct));
 
     public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
 
@@ -135,6 +175,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _parts.Logs.Remove(_folder);
         await _agent.DisposeAsync();
         await _console.DisposeAsync();
+        _disks.Dispose();
         if (_qmp is { } qmp)
         {
             await qmp.DisposeAsync();
@@ -159,6 +200,14 @@ internal sealed partial class QemuMachine : IVirtualMachine
         }
 
         await DisposeAsync();
+    }
+
+    private void RequireHotPlug()
+    {
+        if (!QemuBoard.For(_state.Engine, _state.Architecture).TakesDisksWhileRunning)
+        {
+            throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
+        }
     }
 
     private async Task CallAsync(Func<QmpClient, Task> call) => await CallAsync(async qmp =>

@@ -8,6 +8,7 @@ internal static partial class SpecChecks
     private const int VcpusMax = 64;
     private const int DisksMax = 10;
     private const int NicsMax = 4;
+    private const int LayersMax = 200;
     private const int SerialLengthMax = 20;
     private const long MemoryBytesMin = 8 << 20;
     private const long MemoryBytesMax = 1L << 40;
@@ -26,6 +27,8 @@ internal static partial class SpecChecks
         Require(
             spec.Engine != VmEngine.Simulation || spec.Disks.Count <= SimulatedBoard.DisksMax,
             $"The simulated board has slots for at most {SimulatedBoard.DisksMax} disks.");
+        Require(
+            spec.Engine != VmEngine.Simulation || spec.Disks.All(disk => disk.Limits is null), "The simulated board keeps no limits of disks.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");
         Require(spec.Disks.Count <= DisksMax, $"A machine has at most {DisksMax} disks at its start.");
@@ -35,16 +38,28 @@ internal static partial class SpecChecks
             spec.Kernel is not { } kernel || (kernel.CommandLine.Length <= CommandLineLengthMax && !kernel.CommandLine.Any(char.IsControl)),
             $"A kernel's command line has at most {CommandLineLengthMax} characters and no control character.");
         Require(
-            spec.Disks.All(disk => SerialForm().IsMatch(disk.Serial) && disk.Serial.Length <= SerialLengthMax),
-            "A disk's serial is not of the form asked.");
-        Require(
             spec.Disks.Select(disk => disk.Serial).Distinct(StringComparer.Ordinal).Count() == spec.Disks.Count,
             "Two disks have the same serial.");
-        Require(spec.Disks.All(disk => disk.Format == VmDiskFormat.Qcow2 || disk.Backing.Count == 0), "A raw disk has no layers below it.");
+        foreach (var disk in spec.Disks)
+        {
+            Check(disk);
+        }
+
         Require(spec.Nics.All(nic => MacForm().IsMatch(nic.MacAddress)), "A network interface's MAC address is not of the form asked.");
         Require(
             spec.Nics.All(nic => Path.GetFullPath(Path.GetDirectoryName(nic.GuestSocketPath)!) != Path.GetFullPath(spec.Folder)),
             "A network interface's socket lies in a folder of its own, which the machine's process may write.");
+    }
+
+    /// <exception cref="VmException">Something in it cannot be.</exception>
+    public static void Check(VmDisk disk)
+    {
+        Require(SerialForm().IsMatch(disk.Serial) && disk.Serial.Length <= SerialLengthMax, "A disk's serial is not of the form asked.");
+        Require(disk.Format == VmDiskFormat.Qcow2 || disk.Backing.Count == 0, "A raw disk has no layers below it.");
+        Require(disk.Backing.Count < LayersMax, $"A disk has at most {LayersMax} layers.");
+        Require(
+            disk.Limits is not { } limits || limits is { OperationsPerSecond: null or > 0, BytesPerSecond: null or > 0 },
+            "A disk's limits are above 0.");
     }
 
     private static void Require(bool holds, string otherwise)

@@ -6,6 +6,12 @@ public interface IGuestAgent
     /// <summary>Whether the agent answers within the time given.</summary>
     Task<bool> PingAsync(TimeSpan timeout, CancellationToken ct);
 
+    /// <summary>Has the guest write everything to its disks and hold further writes; false where it cannot or does not answer.</summary>
+    Task<bool> FreezeAsync(CancellationToken ct);
+
+    /// <summary>Lets writes go on after a freeze.</summary>
+    Task ThawAsync(CancellationToken ct);
+
     /// <summary>Runs a command in the guest, with no shell, and waits for its end.</summary>
     /// <exception cref="VmException">The agent does not answer, or the command cannot be started.</exception>
     Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct);

@@ -31,6 +31,30 @@ public interface IVirtualMachine : IAsyncDisposable
 
     Task ResumeAsync(CancellationToken ct);
 
+    /// <summary>Plugs a disk into the running machine; one of this serial that it has already is left as it is.</summary>
+    /// <exception cref="VmException">The machine's board takes no disk while it runs, or the disk is none.</exception>
+    Task PlugDiskAsync(VmDisk disk, CancellationToken ct);
+
+    /// <summary>Asks the guest to let go of a disk and takes it away; where the machine has none of this serial that is so already.</summary>
+    /// <param name="serial">The disk.</param>
+    /// <param name="limit">How long the guest may take.</param>
+    /// <param name="force">Afterwards the machine is reset, which takes the disk away from a guest that does not let go.</param>
+    /// <returns>False where the guest still has it.</returns>
+    Task<bool> UnplugDiskAsync(string serial, TimeSpan limit, bool force, CancellationToken ct);
+
+    /// <summary>Grows a disk under the running guest, which sees the new size.</summary>
+    Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct);
+
+    /// <summary>
+    /// Puts a new, empty file on top of each disk named, all at one instant: what was written until then stays below, and is written no
+    /// more.
+    /// </summary>
+    /// <param name="overlays">The new files by the disks' serials; qcow2.</param>
+    Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct);
+
+    /// <summary>How many files, one over the other, the running machine has open of a disk; 0 for a disk that it does not have.</summary>
+    Task<int> CountDiskLayersAsync(string serial, CancellationToken ct);
+
     /// <summary>CPU time, memory and device counters of the real process.</summary>
     Task<VmMetrics> ReadMetricsAsync(CancellationToken ct);
 

@@ -55,7 +55,13 @@ public sealed record VmDisk
     public IReadOnlyList<VmDiskLayer> Backing { get; init; } = [];
 
     public bool ReadOnly { get; init; }
+
+    /// <summary>The most that it may do a second; null for no limit.</summary>
+    public VmDiskLimits? Limits { get; init; }
 }
+
+/// <summary>How much a disk may read and write a second, together; null for no limit.</summary>
+public sealed record VmDiskLimits(long? OperationsPerSecond, long? BytesPerSecond);
 
 /// <summary>One read-only layer of a disk's backing chain.</summary>
 public sealed record VmDiskLayer(string Path, VmDiskFormat Format);

@@ -34,6 +34,21 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         }
     }
 
+    public async Task<bool> FreezeAsync(CancellationToken ct)
+    {
+        try
+        {
+            await AskAsync("guest-fsfreeze-freeze", null, AnswerLimit, ct);
+            return true;
+        }
+        catch (VmException)
+        {
+            return false;
+        }
+    }
+
+    public Task ThawAsync(CancellationToken ct) => AskAsync("guest-fsfreeze-thaw", null, AnswerLimit, ct);
+
     public async Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(command);

@@ -15,8 +15,8 @@ internal static class ChildProcess
     private const short SetSession = 0x80;
 
     // Descriptors are moved up here first, so that none is overwritten by another that takes its number.
-    private const int MovedMin = 512;
-    private const int DescriptorsMax = 256;
+    private const int MovedMin = 4096;
+    private const int DescriptorsMax = 2048;
 
     // glibc's posix_spawnattr_t is 336 bytes, posix_spawn_file_actions_t 80, sigset_t 128.
     private const int OpaqueBytes = 512;

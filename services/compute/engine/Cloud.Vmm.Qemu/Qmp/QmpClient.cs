@@ -1,8 +1,11 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Cloud.Vmm.Qemu.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu.Qmp;
 
@@ -68,14 +71,19 @@ internal sealed class QmpClient : IAsyncDisposable
 
     /// <summary>Runs a command and answers what it returned.</summary>
     /// <exception cref="QmpException">QEMU refused it, or did not answer in time.</exception>
-    public async Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct)
+    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct) =>
+        ExecuteAsync(command, arguments, null, ct);
+
+    /// <summary>The same, with an open file that goes with the command.</summary>
+    /// <exception cref="QmpException">QEMU refused it, or did not answer in time.</exception>
+    public async Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, SafeFileHandle? file, CancellationToken ct)
     {
         var id = Interlocked.Increment(ref _id);
         var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
         _asked[id] = answer;
         try
         {
-            await WriteAsync(id, command, arguments, ct);
+            await WriteAsync(id, command, arguments, file, ct);
             if (_closed)
             {
                 throw new QmpException(QmpException.Lost, "The connection has ended.");
@@ -101,7 +109,7 @@ internal sealed class QmpClient : IAsyncDisposable
         Fail();
     }
 
-    private async Task WriteAsync(long id, string command, JsonObject? arguments, CancellationToken ct)
+    private async Task WriteAsync(long id, string command, JsonObject? arguments, SafeFileHandle? file, CancellationToken ct)
     {
         var message = new JsonObject { ["execute"] = command, ["id"] = id };
         if (arguments is not null)
@@ -119,6 +127,12 @@ internal sealed class QmpClient : IAsyncDisposable
         await _writing.WaitAsync(ct);
         try
         {
+            if (file is not null)
+            {
+                // With a blank before the command: QEMU keeps what came with it for the command that asks.
+                await SocketDescriptor.SendAsync(((NetworkStream)_stream).Socket, file, (byte)' ', _time, ct);
+            }
+
             await _stream.WriteAsync(bytes.WrittenMemory, ct);
         }
         catch (Exception lost) when (lost is IOException or ObjectDisposedException)

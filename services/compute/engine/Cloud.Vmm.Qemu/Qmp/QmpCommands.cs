@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu.Qmp;
 
@@ -44,6 +46,44 @@ internal static class QmpCommands
         }
 
         return byDevice;
+    }
+
+    /// <summary>The names of all block nodes.</summary>
+    public static async Task<IReadOnlySet<string>> QueryNodesAsync(this QmpClient qmp, CancellationToken ct)
+    {
+        var answer = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
+        return (answer.ValueKind == JsonValueKind.Array ? answer.EnumerateArray() : default)
+            .Select(node => node.ValueKind == JsonValueKind.Object && node.TryGetProperty("node-name", out var name)
+                && name.ValueKind == JsonValueKind.String ? name.GetString() : null)
+            .OfType<string>().ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>Gives the process an open file, in a set of its own.</summary>
+    /// <returns>The set's number.</returns>
+    public static async Task<long> AddFileAsync(this QmpClient qmp, SafeFileHandle file, string of, CancellationToken ct)
+    {
+        var answer = await qmp.ExecuteAsync("add-fd", new JsonObject { ["opaque"] = of }, file, ct);
+        return answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("fdset-id", out var set)
+            && set.ValueKind == JsonValueKind.Number && set.TryGetInt64(out var number)
+            ? number
+            : throw new QmpException(QmpException.Lost, "The file was given no number.");
+    }
+
+    /// <summary>Closes the files that were given for one purpose, where nothing has them open any more.</summary>
+    public static async Task RemoveFilesAsync(this QmpClient qmp, string of, CancellationToken ct)
+    {
+        var answer = await qmp.ExecuteAsync("query-fdsets", null, ct);
+        foreach (var set in answer.ValueKind == JsonValueKind.Array ? answer.EnumerateArray() : default)
+        {
+            if (set.ValueKind == JsonValueKind.Object
+                && set.TryGetProperty("fdset-id", out var id) && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var number)
+                && set.TryGetProperty("fds", out var files) && files.ValueKind == JsonValueKind.Array
+                && files.EnumerateArray().Any(file => file.ValueKind == JsonValueKind.Object
+                    && file.TryGetProperty("opaque", out var what) && what.ValueKind == JsonValueKind.String && what.GetString() == of))
+            {
+                await qmp.ExecuteAsync("remove-fd", new JsonObject { ["fdset-id"] = number }, ct);
+            }
+        }
     }
 
     private static long Number(JsonElement stats, string name) =>

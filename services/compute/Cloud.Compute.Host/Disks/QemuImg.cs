@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Host.Disks;
+
+/// <summary>Runs qemu-img. What a disk's header names is never opened.</summary>
+internal static class QemuImg
+{
+    private const int SaidLengthMax = 300;
+    private const int SectorBytes = 512;
+
+    /// <summary>Makes an empty qcow2 file, durable when this answers; what it lies over is named by whoever opens it.</summary>
+    public static async Task CreateAsync(string path, long sizeBytes, CancellationToken ct)
+    {
+        var beside = path + ".new";
+        try
+        {
+            await RunAsync(["create", "-q", "-f", "qcow2", beside, Bytes(sizeBytes)], ct);
+            Keep(beside, path);
+        }
+        finally
+        {
+            File.Delete(beside);
+        }
+    }
+
+    /// <summary>Gives a finished file its name, once all of it is on the disk.</summary>
+    public static void Keep(string beside, string path)
+    {
+        File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using (var file = File.OpenHandle(beside, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+
+        File.Move(beside, path, overwrite: true);
+    }
+
+    /// <summary>Grows one file, whatever it lies over.</summary>
+    public static Task GrowAsync(string path, string format, long sizeBytes, CancellationToken ct)
+    {
+        var alone = new JsonObject
+        {
+            ["driver"] = format,
+            ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
+        };
+        if (format == DiskFile.Qcow2)
+        {
+            alone["backing"] = null;
+        }
+
+        return RunAsync(["resize", "-q", $"json:{alone.ToJsonString()}", Bytes(sizeBytes)], ct);
+    }
+
+    /// <summary>In whole sectors, as qemu-img wants it.</summary>
+    public static string Bytes(long count) =>
+        ((count + SectorBytes - 1) / SectorBytes * SectorBytes).ToString(CultureInfo.InvariantCulture);
+
+    /// <exception cref="CloudException">It failed.</exception>
+    public static async Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct)
+    {
+        using var program = Process.Start(new ProcessStartInfo("qemu-img", arguments) { RedirectStandardError = true })
+            ?? throw new InvalidOperationException("qemu-img was not started.");
+        try
+        {
+            var said = await program.StandardError.ReadToEndAsync(ct);
+            await program.WaitForExitAsync(ct);
+            if (program.ExitCode != 0)
+            {
+                throw new CloudException(
+                    ErrorKind.Unavailable, "disk-failed", "A disk could not be made or grown on this host.",
+                    new IOException(said.Length <= SaidLengthMax ? said.Trim() : said[..SaidLengthMax]));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            program.Kill();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,242 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Disks;
+using Cloud.Compute.Host.Guests;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Host.Volumes;
+
+/// <summary>This host's volumes for block storage: their files, and the guests that have them.</summary>
+internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeStore
+{
+    private const int SectorBytes = 512;
+
+    /// <summary>A machine opens all files of a chain.</summary>
+    private const int LayersMax = 190;
+
+    public async Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct)
+    {
+        Check(spec);
+        using var turn = await TurnAsync(ct);
+        if (files.FindVolume(spec.Id) is null)
+        {
+            files.Put(new VolumeRecord { Id = spec.Id, SizeBytes = spec.SizeBytes, Layers = await MakeLayersAsync(spec, ct) });
+        }
+
+        return ToStored(files.FindVolume(spec.Id)!);
+    }
+
+    public async Task<IReadOnlyList<StoredVolume>> ListVolumesAsync(CancellationToken ct)
+    {
+        await agent.AdoptedAsync(ct);
+        return files.Volumes.Select(ToStored).ToList();
+    }
+
+    public async Task<StoredVolume?> FindVolumeAsync(string volume, CancellationToken ct)
+    {
+        await agent.AdoptedAsync(ct);
+        return files.FindVolume(volume) is { } record ? ToStored(record) : null;
+    }
+
+    public async Task<StoredVolume> ResizeVolumeAsync(string volume, long sizeBytes, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        var record = Require(volume);
+        if (sizeBytes < record.SizeBytes || sizeBytes % SectorBytes != 0)
+        {
+            throw CloudException.Invalid("sizeBytes", $"Expected a multiple of {SectorBytes} of at least {record.SizeBytes}.");
+        }
+
+        if (agent.HolderOf(volume) is not { } guest || !await guest.GrowVolumeAsync(volume, sizeBytes, ct))
+        {
+            await QemuImg.GrowAsync(files.PathOf(record.Layers[0]), record.Layers[0].Format, sizeBytes, ct);
+        }
+
+        files.Put(record with { SizeBytes = sizeBytes });
+        return ToStored(Require(volume));
+    }
+
+    public async Task DeleteVolumeAsync(string volume, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        RequireFree(volume);
+        files.RemoveVolume(volume);
+    }
+
+    public async Task<IReadOnlyList<StoredSnapshot>> SnapshotVolumesAsync(
+        IReadOnlyDictionary<string, string> snapshots, CancellationToken ct)
+    {
+        if (!snapshots.Values.All(GuestFolder.IsName))
+        {
+            throw CloudException.Invalid("snapshots", "Expected ids of lower-case letters, digits and '-'.");
+        }
+
+        using var turn = await TurnAsync(ct);
+        var wanted = snapshots.Where(one => files.FindSnapshot(one.Value) is null).ToList();
+        var holders = wanted.Select(one => agent.HolderOf(Require(one.Key).Id)).Distinct().ToList();
+        if (holders.Count > 1)
+        {
+            throw CloudException.Conflict("not-one-instance", "Volumes that are kept at one instant are all of one instance, or of none.");
+        }
+
+        if (wanted.Count > 0)
+        {
+            await LayOverAsync(wanted, holders[0], ct);
+        }
+
+        return snapshots.Values.Select(id => files.FindSnapshot(id)!.ToStored()).ToList();
+    }
+
+    public async Task<IReadOnlyList<StoredSnapshot>> ListSnapshotsAsync(CancellationToken ct)
+    {
+        await agent.AdoptedAsync(ct);
+        return files.Snapshots.Select(snapshot => snapshot.ToStored()).ToList();
+    }
+
+    public async Task DeleteSnapshotAsync(string snapshot, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        files.RemoveSnapshot(snapshot);
+    }
+
+    public async Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        var record = Require(volume);
+        RequireFree(volume);
+        var kept = files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
+        var top = await files.CreateOverlayAsync(kept.SizeBytes, ct);
+        files.Put(record with { SizeBytes = kept.SizeBytes, Layers = [top, .. kept.Layers], Next = null });
+        files.Sweep();
+        return ToStored(Require(volume));
+    }
+
+    /// <summary>
+    /// Every volume gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before: after
+    /// a crash in between, the guest alone knows whether it writes to the new file already.
+    /// </summary>
+    private async Task LayOverAsync(List<KeyValuePair<string, string>> wanted, Guest? guest, CancellationToken ct)
+    {
+        var overlays = new Dictionary<string, LayerFile>(StringComparer.Ordinal);
+        foreach (var (volume, _) in wanted)
+        {
+            var record = Require(volume);
+            if (record.Layers.Count >= LayersMax)
+            {
+                throw CloudException.Conflict("too-many-snapshots", $"A volume has at most {LayersMax} snapshots: delete some.");
+            }
+
+            overlays[volume] = await files.CreateOverlayAsync(record.SizeBytes, ct);
+            files.Put(record with { Next = overlays[volume] });
+        }
+
+        var frozen = false;
+        if (guest is null)
+        {
+            PushAll();
+        }
+        else
+        {
+            frozen = await guest.LayVolumesOverAsync(
+                overlays.ToDictionary(one => one.Key, one => files.PathOf(one.Value), StringComparer.Ordinal), PushAll, ct);
+        }
+
+        foreach (var (volume, snapshot) in wanted)
+        {
+            var record = Require(volume);
+            files.Put(new SnapshotRecord(snapshot, volume, record.SizeBytes, frozen, record.Layers.Skip(1).ToList()));
+        }
+
+        void PushAll()
+        {
+            foreach (var (volume, overlay) in overlays)
+            {
+                files.Put(Require(volume).Under(overlay));
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<LayerFile>> MakeLayersAsync(VolumeSpec spec, CancellationToken ct)
+    {
+        if (spec.Image is { } image)
+        {
+            var virtualBytes = DiskFile.VirtualBytes(Path.GetFullPath(Path.Combine(image.Folder, image.Disk)), image.DiskFormat);
+            RequireSize(spec, virtualBytes, "the image's disk");
+            var copy = await files.CopyImageAsync(image, ct);
+            return [await files.CreateOverlayAsync(spec.SizeBytes, ct), copy];
+        }
+
+        if (spec.Snapshot is { } snapshot)
+        {
+            var kept = files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
+            RequireSize(spec, kept.SizeBytes, "the snapshot");
+            return [await files.CreateOverlayAsync(spec.SizeBytes, ct), .. kept.Layers];
+        }
+
+        if (spec.Volume is { } volume)
+        {
+            RequireSize(spec, Require(volume).SizeBytes, "the volume");
+            await LayOverAsync([KeyValuePair.Create(volume, CloneSnapshotOf(spec.Id))], agent.HolderOf(volume), ct);
+            var kept = files.FindSnapshot(CloneSnapshotOf(spec.Id))!;
+            var top = await files.CreateOverlayAsync(spec.SizeBytes, ct);
+            var layers = (IReadOnlyList<LayerFile>)[top, .. kept.Layers];
+            files.Put(new VolumeRecord { Id = spec.Id, SizeBytes = spec.SizeBytes, Layers = layers });
+            files.RemoveSnapshot(kept.Id);
+            return layers;
+        }
+
+        return [spec.Format == "raw" ? files.CreateRaw(spec.SizeBytes) : await files.CreateOverlayAsync(spec.SizeBytes, ct)];
+    }
+
+    /// <summary>What a copy stands on until its own record does.</summary>
+    private static string CloneSnapshotOf(string volume) => $"for-{volume}";
+
+    private static void Check(VolumeSpec spec)
+    {
+        if (!GuestFolder.IsName(spec.Id))
+        {
+            throw CloudException.Invalid("id", "Expected lower-case letters, digits and '-'.");
+        }
+
+        if (spec.SizeBytes <= 0 || spec.SizeBytes % SectorBytes != 0)
+        {
+            throw CloudException.Invalid("sizeBytes", $"Expected a multiple of {SectorBytes}.");
+        }
+
+        if (spec.Format is not (DiskFile.Qcow2 or "raw") || (spec.Format == "raw" && (spec.Image ?? (object?)spec.Snapshot ?? spec.Volume) is not null))
+        {
+            throw CloudException.Invalid("format", "Expected qcow2, or raw for a blank volume.");
+        }
+    }
+
+    private static void RequireSize(VolumeSpec spec, long leastBytes, string what)
+    {
+        if (spec.SizeBytes < leastBytes)
+        {
+            throw CloudException.Invalid("sizeBytes", $"Expected at least {leastBytes}, the size of {what}.");
+        }
+    }
+
+    private void RequireFree(string volume)
+    {
+        if (agent.HolderOf(volume) is { } guest)
+        {
+            throw CloudException.Conflict(HostErrors.VolumeInUse, $"Guest {guest.Spec.Id} has the volume.");
+        }
+    }
+
+    private VolumeRecord Require(string id) => files.FindVolume(id) ?? throw CloudException.NotFound("volume", id);
+
+    private async Task<IDisposable> TurnAsync(CancellationToken ct)
+    {
+        await agent.AdoptedAsync(ct);
+        return await files.TurnAsync(ct);
+    }
+
+    private StoredVolume ToStored(VolumeRecord record)
+    {
+        var top = record.Layers[0];
+        return new StoredVolume(
+            record.Id, record.SizeBytes, SparseFile.StoredBytes(files.PathOf(top)), top.Format, record.Layers.Count,
+            agent.HolderOf(record.Id)?.Spec.Id);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Cloud.Vmm.Tests.Contract;
+
+/// <summary>What a driver must do besides where the board's disks come and go while the machine runs.</summary>
+public abstract class VmDiskContract : VmDriverContract
+{
+    /// <summary>The small guest heeds no request to let go of a disk: it goes by a reset.</summary>
+    private static readonly TimeSpan NoPatience = TimeSpan.FromMilliseconds(300);
+
+    [Fact]
+    public async Task Disk_PluggedIntoARunningMachine_IsThereOnce_UntilItIsTakenAway()
+    {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        var disk = await MakeDiskAsync(spec, "one");
+        await machine.PlugDiskAsync(disk, CancellationToken.None);
+        await machine.PlugDiskAsync(disk, CancellationToken.None);
+        (await SerialsAsync(machine)).ShouldBe(["one"]);
+        IsLocked(disk.Path).ShouldBeTrue();
+
+        (await machine.UnplugDiskAsync("one", NoPatience, force: false, CancellationToken.None)).ShouldBeFalse();
+        (await SerialsAsync(machine)).ShouldBe(["one"]);
+        (await machine.UnplugDiskAsync("one", NoPatience, force: true, CancellationToken.None)).ShouldBeTrue();
+        (await SerialsAsync(machine)).ShouldBeEmpty();
+        IsLocked(disk.Path).ShouldBeFalse();
+        (await machine.UnplugDiskAsync("one", NoPatience, force: false, CancellationToken.None)).ShouldBeTrue();
+
+        await machine.PlugDiskAsync(disk, CancellationToken.None);
+        (await SerialsAsync(machine)).ShouldBe(["one"]);
+    }
+
+    [Fact]
+    public async Task Disk_OfTheStart_IsTakenAwayAsOneThatWasPlugged()
+    {
+        var spec = Spec();
+        var disk = await MakeDiskAsync(spec, "one");
+        await using var machine = await StartAsync(spec with { Disks = [disk] });
+        (await machine.UnplugDiskAsync("one", NoPatience, force: true, CancellationToken.None)).ShouldBeTrue();
+        IsLocked(disk.Path).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Disk_OfARunningMachine_GrowsAndIsLaidOver()
+    {
+        var spec = Spec();
+        var disk = await MakeDiskAsync(spec, "one") with { Limits = new VmDiskLimits(1000, 10 << 20) };
+        await using (var machine = await StartAsync(spec))
+        {
+            await machine.PlugDiskAsync(disk, CancellationToken.None);
+            await machine.GrowDiskAsync("one", 32 << 20, CancellationToken.None);
+            (await SizeAsync(disk.Path)).ShouldBe(32 << 20);
+
+            var overlay = Path.Combine(spec.Folder, "overlay");
+            await QemuImgAsync("create", "-q", "-f", "qcow2", overlay, $"{32 << 20}");
+            await machine.LayDisksOverAsync(new Dictionary<string, string> { ["one"] = overlay }, CancellationToken.None);
+            (await machine.CountDiskLayersAsync("one", CancellationToken.None)).ShouldBe(2);
+            (await machine.CountDiskLayersAsync("none", CancellationToken.None)).ShouldBe(0);
+            IsLocked(overlay).ShouldBeTrue();
+            await machine.GrowDiskAsync("one", 48 << 20, CancellationToken.None);
+            (await SizeAsync(overlay)).ShouldBe(48 << 20);
+            (await SizeAsync(disk.Path)).ShouldBe(32 << 20);
+        }
+
+        // By an agent that was not there when it was made.
+        await using var adopted = await AdoptAsync(spec);
+        (await adopted.CountDiskLayersAsync("one", CancellationToken.None)).ShouldBe(2);
+        (await adopted.UnplugDiskAsync("one", NoPatience, force: true, CancellationToken.None)).ShouldBeTrue();
+        IsLocked(disk.Path).ShouldBeFalse();
+        await adopted.KillAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Disk_ThatIsNone_IsNotPlugged_AndLeavesNothing()
+    {
+        var spec = Spec();
+        await using var machine = await StartAsync(spec);
+        var disk = await MakeDiskAsync(spec, "one");
+        await File.WriteAllTextAsync(disk.Path, new string('x', 4096));
+        await Should.ThrowAsync<VmException>(() => machine.PlugDiskAsync(disk, CancellationToken.None));
+        File.Delete(disk.Path);
+        await machine.PlugDiskAsync(await MakeDiskAsync(spec, "one"), CancellationToken.None);
+        (await SerialsAsync(machine)).ShouldBe(["one"]);
+    }
+
+    private static async Task<IReadOnlyList<string>> SerialsAsync(IVirtualMachine machine) =>
+        (await machine.ReadMetricsAsync(CancellationToken.None)).Disks.Select(disk => disk.Serial).ToList();
+
+    private static async Task<long> SizeAsync(string path)
+    {
+        using var info = JsonDocument.Parse(await QemuImgAsync("info", "-U", "--output=json", path));
+        return info.RootElement.GetProperty("virtual-size").GetInt64();
+    }
+
+    /// <summary>Whether a QEMU has the file open to write.</summary>
+    private static bool IsLocked(string path)
+    {
+        using var check = Process.Start(new ProcessStartInfo("qemu-img", ["resize", "-q", path, "+0"]) { RedirectStandardError = true })!;
+        check.StandardError.ReadToEnd();
+        check.WaitForExit();
+        return check.ExitCode != 0;
+    }
+}
