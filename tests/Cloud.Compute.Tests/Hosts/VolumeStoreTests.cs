@@ -130,7 +130,8 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         (await _store.ResizeVolumeAsync("vol-a", 2 * SizeBytes, Ct)).SizeBytes.ShouldBe(2 * SizeBytes);
         await WriteAsync("vol-a", 2, at: (int)(SizeBytes >> 16));
         (await ReadAsync("vol-a")).ShouldBe(1);
-        (await Should.ThrowAsync<CloudException>(() => _store.ResizeVolumeAsync("vol-a", SizeBytes, Ct))).Errors!.Keys.ShouldBe(["sizeBytes"]);
+        (await Should.ThrowAsync<CloudException>(() => _store.ResizeVolumeAsync("vol-a", SizeBytes, Ct)))
+            .Errors!.Keys.ShouldBe(["sizeBytes"]);
     }
 
     [Fact]

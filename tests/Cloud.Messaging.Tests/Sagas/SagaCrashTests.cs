@@ -22,7 +22,7 @@ public sealed class SagaCrashTests(Servers servers) : ServiceTest(servers)
             {
                 var (run, effects) = await CrashAndResumeAsync(profile, $"do:{step}:{moment}", refuseAt: null);
                 run.State.ShouldBe(SagaState.Done);
-                run.Steps.Single(one => one.Name == step).Attempts.ShouldBe(2);
+                run.Steps.Single(one => one.Name == step).Attempts.ShouldBeGreaterThan(1);
                 effects.ShouldBe(["trip-1/book-flight", "trip-1/book-hotel", "trip-1/pay"], $"killed {moment} {step}");
             }
         }

@@ -232,7 +232,8 @@ public abstract partial class VmDriverContract : IAsyncLifetime
         var spec = Spec();
         await using var machine = await StartAsync(spec);
         var disk = await MakeDiskAsync(spec, "one");
-        (await Should.ThrowAsync<VmException>(() => machine.PlugDiskAsync(disk, CancellationToken.None))).Message.ShouldContain("stop it first");
+        (await Should.ThrowAsync<VmException>(() => machine.PlugDiskAsync(disk, CancellationToken.None)))
+            .Message.ShouldContain("stop it first");
         machine.State.ShouldBe(VmState.Running);
     }
 

@@ -21,5 +21,6 @@ public sealed class SimulationTests : VmDriverContract
 
     [Fact]
     public async Task Start_OfAPc_IsRefused() => (await Should.ThrowAsync<VmException>(
-        () => Driver.StartAsync(Spec() with { Architecture = VmArchitecture.X64 }, CancellationToken.None))).Message.ShouldContain("RISC-V");
+        () => Driver.StartAsync(Spec() with { Architecture = VmArchitecture.X64 }, CancellationToken.None)))
+        .Message.ShouldContain("RISC-V");
 }

@@ -29,7 +29,8 @@ internal sealed class QemuDiskMaker : IDiskMaker
         try
         {
             // -u: the image is not opened, so neither is what its header may name.
-            await QemuImg.RunAsync(["create", "-q", "-f", "qcow2", "-u", "-b", image, "-F", spec.Image.DiskFormat, beside, QemuImg.Bytes(size)], ct);
+            await QemuImg.RunAsync(
+                ["create", "-q", "-f", "qcow2", "-u", "-b", image, "-F", spec.Image.DiskFormat, beside, QemuImg.Bytes(size)], ct);
             File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             using (var file = File.OpenHandle(beside, FileMode.Open, FileAccess.ReadWrite))
             {

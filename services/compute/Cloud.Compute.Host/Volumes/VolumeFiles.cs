@@ -162,7 +162,8 @@ internal sealed class VolumeFiles : IDisposable
     {
         var folder = Directory.CreateDirectory(Path.Combine(_folder, kind)).FullName;
         var records = Directory.EnumerateFiles(folder, "*.json").Select(path => JsonSerializer.Deserialize<T>(File.ReadAllBytes(path))!);
-        return new ConcurrentDictionary<string, T>(records.Select(record => KeyValuePair.Create(id(record), record)), StringComparer.Ordinal);
+        return new ConcurrentDictionary<string, T>(
+            records.Select(record => KeyValuePair.Create(id(record), record)), StringComparer.Ordinal);
     }
 
     private sealed class Turn(SemaphoreSlim one) : IDisposable

@@ -111,8 +111,8 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
     }
 
     /// <summary>
-    /// Every volume gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before: after
-    /// a crash in between, the guest alone knows whether it writes to the new file already.
+    /// Every volume gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before:
+    /// after a crash in between, the guest alone knows whether it writes to the new file already.
     /// </summary>
     private async Task LayOverAsync(List<KeyValuePair<string, string>> wanted, Guest? guest, CancellationToken ct)
     {
@@ -122,7 +122,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
             var record = Require(volume);
             if (record.Layers.Count >= LayersMax)
             {
-                throw CloudException.Conflict("too-many-snapshots", $"A volume has at most {LayersMax} snapshots: delete some.");
+                throw CloudException.Conflict("too-many-snapshots", $"A volume is snapshotted at most {LayersMax} times.");
             }
 
             overlays[volume] = await files.CreateOverlayAsync(record.SizeBytes, ct);
@@ -202,7 +202,8 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
             throw CloudException.Invalid("sizeBytes", $"Expected a multiple of {SectorBytes}.");
         }
 
-        if (spec.Format is not (DiskFile.Qcow2 or "raw") || (spec.Format == "raw" && (spec.Image ?? (object?)spec.Snapshot ?? spec.Volume) is not null))
+        var isBlank = spec is { Image: null, Snapshot: null, Volume: null };
+        if (spec.Format is not DiskFile.Qcow2 && !(spec.Format == "raw" && isBlank))
         {
             throw CloudException.Invalid("format", "Expected qcow2, or raw for a blank volume.");
         }

@@ -77,7 +77,8 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     public Task GrowAsync(QmpClient qmp, string serial, long sizeBytes, CancellationToken ct) => InTurnAsync(async () =>
     {
         var nodes = await qmp.QueryNodesAsync(ct);
-        var root = nodes.Contains(DiskNodes.LimitOf(serial)) ? DiskNodes.LimitOf(serial) : DiskNodes.LayerOf(serial, Layers(nodes, serial) - 1);
+        var limit = DiskNodes.LimitOf(serial);
+        var root = nodes.Contains(limit) ? limit : DiskNodes.LayerOf(serial, Layers(nodes, serial) - 1);
         await qmp.ExecuteAsync("block_resize", new JsonObject { ["node-name"] = root, ["size"] = sizeBytes }, ct);
         return true;
     }, ct);

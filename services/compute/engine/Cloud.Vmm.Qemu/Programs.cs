@@ -7,8 +7,9 @@ internal static class Programs
 
     /// <summary>The absolute path, or null where it is not installed.</summary>
     public static string? Find(VmEngine engine, VmArchitecture architecture, QemuOptions options) =>
-        (engine == VmEngine.Simulation ? [options.SimulatorProgram] : Folders.Select(folder => Path.Combine(folder, Name(engine, architecture))))
-        .FirstOrDefault(File.Exists);
+        engine == VmEngine.Simulation
+            ? File.Exists(options.SimulatorProgram) ? options.SimulatorProgram : null
+            : Folders.Select(folder => Path.Combine(folder, Name(engine, architecture))).FirstOrDefault(File.Exists);
 
     /// <summary>The programs of Debian's qemu-system-x86 and qemu-system-misc, and our own.</summary>
     public static string Name(VmEngine engine, VmArchitecture architecture) => (engine, architecture) switch

@@ -7,7 +7,8 @@ namespace Cloud.Vmm.Qemu;
 
 /// <summary>
 /// Runs machines by QEMU: emulation (TCG) and hardware (KVM), x86-64 and riscv64; and by <c>cloud-vmm</c>, which takes the same options and
-/// speaks the same QMP: simulation, riscv64. A process a machine, in a session and under a user of its own; the agent talks to it over Unix sockets in the machine's folder and can die at any time.
+/// speaks the same QMP: simulation, riscv64. A process a machine, in a session and under a user of its own; the agent talks to it over Unix
+/// sockets in the machine's folder and can die at any time.
 /// </summary>
 public sealed partial class QemuDriver : IVmDriver, IDisposable
 {

@@ -28,7 +28,8 @@ internal static partial class SpecChecks
             spec.Engine != VmEngine.Simulation || spec.Disks.Count <= SimulatedBoard.DisksMax,
             $"The simulated board has slots for at most {SimulatedBoard.DisksMax} disks.");
         Require(
-            spec.Engine != VmEngine.Simulation || spec.Disks.All(disk => disk.Limits is null), "The simulated board keeps no limits of disks.");
+            spec.Engine != VmEngine.Simulation || spec.Disks.All(disk => disk.Limits is null),
+            "The simulated board keeps no limits of disks.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");
         Require(spec.Disks.Count <= DisksMax, $"A machine has at most {DisksMax} disks at its start.");

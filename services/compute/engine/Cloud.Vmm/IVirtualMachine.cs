@@ -35,7 +35,7 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <exception cref="VmException">The machine's board takes no disk while it runs, or the disk is none.</exception>
     Task PlugDiskAsync(VmDisk disk, CancellationToken ct);
 
-    /// <summary>Asks the guest to let go of a disk and takes it away; where the machine has none of this serial that is so already.</summary>
+    /// <summary>Asks the guest to let go of a disk, and takes it away; one that the machine does not have is away already.</summary>
     /// <param name="serial">The disk.</param>
     /// <param name="limit">How long the guest may take.</param>
     /// <param name="force">Afterwards the machine is reset, which takes the disk away from a guest that does not let go.</param>
