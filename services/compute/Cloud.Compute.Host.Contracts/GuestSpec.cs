@@ -41,7 +41,7 @@ public sealed record GuestSpec
 
     public IReadOnlyList<GuestPort> Ports { get; init; } = [];
 
-    /// <summary>The volumes that it has from its start, in their order: vdb, vdc, …</summary>
+    /// <summary>The volumes that it has, in their order: vdb, vdc, … They come and go by attach and detach alone.</summary>
     public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
 }
 

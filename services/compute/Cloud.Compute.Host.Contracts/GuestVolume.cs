@@ -10,6 +10,6 @@ public sealed record GuestVolume(string Volume, bool ReadOnly, long? OperationsP
     /// <summary>What virtio-blk has room for.</summary>
     private const int SerialLengthMax = 20;
 
-    /// <summary>The disk's serial number: the end of the volume's id, which is its random part.</summary>
-    public string Serial => Volume.Length <= SerialLengthMax ? Volume : Volume[^SerialLengthMax..];
+    /// <summary>The disk's serial number: the beginning of the volume's id.</summary>
+    public string Serial => Volume.Length <= SerialLengthMax ? Volume : Volume[..SerialLengthMax];
 }

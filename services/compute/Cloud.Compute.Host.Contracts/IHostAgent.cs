@@ -6,6 +6,9 @@ namespace Cloud.Compute.Host.Contracts;
 /// </summary>
 public interface IHostAgent
 {
+    /// <summary>The volumes that lie on this host.</summary>
+    IVolumeStore Volumes { get; }
+
     Task<HostReport> DescribeAsync(CancellationToken ct);
 
     Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct);

@@ -1,8 +1,8 @@
 namespace Cloud.Compute.Host.Contracts;
 
 /// <summary>
-/// The volumes of a host as block storage uses them: in this process, or over HTTP in the host's own. Every call is idempotent: asked
-/// again, also after a crash in the middle, it brings about the same. What cannot be is refused with a <c>CloudException</c>.
+/// The volumes of a host. Every call is idempotent: asked again, also after a crash in the middle, it brings about the same. What cannot be
+/// is refused with a <c>CloudException</c>.
 /// </summary>
 public interface IVolumeStore
 {

@@ -6,12 +6,14 @@ using Microsoft.Extensions.Options;
 namespace Cloud.Compute.Host;
 
 /// <summary>Tells a control plane in another process where this agent listens.</summary>
-/// <param name="service">The service's name, which is also that of the HTTP client whose base address is its own.</param>
 internal sealed partial class HostRegistrar(
-    string service, IHttpClientFactory clients, IServer server, IHostApplicationLifetime lifetime, IOptions<HostOptions> options,
-    TimeProvider time, ILogger<HostRegistrar> log)
+    IHttpClientFactory clients, IServer server, IHostApplicationLifetime lifetime, IOptions<HostOptions> options, TimeProvider time,
+    ILogger<HostRegistrar> log)
     : BackgroundService
 {
+    /// <summary>The name of the client whose base address is the compute service.</summary>
+    public const string Client = "compute";
+
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TryAgain = TimeSpan.FromSeconds(1);
 
@@ -24,7 +26,7 @@ internal sealed partial class HostRegistrar(
         {
             try
             {
-                using var response = await clients.CreateClient(service).PostAsJsonAsync(
+                using var response = await clients.CreateClient(Client).PostAsJsonAsync(
                     "/internal/v1/hosts", new HostRegistration(options.Value.Name, new Uri(address)), stoppingToken);
                 response.EnsureSuccessStatusCode();
                 told = true;
@@ -35,7 +37,7 @@ internal sealed partial class HostRegistrar(
             {
                 if (told)
                 {
-                    LogLost(log, service, failed.Message);
+                    LogLost(log, failed.Message);
                 }
 
                 told = false;
@@ -44,6 +46,6 @@ internal sealed partial class HostRegistrar(
         }
     }
 
-    [LoggerMessage(EventId = 3003, Level = LogLevel.Warning, Message = "The service {Service} does not answer: {Reason}")]
-    private static partial void LogLost(ILogger log, string service, string reason);
+    [LoggerMessage(EventId = 3003, Level = LogLevel.Warning, Message = "The compute service does not answer: {Reason}")]
+    private static partial void LogLost(ILogger log, string reason);
 }

@@ -38,28 +38,19 @@ public static class HostSetup
         builder.Services.AddSingleton<GuestNetwork>();
         builder.Services.AddSingleton<VolumeFiles>();
         builder.Services.AddSingleton<HostAgent>();
-        builder.Services.AddSingleton<IVolumeStore, VolumeStore>();
         builder.Services.AddSingleton<IHostAgent>(services => services.GetRequiredService<HostAgent>());
         builder.Services.AddHostedService<GuestsService>();
         return builder;
     }
 
-    /// <summary>
-    /// For a process of its own: tells the services that ask hosts, at <c>Cloud:Services</c>, where this agent listens.
-    /// </summary>
+    /// <summary>For a process of its own: tells the compute service, at <c>Cloud:Services:Compute</c>, where this agent listens.</summary>
     public static WebApplicationBuilder AddHostRegistrar(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        foreach (var service in new[] { "Compute", "BlockStorage" })
-        {
-            if (builder.Configuration[$"Cloud:Services:{service}"] is { Length: > 0 } address)
-            {
-                builder.Services.AddHttpClient(service, client => client.BaseAddress = new Uri(address)).AddServiceKey();
-                builder.Services.AddSingleton<IHostedService>(
-                    services => ActivatorUtilities.CreateInstance<HostRegistrar>(services, service));
-            }
-        }
-
+        builder.Services.AddHttpClient(
+            HostRegistrar.Client, client => client.BaseAddress = new Uri(builder.Configuration["Cloud:Services:Compute"]!))
+            .AddServiceKey();
+        builder.Services.AddHostedService<HostRegistrar>();
         return builder;
     }
 

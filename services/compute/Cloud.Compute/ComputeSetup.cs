@@ -1,9 +1,11 @@
+using Cloud.Compute.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.Instances;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
 using Cloud.Compute.Persistence;
+using Cloud.Compute.Volumes;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults.Auth;
@@ -48,6 +50,7 @@ public static class ComputeSetup
         builder.Services.AddSingleton<InstanceSteps>();
         builder.Services.AddSingleton<InstanceWaiter>();
         builder.Services.AddSingleton<InstanceReads>();
+        builder.Services.AddSingleton<IVolumeHosts, VolumeHosts>();
         builder.Services.AddScoped<InstanceAction>();
         // What these two have seen is kept from one look to the next.
         builder.Services.AddSingleton<HostLinks>();
@@ -81,5 +84,6 @@ public static class ComputeSetup
         compute.MapKeyPairs();
         compute.MapInstances();
         compute.MapHosts();
+        compute.MapVolumeHosts();
     }
 }

@@ -24,6 +24,8 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
     /// <summary>Whether a guest obeys the power button.</summary>
     public bool ObeysPowerDown { get; set; } = true;
 
+    public IVolumeStore Volumes => throw new NotSupportedException("This host's volumes are not asked for.");
+
     public IReadOnlyDictionary<string, GuestReport> Guests => _guests.ToDictionary(pair => pair.Key, pair => pair.Value.Report);
 
     /// <summary>What the control plane said last of a guest.</summary>

@@ -42,24 +42,23 @@ internal static class HostApi
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
     }
 
-    /// <summary><see cref="IVolumeStore"/> over HTTP, for block storage in another process.</summary>
     private static void MapVolumes(RouteGroupBuilder host)
     {
         var volumes = host.MapGroup("/volumes");
-        volumes.MapGet("/", (IVolumeStore store, CancellationToken ct) => store.ListVolumesAsync(ct));
-        volumes.MapPut("/", (VolumeSpec spec, IVolumeStore store, CancellationToken ct) => store.CreateVolumeAsync(spec, ct));
-        volumes.MapGet("/{id}", async (string id, IVolumeStore store, CancellationToken ct) =>
-            await store.FindVolumeAsync(id, ct) ?? throw CloudException.NotFound("volume", id));
-        volumes.MapDelete("/{id}", (string id, IVolumeStore store, CancellationToken ct) => store.DeleteVolumeAsync(id, ct));
-        volumes.MapPost("/{id}/resize", (string id, long sizeBytes, IVolumeStore store, CancellationToken ct) =>
-            store.ResizeVolumeAsync(id, sizeBytes, ct));
-        volumes.MapPost("/{id}/restore", (string id, string snapshot, IVolumeStore store, CancellationToken ct) =>
-            store.RestoreVolumeAsync(id, snapshot, ct));
+        volumes.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ListVolumesAsync(ct));
+        volumes.MapPut("/", (VolumeSpec spec, IHostAgent agent, CancellationToken ct) => agent.Volumes.CreateVolumeAsync(spec, ct));
+        volumes.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
+            await agent.Volumes.FindVolumeAsync(id, ct) ?? throw CloudException.NotFound("volume", id));
+        volumes.MapDelete("/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.DeleteVolumeAsync(id, ct));
+        volumes.MapPost("/{id}/resize", (string id, long sizeBytes, IHostAgent agent, CancellationToken ct) =>
+            agent.Volumes.ResizeVolumeAsync(id, sizeBytes, ct));
+        volumes.MapPost("/{id}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
+            agent.Volumes.RestoreVolumeAsync(id, snapshot, ct));
         var snapshots = host.MapGroup("/volume-snapshots");
-        snapshots.MapGet("/", (IVolumeStore store, CancellationToken ct) => store.ListSnapshotsAsync(ct));
-        snapshots.MapPut("/", (IReadOnlyDictionary<string, string> wanted, IVolumeStore store, CancellationToken ct) =>
-            store.SnapshotVolumesAsync(wanted, ct));
-        snapshots.MapDelete("/{id}", (string id, IVolumeStore store, CancellationToken ct) => store.DeleteSnapshotAsync(id, ct));
+        snapshots.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ListSnapshotsAsync(ct));
+        snapshots.MapPut("/", (Dictionary<string, string> wanted, IHostAgent agent, CancellationToken ct) =>
+            agent.Volumes.SnapshotVolumesAsync(wanted, ct));
+        snapshots.MapDelete("/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.DeleteSnapshotAsync(id, ct));
     }
 
     /// <summary>Raw bytes; where they stand in the log is in the headers.</summary>

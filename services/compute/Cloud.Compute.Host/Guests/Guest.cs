@@ -105,6 +105,7 @@ internal sealed class Guest : IAsyncDisposable
     public async Task DefineAsync(GuestSpec spec, IDiskMaker disks, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
+        spec = spec with { Volumes = Spec.Volumes };
         Folder.WriteSpec(spec);
         await disks.MakeRootAsync(spec, Folder.RootDisk, ct);
         Seed.Write(spec, Folder.Seed);

@@ -31,6 +31,8 @@ internal sealed partial class HostAgent(
     private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
     private readonly TaskCompletionSource<IReadOnlyList<EngineProbe>> _probes = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    public IVolumeStore Volumes => new VolumeStore(volumes, this);
+
     private string GuestsFolder => Path.Combine(options.Value.Folder, "guests");
 
     /// <summary>Finds the guests of an agent before this one, running or not, and what their networks were.</summary>

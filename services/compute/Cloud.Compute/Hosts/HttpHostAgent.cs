@@ -10,9 +10,13 @@ using Cloud.ServiceDefaults.Auth;
 namespace Cloud.Compute.Hosts;
 
 /// <summary>A host's agent in another process, over HTTP.</summary>
-internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IHostAgent
+internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IHostAgent, IVolumeStore
 {
     private const string Root = "/internal/v1/host";
+    private const string VolumesRoot = $"{Root}/volumes";
+    private const string SnapshotsRoot = $"{Root}/volume-snapshots";
+
+    public IVolumeStore Volumes => this;
 
     public Task<HostReport> DescribeAsync(CancellationToken ct) => GetAsync<HostReport>(Root, ct);
 
@@ -91,6 +95,47 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
         return WebSocketStream.Create(socket, WebSocketMessageType.Binary, ownsWebSocket: true);
     }
+
+    public Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct) =>
+        SendAsync<StoredVolume>(HttpMethod.Put, VolumesRoot, spec, ct);
+
+    public Task<IReadOnlyList<StoredVolume>> ListVolumesAsync(CancellationToken ct) =>
+        GetAsync<IReadOnlyList<StoredVolume>>(VolumesRoot, ct);
+
+    public async Task<StoredVolume?> FindVolumeAsync(string volume, CancellationToken ct)
+    {
+        try
+        {
+            return await GetAsync<StoredVolume>($"{VolumesRoot}/{volume}", ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<StoredVolume> ResizeVolumeAsync(string volume, long sizeBytes, CancellationToken ct) => SendAsync<StoredVolume>(
+        HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"{VolumesRoot}/{volume}/resize?sizeBytes={sizeBytes}"), null, ct);
+
+    public async Task DeleteVolumeAsync(string volume, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Delete, $"{VolumesRoot}/{volume}", null, ct);
+    }
+
+    public Task<IReadOnlyList<StoredSnapshot>> SnapshotVolumesAsync(
+        IReadOnlyDictionary<string, string> snapshots, CancellationToken ct) =>
+        SendAsync<IReadOnlyList<StoredSnapshot>>(HttpMethod.Put, SnapshotsRoot, snapshots, ct);
+
+    public Task<IReadOnlyList<StoredSnapshot>> ListSnapshotsAsync(CancellationToken ct) =>
+        GetAsync<IReadOnlyList<StoredSnapshot>>(SnapshotsRoot, ct);
+
+    public async Task DeleteSnapshotAsync(string snapshot, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Delete, $"{SnapshotsRoot}/{snapshot}", null, ct);
+    }
+
+    public Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct) =>
+        SendAsync<StoredVolume>(HttpMethod.Post, $"{VolumesRoot}/{volume}/restore?snapshot={snapshot}", null, ct);
 
     private Task<T> ActAsync<T>(string id, string verb, CancellationToken ct) =>
         SendAsync<T>(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);

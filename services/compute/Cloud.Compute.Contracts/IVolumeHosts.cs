@@ -1,0 +1,74 @@
+namespace Cloud.Compute.Contracts;
+
+/// <summary>
+/// The hosts as block storage uses them: they hold the volumes' bytes and plug volumes into instances. In this process, or over HTTP in the
+/// compute service's own. Every call is idempotent; a refusal is a <c>CloudException</c>.
+/// </summary>
+public interface IVolumeHosts
+{
+    /// <summary>A host for a new volume.</summary>
+    Task<VolumeHost> ChooseAsync(CancellationToken ct);
+
+    /// <summary>Makes a volume on its host, or grows it; an instance that has it sees the new size at once. Never shrinks.</summary>
+    Task PutAsync(HostedVolume volume, CancellationToken ct);
+
+    /// <summary>Removes a volume from its host; refused while an instance has it.</summary>
+    Task DeleteAsync(string host, string volume, CancellationToken ct);
+
+    /// <summary>
+    /// Keeps what volumes of one host hold now, all at one instant. Where a running instance has them, and its guest's agent answers, its file
+    /// systems are frozen meanwhile.
+    /// </summary>
+    /// <param name="snapshots">The ids of the snapshots by their volumes' ids; all of one instance, or of none.</param>
+    Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct);
+
+    /// <summary>Removes a snapshot from its host; volumes made of it stay.</summary>
+    Task DeleteSnapshotAsync(string host, string snapshot, CancellationToken ct);
+
+    /// <summary>Brings a volume back to a snapshot of it; refused while an instance has it.</summary>
+    Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct);
+
+    /// <summary>An image that the project may use, by name or id; null where there is none that is ready.</summary>
+    Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct);
+
+    /// <summary>An instance of the project by id; null where there is none.</summary>
+    Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct);
+
+    /// <summary>Gives an instance a volume of its host: at once where it runs, and at every start.</summary>
+    Task PlugAsync(PluggedVolume volume, CancellationToken ct);
+
+    /// <summary>Takes a volume from an instance; done where the instance is gone.</summary>
+    /// <param name="force">A guest that does not let go is reset and loses it; else that is refused.</param>
+    Task UnplugAsync(string instance, string volume, bool force, CancellationToken ct);
+}
+
+/// <summary>A host that holds volumes.</summary>
+public sealed record VolumeHost(string Name);
+
+/// <summary>A volume on a host. Where it is made: blank, or as what one of three sources holds.</summary>
+/// <param name="SizeBytes">As a guest sees it.</param>
+/// <param name="Image">The id of an image.</param>
+/// <param name="Snapshot">The id of a snapshot on the same host.</param>
+/// <param name="Source">The id of a volume on the same host.</param>
+public sealed record HostedVolume(
+    string Host, string Volume, long SizeBytes, string? Image = null, string? Snapshot = null, string? Source = null);
+
+/// <summary>A snapshot on a host.</summary>
+/// <param name="FileSystemsFrozen">The guest had written everything down when it was taken.</param>
+public sealed record HostedSnapshot(string Id, string Volume, long SizeBytes, bool FileSystemsFrozen);
+
+/// <summary>An image that a volume can be made of.</summary>
+/// <param name="SizeBytes">The least that the volume must have.</param>
+public sealed record VolumeImage(string Id, string Name, long SizeBytes);
+
+/// <summary>An instance that a volume can be attached to.</summary>
+/// <param name="Host">Where it is; null before it was placed.</param>
+/// <param name="Goes">It is being deleted.</param>
+public sealed record VolumeInstance(string Id, string? Host, bool Goes);
+
+/// <summary>A volume that an instance shall have.</summary>
+/// <param name="Host">The volume's.</param>
+/// <param name="OperationsPerSecond">The most reads and writes a second; null for no limit.</param>
+/// <param name="BytesPerSecond">The same as bytes; null for no limit.</param>
+public sealed record PluggedVolume(
+    string Instance, string Host, string Volume, bool ReadOnly, long? OperationsPerSecond = null, long? BytesPerSecond = null);

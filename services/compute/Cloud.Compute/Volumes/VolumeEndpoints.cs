@@ -1,0 +1,44 @@
+using Cloud.Compute.Contracts;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+
+namespace Cloud.Compute.Volumes;
+
+/// <summary><see cref="IVolumeHosts"/> over HTTP, for block storage in another process. Its caller is the cloud itself.</summary>
+internal static class VolumeEndpoints
+{
+    public static void MapVolumeHosts(this IEndpointRouteBuilder routes)
+    {
+        var volumes = routes.MapGroup("/internal/v1/volume-hosts").RequireServiceKey().ExcludeFromDescription();
+        volumes.MapGet("/", (IVolumeHosts hosts, CancellationToken ct) => hosts.ChooseAsync(ct));
+        volumes.MapPut("/volumes", (HostedVolume volume, IVolumeHosts hosts, CancellationToken ct) => hosts.PutAsync(volume, ct));
+        volumes.MapDelete(
+            "/{host}/volumes/{volume}",
+            (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.DeleteAsync(host, volume, ct));
+        volumes.MapGet(
+            "/instances/{instance}",
+            async (string instance, string project, IVolumeHosts hosts, CancellationToken ct) =>
+                await hosts.FindInstanceAsync(project, instance, ct) ?? throw CloudException.NotFound("instance", instance));
+        volumes.MapPut(
+            "/instances/volumes", (PluggedVolume volume, IVolumeHosts hosts, CancellationToken ct) => hosts.PlugAsync(volume, ct));
+        volumes.MapDelete(
+            "/instances/{instance}/volumes/{volume}",
+            (string instance, string volume, bool force, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.UnplugAsync(instance, volume, force, ct));
+        volumes.MapGet(
+            "/images/{image}",
+            async (string image, string project, IVolumeHosts hosts, CancellationToken ct) =>
+                await hosts.FindImageAsync(project, image, ct) ?? throw CloudException.NotFound("image", image));
+        volumes.MapPut(
+            "/{host}/snapshots",
+            (string host, Dictionary<string, string> snapshots, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.SnapshotAsync(host, snapshots, ct));
+        volumes.MapDelete(
+            "/{host}/snapshots/{snapshot}",
+            (string host, string snapshot, IVolumeHosts hosts, CancellationToken ct) => hosts.DeleteSnapshotAsync(host, snapshot, ct));
+        volumes.MapPost(
+            "/{host}/volumes/{volume}/restore",
+            (string host, string volume, string snapshot, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.RestoreAsync(host, volume, snapshot, ct));
+    }
+}

@@ -1,0 +1,122 @@
+using Cloud.Compute.Contracts;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Images;
+using Cloud.Compute.Instances;
+using Cloud.Compute.Persistence;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.Volumes;
+
+/// <summary>What block storage asks, passed on to the agent of the host in question.</summary>
+internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts) : IVolumeHosts
+{
+    public Task<VolumeHost> ChooseAsync(CancellationToken ct) =>
+        hosts.Known.Select(host => host.Name).Order(StringComparer.Ordinal).FirstOrDefault() is { } name
+            ? Task.FromResult(new VolumeHost(name))
+            : throw new CloudException(ErrorKind.Unavailable, "no-host", "There is no host yet that could hold a volume. Try again.");
+
+    public async Task PutAsync(HostedVolume volume, CancellationToken ct)
+    {
+        var store = hosts.AgentOf(volume.Host).Volumes;
+        var made = await store.FindVolumeAsync(volume.Volume, ct) ?? await store.CreateVolumeAsync(
+            new VolumeSpec
+            {
+                Id = volume.Volume,
+                SizeBytes = volume.SizeBytes,
+                Format = "qcow2",
+                Image = volume.Image is { } image ? await FilesOfAsync(image, ct) : null,
+                Snapshot = volume.Snapshot,
+                Volume = volume.Source,
+            },
+            ct);
+        if (made.SizeBytes < volume.SizeBytes)
+        {
+            await store.ResizeVolumeAsync(volume.Volume, volume.SizeBytes, ct);
+        }
+    }
+
+    public Task DeleteAsync(string host, string volume, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.DeleteVolumeAsync(volume, ct);
+
+    public async Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(
+        string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct) =>
+        (await hosts.AgentOf(host).Volumes.SnapshotVolumesAsync(snapshots, ct))
+        .Select(taken => new HostedSnapshot(taken.Id, taken.Volume, taken.SizeBytes, taken.FileSystemsFrozen)).ToList();
+
+    public Task DeleteSnapshotAsync(string host, string snapshot, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.DeleteSnapshotAsync(snapshot, ct);
+
+    public Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.RestoreVolumeAsync(volume, snapshot, ct);
+
+    public async Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var found = await db.Images.AsNoTracking().Where(row => row.Project == null || row.Project == project)
+            .OrderByDescending(row => row.Project)
+            .FirstOrDefaultAsync(row => row.Status == ImageStatus.Active && (row.Name == image || (string)(object)row.Id == image), ct);
+        return found is null ? null : new VolumeImage(found.Id.Value, found.Name, found.DiskSizeBytes);
+    }
+
+    public async Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct) =>
+        await FindAsync(instance, ct) is { } row && row.Project == project
+            ? new VolumeInstance(row.Id.Value, row.HostName, row.Status == InstanceStatus.Deleting)
+            : null;
+
+    public async Task PlugAsync(PluggedVolume volume, CancellationToken ct)
+    {
+        var instance = await FindAsync(volume.Instance, ct) ?? throw CloudException.NotFound("instance", volume.Instance);
+        if (instance.Status is InstanceStatus.Deleting)
+        {
+            throw CloudException.Conflict("instance-deleting", "The instance is being deleted.");
+        }
+
+        if (instance.HostName != volume.Host)
+        {
+            throw CloudException.Conflict(
+                "volume-elsewhere", $"The volume is on host '{volume.Host}' and the instance on '{instance.HostName}'.");
+        }
+
+        await hosts.AgentOf(volume.Host).AttachVolumeAsync(
+            volume.Instance, new GuestVolume(volume.Volume, volume.ReadOnly, volume.OperationsPerSecond, volume.BytesPerSecond), ct);
+    }
+
+    public async Task UnplugAsync(string instance, string volume, bool force, CancellationToken ct)
+    {
+        if (await FindAsync(instance, ct) is not { HostName: { } host })
+        {
+            return;
+        }
+
+        try
+        {
+            await hosts.AgentOf(host).DetachVolumeAsync(instance, volume, force, ct);
+        }
+        catch (CloudException gone) when (gone.Kind == ErrorKind.NotFound)
+        {
+            // Its guest is gone, and what it had with it.
+        }
+    }
+
+    private async Task<GuestImage> FilesOfAsync(string id, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return ImageId.TryParse(id, out var imageId)
+            && await db.Images.AsNoTracking().SingleOrDefaultAsync(row => row.Id == imageId, ct) is { Status: ImageStatus.Active } image
+            ? GuestSpecs.FilesOf(image)
+            : throw CloudException.NotFound("image", id);
+    }
+
+    private async Task<Instance?> FindAsync(string id, CancellationToken ct)
+    {
+        if (!InstanceId.TryParse(id, out var instanceId))
+        {
+            return null;
+        }
+
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Instances.AsNoTracking().Existing().SingleOrDefaultAsync(row => row.Id == instanceId, ct);
+    }
+}
