@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using Cloud.BlockStorage;
+using Cloud.BlockStorage.Persistence;
 using Cloud.Compute;
 using Cloud.Compute.Host;
 using Cloud.Compute.Persistence;
@@ -23,6 +25,7 @@ builder.AddIdentity();
 builder.AddCompute();
 builder.AddComputeHost();
 builder.AddObjectStorage();
+builder.AddBlockStorage();
 builder.AddGateway();
 
 var app = builder.Build();
@@ -30,10 +33,12 @@ await Task.WhenAll(
     app.Services.MigrateCloudDatabaseAsync<IdentityDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<ObjectStorageDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<BlockStorageDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None));
 app.UseGateway();
 app.MapGateway();
 app.MapIdentity();
 app.MapCompute();
 app.MapObjectStorage();
+app.MapBlockStorage();
 await app.RunAsync();

@@ -18,6 +18,7 @@ public static class CloudEnvironment
         ("CLOUD_IDENTITY_URL", "Cloud:Services:Identity"),
         ("CLOUD_COMPUTE_URL", "Cloud:Services:Compute"),
         ("CLOUD_OBJECT_STORAGE_URL", "Cloud:Services:ObjectStorage"),
+        ("CLOUD_BLOCK_STORAGE_URL", "Cloud:Services:BlockStorage"),
         ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
     ];
 

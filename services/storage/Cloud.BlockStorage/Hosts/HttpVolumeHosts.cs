@@ -1,0 +1,124 @@
+using System.Net;
+using System.Text.Json;
+using Cloud.Compute.Contracts;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults;
+
+namespace Cloud.BlockStorage.Hosts;
+
+/// <summary>The compute service's hosts, over HTTP.</summary>
+internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
+{
+    private const string Root = "/internal/v1/volume-hosts";
+
+    public async Task<VolumeHost> ChooseAsync(CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Get, Root, null, ct);
+        return (await response.Content.ReadFromJsonAsync<VolumeHost>(JsonDefaults.Options, ct))!;
+    }
+
+    public Task PutAsync(HostedVolume volume, CancellationToken ct) => CallAsync(HttpMethod.Put, $"{Root}/volumes", volume, ct);
+
+    public Task DeleteAsync(string host, string volume, CancellationToken ct) =>
+        CallAsync(HttpMethod.Delete, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}", null, ct);
+
+    public Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct) =>
+        FindAsync<VolumeInstance>($"{Root}/instances/{Uri.EscapeDataString(instance)}?project={Uri.EscapeDataString(project)}", ct);
+
+    public Task PlugAsync(PluggedVolume volume, CancellationToken ct) =>
+        CallAsync(HttpMethod.Put, $"{Root}/instances/volumes", volume, ct);
+
+    public Task UnplugAsync(string instance, string volume, bool force, CancellationToken ct) => CallAsync(
+        HttpMethod.Delete, $"{Root}/instances/{Uri.EscapeDataString(instance)}/volumes/{volume}?force={(force ? "true" : "false")}", null,
+        ct);
+
+    public async Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(
+        string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Put, $"{Root}/{Uri.EscapeDataString(host)}/snapshots", snapshots, ct);
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostedSnapshot>>(JsonDefaults.Options, ct))!;
+    }
+
+    public Task DeleteSnapshotAsync(string host, string snapshot, CancellationToken ct) =>
+        CallAsync(HttpMethod.Delete, $"{Root}/{Uri.EscapeDataString(host)}/snapshots/{snapshot}", null, ct);
+
+    public Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct) => CallAsync(
+        HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/restore?snapshot={snapshot}", null, ct);
+
+    public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
+        FindAsync<VolumeImage>($"{Root}/images/{Uri.EscapeDataString(image)}?project={Uri.EscapeDataString(project)}", ct);
+
+    private async Task<T?> FindAsync<T>(string path, CancellationToken ct)
+        where T : class
+    {
+        try
+        {
+            using var response = await SendAsync(HttpMethod.Get, path, null, ct);
+            return await response.Content.ReadFromJsonAsync<T>(JsonDefaults.Options, ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    private async Task CallAsync(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var response = await SendAsync(method, path, body, ct);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (body is not null)
+        {
+            request.Content = JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
+        }
+
+        HttpResponseMessage response;
+        try
+        {
+            response = await http.SendAsync(request, ct);
+        }
+        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new CloudException(ErrorKind.Unavailable, "compute-unreachable", "The compute service does not answer now.", away);
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ToRefusalAsync(response, ct);
+        }
+    }
+
+    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var (code, detail) = ("compute-failed", "The compute service could not do it.");
+        try
+        {
+            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
+            code = problem.RootElement.GetProperty("code").GetString() ?? code;
+            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
+        }
+        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            // Not a problem document: the status alone tells.
+        }
+
+        return new CloudException(
+            response.StatusCode switch
+            {
+                HttpStatusCode.NotFound => ErrorKind.NotFound,
+                HttpStatusCode.Conflict => ErrorKind.Conflict,
+                HttpStatusCode.BadRequest => ErrorKind.Invalid,
+                _ => ErrorKind.Unavailable,
+            },
+            code,
+            detail);
+    }
+}

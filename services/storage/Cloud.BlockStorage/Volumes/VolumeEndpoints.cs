@@ -1,0 +1,24 @@
+using Cloud.ServiceDefaults.Auth;
+
+namespace Cloud.BlockStorage.Volumes;
+
+internal static class VolumeEndpoints
+{
+    public static void MapVolumes(this IEndpointRouteBuilder routes)
+    {
+        var read = routes.MapGroup("/v1/volumes").WithTags("Volumes").RequireRole(Role.Viewer);
+        read.MapGet("/", ListVolumes.HandleAsync).WithName("ListVolumes").WithSummary("Lists the project's volumes");
+        read.MapGet("/{id}", GetVolume.HandleAsync).WithName("GetVolume").WithSummary("Shows one volume");
+
+        var change = routes.MapGroup("/v1/volumes").WithTags("Volumes").RequireRole(Role.Editor);
+        change.MapPost("/", CreateVolume.HandleAsync).WithName("CreateVolume").WithSummary("Makes a blank volume");
+        change.MapPatch("/{id}", PatchVolume.HandleAsync).WithName("PatchVolume").WithSummary("Renames, labels or protects a volume");
+        change.MapDelete("/{id}", DeleteVolume.HandleAsync).WithName("DeleteVolume").WithSummary("Removes a volume and all that is on it");
+        change.MapPost("/{id}/resize", ResizeVolume.HandleAsync).WithName("ResizeVolume")
+            .WithSummary("Grows a volume; an instance that has it sees the new size");
+        change.MapPost("/{id}/restore", RestoreVolume.HandleAsync).WithName("RestoreVolume")
+            .WithSummary("Brings a detached volume back to a snapshot");
+        change.MapPost("/{id}/attach", AttachVolume.HandleAsync).WithName("AttachVolume").WithSummary("Gives a volume to an instance");
+        change.MapPost("/{id}/detach", DetachVolume.HandleAsync).WithName("DetachVolume").WithSummary("Takes a volume from its instance");
+    }
+}

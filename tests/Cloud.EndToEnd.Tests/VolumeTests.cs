@@ -1,0 +1,293 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Cloud.EndToEnd.Tests;
+
+/// <summary>Volumes, all services in one process.</summary>
+[Collection(OnLocalCloud.Name)]
+public sealed class LocalVolumeTests(LocalCloud cloud) : VolumeTests(cloud);
+
+/// <summary>Volumes, each service in a process of its own.</summary>
+[Collection(OnDistributedCloud.Name)]
+public sealed class DistributedVolumeTests(DistributedCloud cloud) : VolumeTests(cloud);
+
+/// <summary>Volumes that real guests read and write.</summary>
+public abstract class VolumeTests(CloudUnderTest cloud)
+{
+    private const long Mebibyte = 1 << 20;
+
+    [Fact]
+    public async Task Volume_MovedToAnotherInstance_HoldsTheSameBytes()
+    {
+        var first = await InstanceAsync("volume-from");
+        var second = await InstanceAsync("volume-to");
+        var volume = await CreateAsync("moved");
+
+        var attached = await AttachAsync(volume, first);
+        var attachment = attached.GetProperty("attachment");
+        attachment.GetProperty("instance").GetString().ShouldBe(first);
+        var serial = attachment.GetProperty("serial").GetString()!;
+        var written = await WriteAsync(first, serial);
+        await DetachAsync(volume);
+        (await LookAsync(first, serial)).ShouldBe("");
+
+        await AttachAsync(volume, second);
+        (await ChecksumAsync(second, serial)).ShouldBe(written);
+
+        await DetachAsync(volume);
+        await DeleteAsync(volume);
+        Directory.Exists(Path.Combine(cloud.Data, "host", "volumes", volume)).ShouldBeFalse();
+        await cloud.DeleteInstanceAsync(first);
+        await cloud.DeleteInstanceAsync(second);
+    }
+
+    [Fact]
+    public async Task AttachedVolume_IsThereAfterStopAndStart_AndAfterTheAgentWasKilled()
+    {
+        var instance = await InstanceAsync("volume-kept");
+        var volume = await CreateAsync("kept");
+        var serial = SerialOf(await AttachAsync(volume, instance));
+        var written = await WriteAsync(instance, serial);
+
+        await cloud.PostAsync($"/v1/instances/{instance}/stop?wait=60", null, HttpStatusCode.OK);
+        await cloud.PostAsync($"/v1/instances/{instance}/start?wait=120", null, HttpStatusCode.OK);
+        (await ChecksumAsync(instance, serial)).ShouldBe(written);
+
+        await cloud.KillAsync(cloud.Units.ContainsKey("cloud") ? "cloud" : "host");
+        await cloud.UpAsync();
+        await cloud.GetAsync($"/v1/instances/{instance}?wait=60");
+        (await ChecksumAsync(instance, serial)).ShouldBe(written);
+        await DetachAsync(volume);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    [Fact]
+    public async Task Resize_WhileAttached_IsSeenByTheGuest()
+    {
+        var instance = await InstanceAsync("volume-grows");
+        var volume = await CreateAsync("grows");
+        var serial = SerialOf(await AttachAsync(volume, instance));
+        var disk = await DiskAsync(instance, serial);
+        (await cloud.ShellAsync(instance, $"cat /sys/block/{disk}/size")).Trim().ShouldBe($"{64 * Mebibyte / 512}");
+
+        await cloud.PostAsync($"/v1/volumes/{volume}/resize?wait=60", new { sizeBytes = 96 * Mebibyte }, HttpStatusCode.OK);
+
+        (await cloud.ShellAsync(instance, $"cat /sys/block/{disk}/size")).Trim().ShouldBe($"{96 * Mebibyte / 512}");
+        var shrunk = await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/resize", new { sizeBytes = 64 * Mebibyte });
+        shrunk.Status.ShouldBe(HttpStatusCode.BadRequest);
+        await DetachAsync(volume);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    [Fact]
+    public async Task ReadOnlyVolume_CannotBeWritten()
+    {
+        var instance = await InstanceAsync("volume-reads");
+        var volume = await CreateAsync("reads");
+        var serial = SerialOf(await AttachAsync(volume, instance, new { instance, readOnly = true }));
+
+        var disk = await DiskAsync(instance, serial);
+
+        (await cloud.ShellAsync(instance, $"cat /sys/block/{disk}/ro")).Trim().ShouldBe("1");
+        (await cloud.ShellAsync(instance, $"dd if=/dev/zero of=/dev/{disk} bs=4096 count=1 conv=fsync 2>&1")).ShouldContain("[exit ");
+        await DetachAsync(volume);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    [Fact]
+    public async Task Attach_ByTwoAtOnce_IsWonByOne()
+    {
+        var first = await InstanceAsync("volume-racer-1");
+        var second = await InstanceAsync("volume-racer-2");
+        var volume = await CreateAsync("raced");
+
+        var answers = await Task.WhenAll(new[] { first, second }.Select(
+            instance => cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/attach", new { instance })));
+
+        answers.Select(answer => answer.Status).Order().ShouldBe([HttpStatusCode.Accepted, HttpStatusCode.Conflict]);
+        var refused = answers.Single(answer => answer.Status == HttpStatusCode.Conflict).Body!.Value;
+        refused.GetProperty("code").GetString().ShouldBe("volume-in-use");
+        var settled = await cloud.GetAsync($"/v1/volumes/{volume}?wait=60");
+        settled.GetProperty("status").GetString().ShouldBe("attached");
+        var held = await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}");
+        held.Status.ShouldBe(HttpStatusCode.Conflict);
+        held.Body!.Value.GetProperty("instance").GetString().ShouldBe(settled.GetProperty("attachment").GetProperty("instance").GetString());
+        await cloud.DeleteInstanceAsync(first);
+        await cloud.DeleteInstanceAsync(second);
+        await UntilStatusAsync(volume, "available");
+        await DeleteAsync(volume);
+    }
+
+    [Fact]
+    public async Task DeletedInstance_LeavesItsVolumes_OrTakesThoseThatGoWithIt()
+    {
+        var instance = await InstanceAsync("volume-owner");
+        var stays = await CreateAsync("stays");
+        var goes = await CreateAsync("goes");
+        await AttachAsync(stays, instance);
+        await AttachAsync(goes, instance, new { instance, deleteOnTermination = true });
+
+        await cloud.DeleteInstanceAsync(instance);
+
+        await UntilStatusAsync(stays, "available");
+        await UntilStatusAsync(goes, null);
+        Directory.Exists(Path.Combine(cloud.Data, "host", "volumes", goes)).ShouldBeFalse();
+        await DeleteAsync(stays);
+    }
+
+    [Fact]
+    public async Task KilledInTheMiddleOfAttachAndDetach_SettlesWithinAMinute()
+    {
+        var instance = await InstanceAsync("volume-crash");
+        var volume = await CreateAsync("crash");
+        string[] units = cloud.Units.ContainsKey("cloud") ? ["cloud"] : ["block-storage", "compute", "host"];
+        foreach (var unit in units)
+        {
+            await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/attach", new { instance });
+            await cloud.KillAsync(unit);
+            await cloud.UpAsync();
+            var attached = await cloud.GetAsync($"/v1/volumes/{volume}?wait=60");
+            attached.GetProperty("status").GetString().ShouldBe("attached", attached.ToString());
+            await DiskAsync(instance, SerialOf(attached));
+
+            await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/detach");
+            await cloud.KillAsync(unit);
+            await cloud.UpAsync();
+            var detached = await cloud.GetAsync($"/v1/volumes/{volume}?wait=60");
+            detached.GetProperty("status").GetString().ShouldBe("available", detached.ToString());
+            (await LookAsync(instance, SerialOf(attached))).ShouldBe("");
+        }
+
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    [Fact]
+    public async Task Snapshot_OfAnAttachedVolume_IsRestoredAndUndone_AndMakesAnother()
+    {
+        var instance = await InstanceAsync("volume-snapshots");
+        var volume = await CreateAsync("snapshotted");
+        var serial = SerialOf(await AttachAsync(volume, instance));
+        var first = await WriteAsync(instance, serial);
+        var taken = await cloud.PostAsync("/v1/snapshots?wait=60", new { name = "first", volume });
+        taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
+        var snapshot = taken.GetProperty("id").GetString()!;
+        var second = await WriteAsync(instance, serial);
+        second.ShouldNotBe(first);
+        var held = await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/restore", new { snapshot });
+        held.Status.ShouldBe(HttpStatusCode.Conflict);
+        await DetachAsync(volume);
+
+        var restored = await cloud.PostAsync($"/v1/volumes/{volume}/restore?wait=60", new { snapshot }, HttpStatusCode.OK);
+        restored.GetProperty("status").GetString().ShouldBe("available", restored.ToString());
+        await AttachAsync(volume, instance);
+        (await ChecksumAsync(instance, serial)).ShouldBe(first);
+        await DetachAsync(volume);
+
+        var safety = (await cloud.GetAsync("/v1/snapshots")).GetProperty("items").EnumerateArray()
+            .Single(one => one.GetProperty("name").GetString()!.StartsWith("before-restore-", StringComparison.Ordinal))
+            .GetProperty("id").GetString()!;
+        await cloud.PostAsync($"/v1/volumes/{volume}/restore?wait=60", new { snapshot = safety }, HttpStatusCode.OK);
+        await AttachAsync(volume, instance);
+        (await ChecksumAsync(instance, serial)).ShouldBe(second);
+
+        var copy = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "copy", snapshot })).GetProperty("id").GetString()!;
+        await DeleteSnapshotAsync(snapshot);
+        var copied = SerialOf(await AttachAsync(copy, instance));
+        (await ChecksumAsync(instance, copied)).ShouldBe(first);
+        (await ChecksumAsync(instance, serial)).ShouldBe(second);
+        await DetachAsync(copy);
+        await DetachAsync(volume);
+        foreach (var one in (await cloud.GetAsync("/v1/snapshots")).GetProperty("items").EnumerateArray())
+        {
+            await DeleteSnapshotAsync(one.GetProperty("id").GetString()!);
+        }
+
+        await DeleteAsync(copy);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    private async Task DeleteSnapshotAsync(string snapshot) => (await cloud.SendAsync(
+        HttpMethod.Delete, $"/v1/snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+
+    private static string SerialOf(JsonElement volume) => volume.GetProperty("attachment").GetProperty("serial").GetString()!;
+
+    private async Task<string> InstanceAsync(string name) => (await cloud.CreateInstanceAsync(name)).GetProperty("id").GetString()!;
+
+    private async Task<string> CreateAsync(string name)
+    {
+        var made = await cloud.PostAsync("/v1/volumes?wait=60", new { name, sizeBytes = 64 * Mebibyte });
+        made.GetProperty("status").GetString().ShouldBe("available", made.ToString());
+        return made.GetProperty("id").GetString()!;
+    }
+
+    private async Task<JsonElement> AttachAsync(string volume, string instance, object? body = null)
+    {
+        var attached = await cloud.PostAsync($"/v1/volumes/{volume}/attach?wait=60", body ?? new { instance }, HttpStatusCode.OK);
+        attached.GetProperty("status").GetString().ShouldBe("attached", attached.ToString());
+        return attached;
+    }
+
+    private async Task DetachAsync(string volume)
+    {
+        var detached = await cloud.PostAsync($"/v1/volumes/{volume}/detach?wait=60", null, HttpStatusCode.OK);
+        detached.GetProperty("status").GetString().ShouldBe("available", detached.ToString());
+        detached.GetProperty("attachment").ValueKind.ShouldBe(JsonValueKind.Null);
+    }
+
+    private async Task DeleteAsync(string volume) =>
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+
+    /// <summary>The name of the disk of this serial in the guest, which takes a moment to notice a new one.</summary>
+    private async Task<string> DiskAsync(string instance, string serial)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (true)
+        {
+            if (await LookAsync(instance, serial) is { Length: > 0 } disk)
+            {
+                return disk;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+    }
+
+    /// <summary>The same, empty where there is none now.</summary>
+    private async Task<string> LookAsync(string instance, string serial) => (await cloud.ShellAsync(
+        instance, $"for d in /sys/block/vd*; do [ \"$(cat $d/serial)\" = {serial} ] && basename $d; done; true")).Trim();
+
+    /// <summary>Fills the first 16 MiB with noise, through to the host; their checksum.</summary>
+    private async Task<string> WriteAsync(string instance, string serial)
+    {
+        var disk = await DiskAsync(instance, serial);
+        (await cloud.ShellAsync(instance, $"dd if=/dev/urandom of=/dev/{disk} bs=1048576 count=16 conv=fsync 2>/dev/null")).ShouldBe("");
+        return await ChecksumAsync(instance, serial);
+    }
+
+    private async Task<string> ChecksumAsync(string instance, string serial)
+    {
+        var disk = await DiskAsync(instance, serial);
+        return (await cloud.ShellAsync(
+            instance, $"echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/{disk} bs=1048576 count=16 2>/dev/null | sha256sum")).Trim();
+    }
+
+    private async Task UntilStatusAsync(string volume, string? status)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (true)
+        {
+            var (code, body) = await cloud.SendAsync(HttpMethod.Get, $"/v1/volumes/{volume}");
+            if (status is null ? code == HttpStatusCode.NotFound : body!.Value.GetProperty("status").GetString() == status)
+            {
+                return;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+    }
+}
