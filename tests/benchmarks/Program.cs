@@ -28,7 +28,10 @@ switch (args)
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
+    case ["storage"]:
+        await StorageBenchmark.RunAsync(cloud);
+        return 0;
     default:
-        Console.Error.WriteLine("Name one of: boot, reads, idle, start, many, gateway. See README.md.");
+        Console.Error.WriteLine("Name one of: boot, reads, idle, start, many, gateway, storage. See README.md.");
         return 2;
 }

@@ -24,6 +24,8 @@ public static class ObjectStorageSetup
     /// <summary>The name of the service: its database, its queue, its document.</summary>
     public const string Name = "object-storage";
 
+    private static readonly TimeSpan LifecycleRoundMax = TimeSpan.FromMinutes(5);
+
     public static WebApplicationBuilder AddObjectStorage(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -49,7 +51,7 @@ public static class ObjectStorageSetup
             messaging.AddReconciler<BlobSweeper>(TimeSpan.FromSeconds(2));
             messaging.AddReconciler<OrphanSweeper>(TimeSpan.FromMinutes(1));
             messaging.AddReconciler<UsageReporter>(TimeSpan.FromSeconds(5));
-            messaging.AddReconciler<LifecycleRunner>(TimeSpan.FromMinutes(5));
+            messaging.AddReconciler<LifecycleRunner>(LifecycleRound(configuration));
         });
         AddStore(services);
         services.AddHttpClient(AccessKeyClient.Client, client =>
@@ -95,6 +97,13 @@ public static class ObjectStorageSetup
         services.AddSingleton<OrphanSweeper>();
         services.AddSingleton<UsageReporter>();
     }
+
+    /// <summary>Often enough for days of any length.</summary>
+    private static TimeSpan LifecycleRound(ConfigurationManager configuration) =>
+        TimeSpan.TryParse(configuration["Cloud:ObjectStorage:LifecycleDay"], CultureInfo.InvariantCulture, out var day)
+            && day / 4 < LifecycleRoundMax
+            ? day / 4
+            : LifecycleRoundMax;
 
     /// <summary>Where the service listens, the S3 endpoint does: in a container that is every address, elsewhere loopback.</summary>
     private static IPAddress AddressOf(string? urls) =>

@@ -11,8 +11,9 @@ internal sealed record ListingQuery(string Bucket, string Prefix, string Delimit
 /// <summary>A page of a bucket, in the order of keys; a common prefix stands for all keys that begin with it.</summary>
 /// <param name="Next">Whether there is more: after which key or common prefix.</param>
 /// <param name="NextRank">Of versions: after which version of it.</param>
+/// <param name="RowsRead">What the page cost.</param>
 internal sealed record ListingPage(
-    IReadOnlyList<ObjectVersion> Versions, IReadOnlyList<string> CommonPrefixes, string? Next, long? NextRank);
+    IReadOnlyList<ObjectVersion> Versions, IReadOnlyList<string> CommonPrefixes, string? Next, long? NextRank, int RowsRead);
 
 /// <summary>
 /// Pages of keys. It seeks past a common prefix instead of reading what lies under it, so that a page costs what it shows, whatever the
@@ -54,19 +55,21 @@ internal static class Listing
     {
         var rows = new List<ObjectVersion>();
         var prefixes = new List<string>();
+        var read = 0;
         var end = After(query.Prefix);
         var position = Start(query);
         (string Key, long? Rank)? last = null;
         var step = query.Delimiter.Length == 0 ? Math.Min(query.Max + 1, StepMax) : 16;
         if (query.Max == 0)
         {
-            return new ListingPage(rows, prefixes, null, null);
+            return new ListingPage(rows, prefixes, null, null, read);
         }
 
         while (position is not null)
         {
             var batch = await BatchAsync(session, query.Bucket, position, end, step, versions, ct);
             string? skip = null;
+            read += batch.Count;
             foreach (var row in batch)
             {
                 if (skip is not null && row.Key.StartsWith(skip, StringComparison.Ordinal))
@@ -76,7 +79,7 @@ internal static class Listing
 
                 if (rows.Count + prefixes.Count == query.Max)
                 {
-                    return new ListingPage(rows, prefixes, last?.Key, last?.Rank);
+                    return new ListingPage(rows, prefixes, last?.Key, last?.Rank, read);
                 }
 
                 skip = CommonPrefix(row.Key, query);
@@ -101,7 +104,7 @@ internal static class Listing
             step = skip is not null ? StepMin : Math.Min(step * 2, StepMax);
         }
 
-        return new ListingPage(rows, prefixes, null, null);
+        return new ListingPage(rows, prefixes, null, null, read);
     }
 
     private static Position? Start(ListingQuery query)

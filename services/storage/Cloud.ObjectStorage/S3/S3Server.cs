@@ -85,6 +85,11 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
                 response.StatusCode = StatusClientClosed;
             }
         }
+        catch (OperationCanceledException) when (response.HasStarted)
+        {
+            // The client has gone, and the server has yet to be told.
+            context.Abort();
+        }
         catch (Exception failed) when (response.HasStarted)
         {
             // Half an answer is out: only cutting the connection tells the client that it is not whole.

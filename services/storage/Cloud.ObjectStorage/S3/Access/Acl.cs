@@ -106,7 +106,8 @@ internal static class Acl
     private static void RequireAllowed(Bucket? bucket, List<AclGrant> grants, string? canned, string owner)
     {
         var beyondTheOwner = grants.Exists(grant => grant.Grantee != owner && grant.Grantee != bucket?.Project);
-        if (bucket?.Settings.Ownership == ObjectOwnership.BucketOwnerEnforced && beyondTheOwner && canned != "private")
+        if (bucket?.Settings.Ownership == ObjectOwnership.BucketOwnerEnforced
+            && (beyondTheOwner || canned is not (null or "bucket-owner-full-control")))
         {
             throw S3Error.AccessControlListNotSupported.With();
         }

@@ -1,5 +1,6 @@
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.S3.Access;
+using Cloud.ObjectStorage.S3.Buckets;
 using Cloud.ObjectStorage.S3.Checksums;
 using Cloud.ObjectStorage.S3.Objects;
 using Cloud.Primitives;
@@ -12,12 +13,13 @@ internal static class CreateMultipartUpload
     public static async Task HandleAsync(S3Request request)
     {
         var bucket = await request.RequireBucketAsync();
-        var headers = NewObjectHeaders.Read(request, bucket);
-        headers.Cipher?.Dispose();
         AccessRules.Require(
             request, bucket,
             new AccessQuestion(
-                "s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
+                "s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants,
+                NewTags: TagSet.FromHeader(request.Header("x-amz-tagging"))));
+        var headers = NewObjectHeaders.Read(request, bucket);
+        headers.Cipher?.Dispose();
         var (algorithm, type) = ChecksumOf(request);
         var now = request.Services.Time.GetUtcNow();
         var upload = new MultipartUpload

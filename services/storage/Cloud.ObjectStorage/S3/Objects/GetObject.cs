@@ -60,9 +60,11 @@ internal static class GetObject
         ReadConditions.Require(request, version);
         Override(request);
         var (offset, length, isPartial) = RangeOf(request, found);
-        if (!isPartial && request.Header("x-amz-checksum-mode")?.Equals("ENABLED", StringComparison.OrdinalIgnoreCase) == true)
+        if (request.Header("x-amz-checksum-mode")?.Equals("ENABLED", StringComparison.OrdinalIgnoreCase) == true)
         {
-            ObjectHeaders.WriteChecksums(request.Http.Response.Headers, attributes.Checksums, attributes.ChecksumType);
+            var part = found.Parts.FirstOrDefault(one => request.Query.Has("partNumber") && one.Offset == offset);
+            var checksums = part is not null ? Multipart.PartChecksums.Of(part) : isPartial ? null : attributes.Checksums;
+            ObjectHeaders.WriteChecksums(request.Http.Response.Headers, checksums, attributes.ChecksumType);
         }
 
         request.Http.Response.ContentLength = length;

@@ -272,7 +272,7 @@ internal static class GetObjectAttributes
         xml.Open("ObjectParts").Element("PartsCount", attributes.PartsCount ?? parts.Count).Element("PartNumberMarker", marker)
             .Element("NextPartNumberMarker", parts.Count == 0 ? 0 : parts[Math.Min(max, parts.Count) - 1].Number)
             .Element("MaxParts", max).Element("IsTruncated", parts.Count > max);
-        foreach (var part in attributes.Checksums is null ? [] : parts.Take(max))
+        foreach (var part in parts.Take(max))
         {
             xml.Open("Part").Element("PartNumber", part.Number).Element("Size", part.SizeBytes);
             Multipart.PartChecksums.Write(xml, part);

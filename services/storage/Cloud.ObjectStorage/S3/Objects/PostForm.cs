@@ -11,6 +11,8 @@ namespace Cloud.ObjectStorage.S3.Objects;
 /// <summary>The fields of a form that came before its file, and the policy among them ("POST policy").</summary>
 internal sealed class PostForm
 {
+    private static readonly string[] ExpirationForms = ["yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'"];
+
     private static readonly JsonDocumentOptions Json = new() { MaxDepth = 8 };
 
     private static readonly string[] NeedNoCondition =
@@ -108,8 +110,8 @@ internal sealed class PostForm
     private (long Min, long Max) Check(JsonElement policy, Bucket bucket, string key, DateTimeOffset now)
     {
         if (!policy.TryGetProperty("expiration", out var expiration) || !policy.TryGetProperty("conditions", out var conditions)
-            || !DateTimeOffset.TryParse(expiration.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
-                out var until))
+            || !DateTimeOffset.TryParseExact(
+                expiration.GetString(), ExpirationForms, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until))
         {
             throw new S3Error("InvalidPolicyDocument", 400, "Invalid Policy: it needs expiration and conditions.").With();
         }
@@ -125,6 +127,11 @@ internal sealed class PostForm
         {
             if (condition.ValueKind == JsonValueKind.Object)
             {
+                if (!condition.EnumerateObject().Any())
+                {
+                    throw new S3Error("InvalidPolicyDocument", 400, "Invalid Policy: a condition is empty.").With();
+                }
+
                 foreach (var field in condition.EnumerateObject())
                 {
                     Require(field.Name, "eq", field.Value.GetString() ?? "");
@@ -148,8 +155,8 @@ internal sealed class PostForm
             Require(parts[1].GetString()!.TrimStart('$'), parts[0].GetString()!.ToLowerInvariant(), parts[2].GetString() ?? "");
         }
 
-        if (_fields.Keys.FirstOrDefault(name => !seen.Contains(name) && !name.StartsWith("x-ignore-",
-            StringComparison.OrdinalIgnoreCase)) is { } extra)
+        if (_fields.Keys.FirstOrDefault(name => !seen.Contains(name) && !name.StartsWith("x-ignore-", StringComparison.OrdinalIgnoreCase)
+            && !name.StartsWith(ChecksumAlgorithm.HeaderPrefix, StringComparison.OrdinalIgnoreCase)) is { } extra)
         {
             throw S3Error.AccessDenied.With($"Invalid according to Policy: Extra input fields: {extra}");
         }

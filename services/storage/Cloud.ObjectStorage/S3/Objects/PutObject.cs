@@ -1,5 +1,6 @@
 using Cloud.ObjectStorage.Index;
 using Cloud.ObjectStorage.S3.Access;
+using Cloud.ObjectStorage.S3.Buckets;
 
 namespace Cloud.ObjectStorage.S3.Objects;
 
@@ -12,18 +13,13 @@ internal static class PutObject
     public static async Task HandleAsync(S3Request request)
     {
         var bucket = await request.RequireBucketAsync();
-        var headers = NewObjectHeaders.Read(request, bucket);
-        using var cipher = headers.Cipher;
         AccessRules.Require(
             request, bucket,
             new AccessQuestion(
-                "s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
-        if (headers.Attributes.Tags is not null)
-        {
-            AccessRules.Require(request, bucket, new AccessQuestion("s3:PutObjectTagging", request.Key, AclPermission.Write,
-                bucket.Settings.Grants, NewTags: headers.Attributes.Tags));
-        }
-
+                "s3:PutObject", request.Key, AclPermission.Write, bucket.Settings.Grants,
+                NewTags: TagSet.FromHeader(request.Header("x-amz-tagging"))));
+        var headers = NewObjectHeaders.Read(request, bucket);
+        using var cipher = headers.Cipher;
         var conditions = NewObjectHeaders.ReadConditions(request);
         await using var body = request.OpenBody(md5: true);
         RequireLength(request, body.Length);
