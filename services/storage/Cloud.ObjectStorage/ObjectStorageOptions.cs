@@ -32,7 +32,7 @@ internal sealed class ObjectStorageOptions
     public string? PublicUrl { get; set; }
 
     /// <summary>How old a signature, and how wrong a client's clock, may be.</summary>
-    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    [Range(typeof(TimeSpan), "00:00:01", "1000.00:00:00")]
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>A file that no row names is removed when it is older than this: a write may be under way in another replica.</summary>
