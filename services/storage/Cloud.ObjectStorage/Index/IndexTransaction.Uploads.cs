@@ -25,6 +25,12 @@ internal sealed partial class IndexTransaction
         await LockUploadAsync(bucket, key, part.Upload);
         var old = await session.ScalarAsync<string>(
             """SELECT "Blob" FROM "Parts" WHERE "Upload" = @p0 AND "Number" = @p1""", CancellationToken.None, part.Upload, part.Number);
+        if (old is not null && old == part.Blob)
+        {
+            // As in PutAsync: it is done.
+            return true;
+        }
+
         await FreeAsync(old);
         await ExecuteAsync(
             """

@@ -34,6 +34,13 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
     {
         var state = await RequireBucketAsync(made.Bucket);
         var latest = await LatestAsync(made.Bucket, made.Key);
+        if (latest is not null && ((made.Blob is not null && latest.Blob == made.Blob)
+            || (made.Upload is not null && latest.Upload == made.Upload)))
+        {
+            // The commit took effect although nobody could tell (PostgreSQL went away in the middle of it): it is done.
+            return latest;
+        }
+
         made.Conditions.Require(latest);
         var replaced = state.Versioning == Versioning.Enabled ? null : await NullVersionAsync(made.Bucket, made.Key, latest);
         await ReserveAsync(state, made.SizeBytes - (replaced?.SizeBytes ?? 0));

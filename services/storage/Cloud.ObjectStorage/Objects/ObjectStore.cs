@@ -1,7 +1,9 @@
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.S3;
 using Cloud.ObjectStorage.S3.Signing;
+using Cloud.Primitives;
 using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.ObjectStorage.Objects;
@@ -26,9 +28,26 @@ internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, Inde
             Blob = received.Blob?.Name,
             Attributes = (attributes with { Checksums = body.Checksums() }).ToJson(),
         };
-        var version = await writer.WriteAsync(index => index.PutAsync(made), ct);
-        received.Blob?.Keep();
-        return version;
+        return await KeepingAsync(() => writer.WriteAsync(index => index.PutAsync(made), ct), () => received.Blob?.Keep());
+    }
+
+    /// <summary>
+    /// Names a blob in the index. Its file goes only where it is certain that no row names it; where a commit's outcome is not known it
+    /// stays, and is swept later if it is nobody's.
+    /// </summary>
+    public static async Task<T> KeepingAsync<T>(Func<Task<T>> write, Action keep)
+    {
+        try
+        {
+            var written = await write();
+            keep();
+            return written;
+        }
+        catch (Exception failed) when (failed is not (S3Exception or CloudException or OperationCanceledException))
+        {
+            keep();
+            throw;
+        }
     }
 
     /// <summary>An object with its bytes open: what is read is that version, whole, whatever becomes of it meanwhile.</summary>

@@ -85,8 +85,9 @@ internal static class UploadPart
             Checksums = PartChecksums.ToJson(body.Checksums()),
             ModifiedAt = request.Services.Time.GetUtcNow().UtcTicks,
         };
-        await request.Services.Writer.WriteAsync(index => index.PutPartAsync(bucket.Id.Value, request.Key!, part), request.Aborted);
-        received.Blob?.Keep();
+        await ObjectStore.KeepingAsync(
+            () => request.Services.Writer.WriteAsync(index => index.PutPartAsync(bucket.Id.Value, request.Key!, part), request.Aborted),
+            () => received.Blob?.Keep());
         return part;
     }
 

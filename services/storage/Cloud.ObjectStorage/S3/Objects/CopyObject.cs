@@ -80,9 +80,8 @@ internal static class CopyObject
 
         using var link = await request.Services.Blobs.LinkAsync(blob);
         made = made with { Blob = link.Name };
-        var version = await request.Services.Writer.WriteAsync(index => index.PutAsync(made), request.Aborted);
-        link.Keep();
-        return version;
+        return await ObjectStore.KeepingAsync(
+            () => request.Services.Writer.WriteAsync(index => index.PutAsync(made), request.Aborted), link.Keep);
     }
 
     private static async Task<ObjectVersion> RewriteAsync(
