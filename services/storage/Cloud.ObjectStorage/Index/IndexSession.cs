@@ -17,8 +17,7 @@ internal sealed class IndexSession : IAsyncDisposable
     public const string VersionColumns =
         """
         "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "Blob", "Upload", "ModifiedAt", "Owner",
-            "Attributes",
-        "Retention", "RetainUntil", "LegalHold"
+        "Attributes", "Retention", "RetainUntil", "LegalHold"
         """;
 
     public const string PartColumns = """ "Number", "Blob", "SizeBytes", "Offset", "ETag", "Checksums", "ModifiedAt" """;

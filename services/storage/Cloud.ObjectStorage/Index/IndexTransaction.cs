@@ -241,8 +241,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         await ExecuteAsync(
             """
             INSERT INTO "Objects" ("Bucket", "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "Blob",
-                "Upload",
-                "ModifiedAt", "Owner", "Attributes", "Retention", "RetainUntil", "LegalHold")
+                "Upload", "ModifiedAt", "Owner", "Attributes", "Retention", "RetainUntil", "LegalHold")
             VALUES (@p0, @p1, @p2, @p3, TRUE, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13, @p14)
             """,
             version.Bucket, version.Key, version.Rank, version.VersionId, version.IsDeleteMarker, version.SizeBytes, version.ETag,
@@ -301,10 +300,10 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         {
             var used = await session.ScalarAsync<long>(
                 """SELECT "Used" FROM "quota_counts" WHERE "Project" = @p0 AND "Name" = @p1""", CancellationToken.None, bucket.Project,
-                    Quota);
+                Quota);
             var limit = await session.ScalarAsync<long?>(
                 """SELECT "Limit" FROM "quota_limits" WHERE "Project" = @p0 AND "Name" = @p1""", CancellationToken.None, bucket.Project,
-                    Quota);
+                Quota);
             _projects[bucket.Project] = project = new ProjectState(used, limit ?? QuotaCatalog.Find(Quota)!.DefaultLimit);
         }
 

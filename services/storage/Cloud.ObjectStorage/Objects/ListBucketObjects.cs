@@ -14,7 +14,7 @@ internal static class ListBucketObjects
 {
     public static async Task<ObjectPage> HandleAsync(
         string id, int? limit, string? cursor, string? prefix, string? delimiter, Caller caller, HttpContext context,
-            ObjectStorageDbContext db,
+        ObjectStorageDbContext db,
         IndexReads reads, CancellationToken ct)
     {
         var bucket = await db.Buckets.AsNoTracking().FindVisibleAsync(caller, id, ct);

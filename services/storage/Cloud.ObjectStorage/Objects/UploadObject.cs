@@ -15,7 +15,7 @@ internal static class UploadObject
 {
     public static async Task<IResult> HandleAsync(
         string id, Caller caller, HttpContext context, ObjectStorageDbContext db, ObjectStore objects, ObjectKeys keys,
-            CancellationToken ct)
+        CancellationToken ct)
     {
         var key = ObjectCall.KeyOf(context);
         var bucket = await db.Buckets.AsNoTracking().FindVisibleAsync(caller, id, ct);

@@ -12,7 +12,7 @@ namespace Cloud.ObjectStorage.S3;
 /// <summary>What the operations of S3 work with.</summary>
 internal sealed class S3Services(
     BucketStore buckets, BucketLife bucketLife, IndexReads reads, IndexWriter writer, ObjectStore objects, BlobStore blobs,
-        BlobReceiver receiver,
+    BlobReceiver receiver,
     BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures, OwnerNames names,
         IOptions<ObjectStorageOptions> options, TimeProvider time)
 {

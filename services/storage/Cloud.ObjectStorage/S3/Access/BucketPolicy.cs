@@ -17,7 +17,7 @@ internal enum PolicyEffect
 /// <param name="Values">By condition key in lower case; null where the request has no such value.</param>
 internal sealed record PolicyQuestion(
     Principal Caller, string Action, string Resource, IPAddress? SourceAddress, DateTimeOffset Now, Func<string,
-        IReadOnlyList<string>?> Values);
+    IReadOnlyList<string>?> Values);
 
 /// <summary>A bucket policy (IAM policy grammar, for one bucket). Parsed once for each version of a bucket.</summary>
 internal sealed class BucketPolicy

@@ -67,7 +67,7 @@ internal static class UploadPart
 
     private static async Task<Part> TakeAsync(
         S3Request request, Bucket bucket, MultipartUpload upload, int number, PayloadStream body, BlobCipher? cipher,
-            ChecksumAlgorithm? algorithm)
+        ChecksumAlgorithm? algorithm)
     {
         if (algorithm is not null)
         {

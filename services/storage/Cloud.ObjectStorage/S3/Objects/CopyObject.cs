@@ -86,7 +86,7 @@ internal static class CopyObject
 
     private static async Task<ObjectVersion> RewriteAsync(
         S3Request request, NewObject asked, ObjectAttributes attributes, CopySource source, BlobCipher? cipher,
-            ChecksumAlgorithm? algorithm)
+        ChecksumAlgorithm? algorithm)
     {
         var size = source.Object.Version.SizeBytes;
         await using var bytes = source.Open(request, 0, size);

@@ -256,7 +256,7 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
 
     private static bool TryReadTime(string text, out DateTimeOffset at) => DateTimeOffset.TryParseExact(
         text, SigningKey.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
-            out at);
+        out at);
 
     private static string Text(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
