@@ -114,7 +114,8 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         settled.GetProperty("status").GetString().ShouldBe("attached");
         var held = await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}");
         held.Status.ShouldBe(HttpStatusCode.Conflict);
-        held.Body!.Value.GetProperty("instance").GetString().ShouldBe(settled.GetProperty("attachment").GetProperty("instance").GetString());
+        var holder = settled.GetProperty("attachment").GetProperty("instance").GetString();
+        held.Body!.Value.GetProperty("instance").GetString().ShouldBe(holder);
         await cloud.DeleteInstanceAsync(first);
         await cloud.DeleteInstanceAsync(second);
         await UntilStatusAsync(volume, "available");

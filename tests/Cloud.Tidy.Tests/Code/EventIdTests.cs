@@ -18,6 +18,7 @@ public sealed partial class EventIdTests
         ("services/compute/Cloud.Switch", 4000, 4999),
         ("gateway/", 5000, 5999),
         ("services/storage/Cloud.ObjectStorage/", 7000, 7999),
+        ("services/storage/Cloud.BlockStorage/", 8000, 8999),
         ("infra/Cloud.Local/", 6000, 6099),
     ];
 

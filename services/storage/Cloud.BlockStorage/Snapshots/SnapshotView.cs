@@ -6,7 +6,7 @@ namespace Cloud.BlockStorage.Snapshots;
 /// <summary>A snapshot as the API shows it.</summary>
 /// <param name="Volume">What it was taken of; that may be gone.</param>
 /// <param name="SizeBytes">The volume's size when it was taken.</param>
-/// <param name="FileSystemsFrozen">The guest had written everything down: its file systems need no repair. Otherwise it is as after a power cut.</param>
+/// <param name="FileSystemsFrozen">The guest had written everything down; otherwise it is as after a power cut.</param>
 public sealed record SnapshotView(
     SnapshotId Id, string Name, Labels Labels, VolumeId Volume, SnapshotStatus Status, string? StatusReason, long SizeBytes,
     bool FileSystemsFrozen, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)

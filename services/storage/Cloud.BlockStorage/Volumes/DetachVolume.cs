@@ -7,7 +7,7 @@ namespace Cloud.BlockStorage.Volumes;
 /// <summary>The body of <c>POST /v1/volumes/{id}/detach</c>, which can be left out.</summary>
 public sealed record DetachVolumeRequest
 {
-    /// <summary>A guest that does not let go of it within the limit is reset. Without, the volume then stays attached and says why.</summary>
+    /// <summary>A guest that does not let go of it in time is reset. Without, the volume stays attached and says why.</summary>
     public bool Force { get; init; }
 }
 

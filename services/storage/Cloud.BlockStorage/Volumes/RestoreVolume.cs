@@ -31,7 +31,8 @@ internal static class RestoreVolume
 
             snapshot.RequireAvailable();
             var safetyId = TypedId.New<SnapshotId>(time);
-            var safety = Snapshot.Create(safetyId, volume, $"before-restore-{safetyId.Value[^8..]}", new Labels(new Dictionary<string, string>()), now);
+            var safety = Snapshot.Create(
+                safetyId, volume, $"before-restore-{safetyId.Value[^8..]}", new Labels(new Dictionary<string, string>()), now);
             var before = volume.SizeBytes;
             volume.BeginRestore(snapshot.SizeBytes, now);
             await VolumeQuotas.ReserveAsync(db, volume.Project, 0, snapshot.SizeBytes - before, ct);

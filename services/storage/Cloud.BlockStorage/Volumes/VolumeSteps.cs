@@ -8,7 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.BlockStorage.Volumes;
 
 /// <summary>The steps that the sagas of a volume are made of. Each can run twice with the outcome of once.</summary>
-internal sealed class VolumeSteps(IDbContextFactory<BlockStorageDbContext> databases, VolumeChanges changes, SnapshotSteps snapshots, IVolumeHosts hosts)
+internal sealed class VolumeSteps(
+    IDbContextFactory<BlockStorageDbContext> databases, VolumeChanges changes, SnapshotSteps snapshots, IVolumeHosts hosts)
 {
     public async Task<StepResult> ChooseHostAsync(VolumeSagaData data, CancellationToken ct)
     {
