@@ -16,8 +16,8 @@ public interface IVolumeHosts
     Task DeleteAsync(string host, string volume, CancellationToken ct);
 
     /// <summary>
-    /// Keeps what volumes of one host hold now, all at one instant. Where a running instance has them, and its guest's agent answers, its file
-    /// systems are frozen meanwhile.
+    /// Keeps what volumes of one host hold now, all at one instant. Where a running instance has them, and its guest's agent answers, its
+    /// file systems are frozen meanwhile.
     /// </summary>
     /// <param name="snapshots">The ids of the snapshots by their volumes' ids; all of one instance, or of none.</param>
     Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct);
