@@ -7,7 +7,7 @@ internal sealed class SnapshotCreateSaga(SnapshotSteps steps) : Saga<SnapshotSag
 {
     public override IReadOnlyList<SagaStep<SnapshotSagaData>> Steps =>
     [
-        new("take-snapshot", steps.TakeAsync, steps.RemoveAsync),
+        new("take-snapshot", steps.TakeAsync, steps.TakeBackAsync),
     ];
 
     public override Task FailedAsync(SnapshotSagaData data, string reason, CancellationToken ct) => steps.FailAsync(data, reason, ct);

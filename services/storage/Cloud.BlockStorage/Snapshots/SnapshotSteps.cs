@@ -33,6 +33,10 @@ internal sealed class SnapshotSteps(IDbContextFactory<BlockStorageDbContext> dat
         return StepResult.Done;
     }
 
+    /// <summary>Undoes a take, unless the snapshot was said to be there.</summary>
+    public async Task<StepResult> TakeBackAsync(SnapshotSagaData data, CancellationToken ct) =>
+        (await ReadAsync(data, ct)).Status == SnapshotStatus.Creating ? await RemoveAsync(data, ct) : StepResult.Done;
+
     public async Task<StepResult> RemoveAsync(SnapshotSagaData data, CancellationToken ct)
     {
         var row = await ReadAsync(data, ct);

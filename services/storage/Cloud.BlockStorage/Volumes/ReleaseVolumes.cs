@@ -19,11 +19,14 @@ internal sealed class ReleaseVolumes(TimeProvider time) : IMessageHandler<BlockS
         foreach (var volume in await db.Volumes.Existing().Where(row => row.Instance == message.Resource).ToListAsync(ct))
         {
             var goes = volume.DeleteOnTermination && !volume.DeletionProtection;
-            volume.IsOrphaned(time.GetUtcNow());
-            if (goes && volume.Status == VolumeStatus.Available)
+            if (goes)
             {
-                volume.BeginDelete(time.GetUtcNow());
+                volume.GoesWithInstance(time.GetUtcNow());
                 db.Sagas().Start<VolumeDeleteSaga, VolumeSagaData>(new VolumeSagaData(volume.Id), volume.Id.Value);
+            }
+            else
+            {
+                volume.IsOrphaned(time.GetUtcNow());
             }
 
             db.AddVolumeEvent(volume, goes ? "deleting" : "detached");

@@ -206,6 +206,13 @@ internal sealed class Volume : IVersioned
         }
     }
 
+    /// <summary>The instance that it goes with is gone, whatever was under way.</summary>
+    public void GoesWithInstance(DateTimeOffset now)
+    {
+        Release(null, now);
+        Turn(VolumeStatus.Deleting, null, now);
+    }
+
     public void IsDeleted(DateTimeOffset now) => Turn(VolumeStatus.Deleted, null, now);
 
     private void Release(string? reason, DateTimeOffset now)

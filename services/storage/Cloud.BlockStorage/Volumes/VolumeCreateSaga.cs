@@ -8,7 +8,7 @@ internal sealed class VolumeCreateSaga(VolumeSteps steps) : Saga<VolumeSagaData>
     public override IReadOnlyList<SagaStep<VolumeSagaData>> Steps =>
     [
         new("choose-host", steps.ChooseHostAsync),
-        new("make-volume", steps.PutAsync, steps.RemoveAsync),
+        new("make-volume", steps.PutAsync, steps.TakeBackAsync),
         new("say-available", steps.SayCreatedAsync),
     ];
 

@@ -60,6 +60,10 @@ internal sealed class VolumeSteps(
         return StepResult.Done;
     }
 
+    /// <summary>Undoes a make, unless the volume was said to be there.</summary>
+    public async Task<StepResult> TakeBackAsync(VolumeSagaData data, CancellationToken ct) =>
+        (await ReadAsync(data, ct)).Status == VolumeStatus.Creating ? await RemoveAsync(data, ct) : StepResult.Done;
+
     public async Task<StepResult> RemoveAsync(VolumeSagaData data, CancellationToken ct)
     {
         var row = await ReadAsync(data, ct);
@@ -119,8 +123,14 @@ internal sealed class VolumeSteps(
     }
 
     /// <summary>What was under way has failed for good: the row says so, and a growth that did not come about is not counted.</summary>
-    public Task FailAsync(VolumeSagaData data, string reason, CancellationToken ct) =>
-        changes.ApplyAsync(data.Volume, "failed", async (db, row, now) =>
+    public async Task FailAsync(VolumeSagaData data, string reason, CancellationToken ct)
+    {
+        if (data.Safety is { } safety)
+        {
+            await snapshots.FailAsync(new SnapshotSagaData(safety), reason, ct);
+        }
+
+        await changes.ApplyAsync(data.Volume, "failed", async (db, row, now) =>
         {
             if (row.Settled)
             {
@@ -132,6 +142,7 @@ internal sealed class VolumeSteps(
             await VolumeQuotas.ReserveAsync(db, row.Project, 0, row.SizeBytes - wanted, ct);
             return true;
         }, ct);
+    }
 
     private async Task<StepResult> SayAsync(VolumeSagaData data, string what, VolumeStatus from, CancellationToken ct)
     {
