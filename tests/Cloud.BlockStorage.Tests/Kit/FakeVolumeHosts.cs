@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using Cloud.Compute.Contracts;
+using Cloud.Primitives;
+
+namespace Cloud.BlockStorage.Tests.Kit;
+
+/// <summary>
+/// One host whose volumes and instances are records. It does what the contract says, refuses what the contract refuses, and fails where it
+/// is told to.
+/// </summary>
+internal sealed class FakeVolumeHosts : IVolumeHosts
+{
+    public const string Host = "host-1";
+
+    private readonly Lock _changing = new();
+    private readonly Dictionary<string, HostedVolume> _volumes = [];
+    private readonly Dictionary<string, (string Volume, long SizeBytes)> _snapshots = [];
+    private readonly Dictionary<string, (string Project, VolumeInstance Instance)> _instances = [];
+    private readonly Dictionary<string, PluggedVolume> _plugged = [];
+
+    /// <summary>What the next call of this name with this id answers instead; the id is the volume's; for the delete of a snapshot, its own.</summary>
+    public ConcurrentDictionary<(string Call, string Id), CloudException> Refusals { get; } = new();
+
+    /// <summary>The calls of this name wait until it is done.</summary>
+    public ConcurrentDictionary<string, Task> Waits { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Every unplug, with whether it was by force.</summary>
+    public ConcurrentQueue<(string Volume, bool Force)> Unplugs { get; } = new();
+
+    public ConcurrentQueue<(string Volume, string Snapshot)> Restores { get; } = new();
+
+    public HostedVolume? VolumeOf(string volume)
+    {
+        lock (_changing)
+        {
+            return _volumes.GetValueOrDefault(volume);
+        }
+    }
+
+    /// <summary>The volume that the snapshot is of; null where the host has no such snapshot.</summary>
+    public string? SnapshotOf(string snapshot)
+    {
+        lock (_changing)
+        {
+            return _snapshots.GetValueOrDefault(snapshot).Volume;
+        }
+    }
+
+    public PluggedVolume? PluggedOf(string volume)
+    {
+        lock (_changing)
+        {
+            return _plugged.GetValueOrDefault(volume);
+        }
+    }
+
+    /// <summary>The project has this instance from now on.</summary>
+    public string AddInstance(string project, string id, string host = Host, bool goes = false)
+    {
+        lock (_changing)
+        {
+            _instances[id] = (project, new VolumeInstance(id, host, goes));
+        }
+
+        return id;
+    }
+
+    public void RemoveInstance(string id)
+    {
+        lock (_changing)
+        {
+            _instances.Remove(id);
+            foreach (var volume in _plugged.Values.Where(plugged => plugged.Instance == id).Select(plugged => plugged.Volume).ToList())
+            {
+                _plugged.Remove(volume);
+            }
+        }
+    }
+
+    public Task<VolumeHost> ChooseAsync(CancellationToken ct) => Task.FromResult(new VolumeHost(Host));
+
+    public Task PutAsync(HostedVolume volume, CancellationToken ct) => ActAsync(nameof(PutAsync), volume.Volume, () =>
+    {
+        if (volume.Snapshot is { } snapshot && !_snapshots.ContainsKey(snapshot))
+        {
+            throw CloudException.NotFound("snapshot", snapshot);
+        }
+
+        var sizeBytes = Math.Max(volume.SizeBytes, _volumes.GetValueOrDefault(volume.Volume)?.SizeBytes ?? 0);
+        _volumes[volume.Volume] = volume with { SizeBytes = sizeBytes };
+    }, ct);
+
+    public Task DeleteAsync(string host, string volume, CancellationToken ct) => ActAsync(nameof(DeleteAsync), volume, () =>
+    {
+        RequireUnplugged(volume);
+        _volumes.Remove(volume);
+    }, ct);
+
+    public async Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(
+        string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct)
+    {
+        var taken = new List<HostedSnapshot>();
+        foreach (var (volume, snapshot) in snapshots)
+        {
+            await ActAsync(nameof(SnapshotAsync), volume, () =>
+            {
+                var sizeBytes = Require(volume).SizeBytes;
+                _snapshots[snapshot] = (volume, sizeBytes);
+                taken.Add(new HostedSnapshot(snapshot, volume, sizeBytes, _plugged.ContainsKey(volume)));
+            }, ct);
+        }
+
+        return taken;
+    }
+
+    public Task DeleteSnapshotAsync(string host, string snapshot, CancellationToken ct) =>
+        ActAsync(nameof(DeleteSnapshotAsync), snapshot, () => _snapshots.Remove(snapshot), ct);
+
+    public Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct) =>
+        ActAsync(nameof(RestoreAsync), volume, () =>
+        {
+            RequireUnplugged(volume);
+            if (!_snapshots.TryGetValue(snapshot, out var taken) || taken.Volume != volume)
+            {
+                throw CloudException.NotFound("snapshot", snapshot);
+            }
+
+            _volumes[volume] = Require(volume) with { SizeBytes = taken.SizeBytes };
+            Restores.Enqueue((volume, snapshot));
+        }, ct);
+
+    public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
+        Task.FromResult(image == "tiny" ? new VolumeImage("img-tiny", "tiny", 64 << 20) : null);
+
+    public Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            return Task.FromResult(
+                _instances.TryGetValue(instance, out var found) && found.Project == project ? found.Instance : null);
+        }
+    }
+
+    public Task PlugAsync(PluggedVolume volume, CancellationToken ct) => ActAsync(nameof(PlugAsync), volume.Volume, () =>
+    {
+        if (!_instances.TryGetValue(volume.Instance, out var found))
+        {
+            throw CloudException.NotFound("instance", volume.Instance);
+        }
+
+        if (found.Instance.Host != volume.Host)
+        {
+            throw CloudException.Conflict("volume-elsewhere", $"The instance is on host '{found.Instance.Host}'.");
+        }
+
+        if (_plugged.TryGetValue(volume.Volume, out var other) && other.Instance != volume.Instance)
+        {
+            throw CloudException.Conflict("volume-in-use", $"Instance '{other.Instance}' has it.");
+        }
+
+        Require(volume.Volume);
+        _plugged[volume.Volume] = volume;
+    }, ct);
+
+    public Task UnplugAsync(string instance, string volume, bool force, CancellationToken ct) =>
+        ActAsync(nameof(UnplugAsync), volume, () =>
+        {
+            Unplugs.Enqueue((volume, force));
+            if (_plugged.TryGetValue(volume, out var plugged) && plugged.Instance == instance)
+            {
+                _plugged.Remove(volume);
+            }
+        }, ct);
+
+    private async Task ActAsync(string call, string id, Action act, CancellationToken ct)
+    {
+        if (Waits.TryGetValue(call, out var wait))
+        {
+            await wait.WaitAsync(ct);
+        }
+
+        if (Refusals.TryRemove((call, id), out var refusal))
+        {
+            throw refusal;
+        }
+
+        lock (_changing)
+        {
+            act();
+        }
+    }
+
+    private HostedVolume Require(string volume) => _volumes.GetValueOrDefault(volume) ?? throw CloudException.NotFound("volume", volume);
+
+    private void RequireUnplugged(string volume)
+    {
+        if (_plugged.TryGetValue(volume, out var plugged))
+        {
+            throw CloudException.Conflict("volume-in-use", $"Instance '{plugged.Instance}' has it.");
+        }
+    }
+}
