@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.Testing;
+using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.BlockStorage.Tests.Kit;
 
@@ -65,6 +66,14 @@ public abstract class BlockStorageTest(BlockStorageUnderTest storage)
 
     protected Task UntilGoneAsync(string volume) => Eventually.HoldsAsync(
         async () => (await SendAsync(HttpMethod.Get, $"/v1/volumes/{volume}")).Status == HttpStatusCode.NotFound, $"volume {volume} gone");
+
+    /// <summary>The project's quota is this from now on.</summary>
+    protected async Task LimitAsync(string quota, long limit)
+    {
+        await using var db = await storage.OpenDbAsync();
+        await db.Database.ExecuteSqlAsync(
+            $"""INSERT INTO "quota_limits" ("Project", "Name", "Limit", "Generation") VALUES ({Project}, {quota}, {limit}, 1)""");
+    }
 
     /// <summary>The refusal that the answer must be: its code.</summary>
     protected static string RefusalOf((HttpStatusCode Status, JsonElement Body) answer, HttpStatusCode expected)

@@ -18,7 +18,9 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
     private readonly Dictionary<string, (string Project, VolumeInstance Instance)> _instances = [];
     private readonly Dictionary<string, PluggedVolume> _plugged = [];
 
-    /// <summary>What the next call of this name with this id answers instead; the id is the volume's; for the delete of a snapshot, its own.</summary>
+    /// <summary>
+    /// What the next call of this name with this id answers instead; the id is the volume's; for the delete of a snapshot, its own.
+    /// </summary>
     public ConcurrentDictionary<(string Call, string Id), CloudException> Refusals { get; } = new();
 
     /// <summary>The calls of this name wait until it is done.</summary>

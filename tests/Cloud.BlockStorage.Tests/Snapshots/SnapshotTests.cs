@@ -93,6 +93,29 @@ public abstract class SnapshotTests(BlockStorageUnderTest storage) : BlockStorag
     }
 
     [Fact]
+    public async Task Restore_ToASmallerSnapshot_GivesBytesBackWhenItIsDone_SoThatARefusedOneHasThemStill()
+    {
+        await LimitAsync("volumeBytes", 16 * Mebibyte);
+        var volume = await CreateAsync();
+        var snapshot = await SnapshotAsync(volume);
+        await PostAsync($"/v1/volumes/{volume}/resize?wait=60", new { sizeBytes = 16 * Mebibyte });
+        var held = new TaskCompletionSource();
+        Hosts.Waits["RestoreAsync"] = held.Task;
+        Hosts.Refusals[("RestoreAsync", volume)] = CloudException.Conflict("no-space", "The host's disk is full.");
+
+        await PostAsync($"/v1/volumes/{volume}/restore", new { snapshot });
+        var other = await PostAsync("/v1/volumes", new { name = "other", sizeBytes = Mebibyte });
+        Hosts.Waits.TryRemove("RestoreAsync", out _);
+        held.SetResult();
+
+        RefusalOf(other, HttpStatusCode.Conflict).ShouldBe("quota-exceeded");
+        await UntilAsync(volume, "available");
+        (await GetAsync($"/v1/volumes/{volume}")).GetProperty("sizeBytes").GetInt64().ShouldBe(16 * Mebibyte);
+        (await PostAsync($"/v1/volumes/{volume}/restore?wait=60", new { snapshot })).Status.ShouldBe(HttpStatusCode.OK);
+        await CreateAsync(new { name = "other", sizeBytes = 8 * Mebibyte });
+    }
+
+    [Fact]
     public async Task Restore_ToAnotherVolumesSnapshot_NamesTheField()
     {
         var (volume, other) = (await CreateAsync(), await CreateAsync());

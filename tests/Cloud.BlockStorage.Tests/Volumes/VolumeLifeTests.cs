@@ -239,11 +239,4 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
         return await db.Database.SqlQuery<long>(
             $"""SELECT "Used" AS "Value" FROM "quota_counts" WHERE "Project" = {Project} AND "Name" = {quota}""").SingleAsync();
     }
-
-    private async Task LimitAsync(string quota, long limit)
-    {
-        await using var db = await Storage.OpenDbAsync();
-        await db.Database.ExecuteSqlAsync(
-            $"""INSERT INTO "quota_limits" ("Project", "Name", "Limit", "Generation") VALUES ({Project}, {quota}, {limit}, 1)""");
-    }
 }

@@ -35,7 +35,8 @@ internal static class RestoreVolume
                 safetyId, volume, $"before-restore-{safetyId.Value[^8..]}", new Labels(new Dictionary<string, string>()), now);
             var before = volume.SizeBytes;
             volume.BeginRestore(snapshot.SizeBytes, now);
-            await VolumeQuotas.ReserveAsync(db, volume.Project, 0, snapshot.SizeBytes - before, ct);
+            // What it shrinks by is given back when that is done: a restore that fails needs it again.
+            await VolumeQuotas.ReserveAsync(db, volume.Project, 0, Math.Max(0, snapshot.SizeBytes - before), ct);
             await db.Quotas().ReserveAsync(volume.Project, "snapshots", 1, ct);
             db.Snapshots.Add(safety);
             db.AddSnapshotEvent(safety, "creating");

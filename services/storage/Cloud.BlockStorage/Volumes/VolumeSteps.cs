@@ -90,8 +90,23 @@ internal sealed class VolumeSteps(
         return StepResult.Done;
     }
 
-    public Task<StepResult> SayRestoredAsync(VolumeSagaData data, CancellationToken ct) =>
-        SayAsync(data, "restored", VolumeStatus.Restoring, ct);
+    /// <summary>The volume is what it was; bytes that it no longer has are not counted, in one commit.</summary>
+    public async Task<StepResult> SayRestoredAsync(VolumeSagaData data, CancellationToken ct)
+    {
+        await changes.ApplyAsync(data.Volume, "restored", async (db, row, now) =>
+        {
+            if (row.Status != VolumeStatus.Restoring)
+            {
+                return false;
+            }
+
+            var shrunkBy = Math.Max(0, row.SizeBytesBefore - row.SizeBytes);
+            row.Settles(now);
+            await VolumeQuotas.ReserveAsync(db, row.Project, 0, -shrunkBy, ct);
+            return true;
+        }, ct);
+        return StepResult.Done;
+    }
 
     public Task<StepResult> SayCreatedAsync(VolumeSagaData data, CancellationToken ct) =>
         SayAsync(data, "available", VolumeStatus.Creating, ct);
@@ -139,7 +154,7 @@ internal sealed class VolumeSteps(
 
             var wanted = row.SizeBytes;
             row.Fails(reason, now);
-            await VolumeQuotas.ReserveAsync(db, row.Project, 0, row.SizeBytes - wanted, ct);
+            await VolumeQuotas.ReserveAsync(db, row.Project, 0, Math.Min(0, row.SizeBytes - wanted), ct);
             return true;
         }, ct);
     }
