@@ -6,7 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/../infra/lib.sh"
 
 # A project that hangs is ended, and counts as failed.
-project_seconds=${CLOUD_TEST_PROJECT_SECONDS:-900}
+project_seconds=${CLOUD_TEST_PROJECT_SECONDS:-1500}
 
 projects=()
 for word in "$@"; do
