@@ -35,6 +35,9 @@ profile_units() {
 # The unit that listens for users.
 front_unit() { case $1 in local) echo cloud ;; *) echo gateway ;; esac; }
 
+# The unit that listens for S3.
+s3_unit() { case $1 in local) echo cloud ;; *) echo objects ;; esac; }
+
 # The projects whose programs a profile runs.
 profile_programs() {
   case $1 in
@@ -59,6 +62,10 @@ choose_ports() {
   else
     ! port_taken "$wanted" || die "Port $wanted is taken by another program. Stop that, or choose another port with CLOUD_HTTP_PORT."
   fi
+  [[ $CLOUD_S3_PORT =~ ^[0-9]{1,5}$ ]] && [ "$CLOUD_S3_PORT" -ge 1 ] && [ "$CLOUD_S3_PORT" -le 65535 ] ||
+    die "CLOUD_S3_PORT is '$CLOUD_S3_PORT'; it must be a number from 1 to 65535."
+  unit_pid "$(s3_unit "$1")" || ! port_taken "$CLOUD_S3_PORT" ||
+    die "Port $CLOUD_S3_PORT, for S3, is taken by another program. Stop that, or choose another port with CLOUD_S3_PORT."
   [ "$1" = distributed ] || return 0
   for name in postgres rabbitmq identity compute block-storage host objects; do
     port=${saved[$name]:-}

@@ -49,6 +49,7 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
         ShouldName(await PostAsync("/v1/volumes", new { name = "Not A Name", sizeBytes = Mebibyte }), "name");
         ShouldName(await PostAsync("/v1/volumes", new { name = "sizeless" }), "sizeBytes");
         ShouldName(await PostAsync("/v1/volumes", new { name = "tiny", sizeBytes = Mebibyte - 1 }), "sizeBytes");
+        ShouldName(await PostAsync("/v1/volumes", new { name = "many", sizeBytes = "many" }), "sizeBytes");
         ShouldName(await PostAsync("/v1/volumes", new { name = "huge", sizeBytes = long.MaxValue }), "sizeBytes");
         ShouldName(await PostAsync("/v1/volumes", new { name = "negative", sizeBytes = -1 }), "sizeBytes");
         ShouldName(await PostAsync("/v1/volumes", new { name = "imageless", image = "none" }), "image");
@@ -151,7 +152,7 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
     public async Task Resize_Grows_AndNeverShrinks()
     {
         var id = await CreateAsync();
-        var (status, grown) = await PostAsync($"/v1/volumes/{id}/resize?wait=60", new { sizeBytes = 16 * Mebibyte });
+        var (status, grown) = await PostAsync($"/v1/volumes/{id}/resize?wait=60", new { sizeBytes = "16Mi" });
         status.ShouldBe(HttpStatusCode.OK, grown.ToString());
         grown.GetProperty("sizeBytes").GetInt64().ShouldBe(16 * Mebibyte);
         Hosts.VolumeOf(id)!.SizeBytes.ShouldBe(16 * Mebibyte);

@@ -14,7 +14,7 @@ public sealed record CreateVolumeRequest
     public required string Name { get; init; }
 
     /// <summary>1 MiB to 16 TiB, rounded up to whole mebibytes; left out, that of its source. Space is taken as it is written.</summary>
-    public long? SizeBytes { get; init; }
+    public ByteSize? SizeBytes { get; init; }
 
     /// <summary>Starts as what this image's disk holds, by name or id.</summary>
     public string? Image { get; init; }
@@ -57,7 +57,7 @@ internal static class CreateVolume
         errors.ThrowIfAny();
         var source = await VolumeSource.FindAsync(request, caller, db, hosts, ct);
         var sizeBytes = VolumeSize.Require(
-            request.SizeBytes ?? source.SizeBytes ?? throw CloudException.Invalid("sizeBytes", "A blank volume needs a size."));
+            request.SizeBytes?.Bytes ?? source.SizeBytes ?? throw CloudException.Invalid("sizeBytes", "A blank volume needs a size."));
         if (sizeBytes < source.SizeBytes)
         {
             throw CloudException.Invalid("sizeBytes", $"Its source needs at least {source.SizeBytes} bytes.");

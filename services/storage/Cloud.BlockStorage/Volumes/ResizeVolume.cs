@@ -1,4 +1,5 @@
 using Cloud.BlockStorage.Persistence;
+using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
 using Cloud.ServiceDefaults.Waiting;
@@ -9,7 +10,7 @@ namespace Cloud.BlockStorage.Volumes;
 public sealed record ResizeVolumeRequest
 {
     /// <summary>At least what it has; up to 16 TiB, rounded up to whole mebibytes.</summary>
-    public required long SizeBytes { get; init; }
+    public required ByteSize SizeBytes { get; init; }
 }
 
 internal static class ResizeVolume
@@ -18,7 +19,7 @@ internal static class ResizeVolume
         string id, ResizeVolumeRequest request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context,
         BlockStorageDbContext db, VolumeAction action, CancellationToken ct)
     {
-        var sizeBytes = VolumeSize.Require(request.SizeBytes);
+        var sizeBytes = VolumeSize.Require(request.SizeBytes.Bytes);
         return await action.RunAsync<VolumeResizeSaga>(id, caller, ifMatch, wait, context, "resizing", async (volume, now) =>
         {
             var before = volume.SizeBytes;
