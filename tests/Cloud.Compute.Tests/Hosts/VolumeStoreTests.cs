@@ -123,6 +123,24 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Snapshot_AfterOneWhoseEndWasNotHeard_KeepsWhatWasWrittenToItsFile()
+    {
+        await CreateAsync("vol-a");
+        await WriteAsync("vol-a", 1);
+        var next = await _files.CreateOverlayAsync(SizeBytes, Ct);
+        var record = _files.FindVolume("vol-a")!;
+        _files.Put(record.Under(next));
+        await WriteAsync("vol-a", 2);
+        _files.Put(record with { Next = next });
+
+        await SnapshotAsync(("vol-a", "snap-1"));
+        await WriteAsync("vol-a", 3);
+        (await ReadAsync("vol-a")).ShouldBe(3);
+        await _store.RestoreVolumeAsync("vol-a", "snap-1", Ct);
+        (await ReadAsync("vol-a")).ShouldBe(2);
+    }
+
+    [Fact]
     public async Task Volume_Grows_AndNeverShrinks()
     {
         await CreateAsync("vol-a");

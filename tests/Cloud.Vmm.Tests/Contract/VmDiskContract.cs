@@ -54,6 +54,9 @@ public abstract class VmDiskContract : VmDriverContract
 
             var overlay = Path.Combine(spec.Folder, "overlay");
             await QemuImgAsync("create", "-q", "-f", "qcow2", overlay, $"{32 << 20}");
+            await Should.ThrowAsync<VmException>(() => machine.LayDisksOverAsync(
+                new Dictionary<string, string> { ["one"] = overlay, ["none"] = overlay }, CancellationToken.None));
+            (await machine.CountDiskLayersAsync("one", CancellationToken.None)).ShouldBe(1);
             await machine.LayDisksOverAsync(new Dictionary<string, string> { ["one"] = overlay }, CancellationToken.None);
             (await machine.CountDiskLayersAsync("one", CancellationToken.None)).ShouldBe(2);
             (await machine.CountDiskLayersAsync("none", CancellationToken.None)).ShouldBe(0);

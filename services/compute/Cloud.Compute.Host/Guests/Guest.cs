@@ -249,7 +249,9 @@ internal sealed class Guest : IAsyncDisposable
     public async Task<bool> LayVolumesOverAsync(IReadOnlyDictionary<string, string> overlays, Action done, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
-        var written = Spec.Volumes.Where(one => !one.ReadOnly && overlays.ContainsKey(one.Volume))
+        // A start that came before this turn has them open already.
+        var written = Spec.Volumes
+            .Where(one => !one.ReadOnly && overlays.ContainsKey(one.Volume) && _volumes.FindVolume(one.Volume)?.Next is not null)
             .ToDictionary(one => one.Serial, one => overlays[one.Volume], StringComparer.Ordinal);
         if (_machine is not { } machine || written.Count == 0)
         {
@@ -260,7 +262,8 @@ internal sealed class Guest : IAsyncDisposable
         var frozen = Spec.Image.GuestAgent && machine.State == VmState.Running && await machine.Agent.FreezeAsync(ct);
         try
         {
-            await machine.LayDisksOverAsync(written, ct);
+            // Whoever asked may be gone; what the guest writes to from now on is written down all the same.
+            await machine.LayDisksOverAsync(written, CancellationToken.None);
             done();
         }
         finally

@@ -284,17 +284,22 @@ internal sealed partial class HostAgent(
         await network.StopAsync(ct);
     }
 
-    /// <summary>
-    /// An agent before this one died while it laid files over volumes. A guest that runs says whether they are; of one that does not, an
-    /// empty file on top changes nothing, and one that is not empty was on top.
-    /// </summary>
+    /// <summary>A file was being laid over a volume, and how that ended was not heard.</summary>
+    public async Task SettleVolumeAsync(VolumeRecord volume, CancellationToken ct)
+    {
+        if (volume.Next is not null)
+        {
+            volumes.Settle(volume, HolderOf(volume.Id) is { } guest ? await guest.CountVolumeLayersAsync(volume.Id, ct) : null);
+        }
+    }
+
+    /// <summary>An agent before this one may have died while it laid files over volumes.</summary>
     private async Task SettleVolumesAsync(CancellationToken ct)
     {
         using var turn = await volumes.TurnAsync(ct);
-        foreach (var volume in volumes.Volumes.Where(volume => volume.Next is not null).ToList())
+        foreach (var volume in volumes.Volumes.ToList())
         {
-            var open = HolderOf(volume.Id) is { } guest ? await guest.CountVolumeLayersAsync(volume.Id, ct) : null;
-            volumes.Put(open <= volume.Layers.Count ? volume with { Next = null } : volume.Under(volume.Next!));
+            await SettleVolumeAsync(volume, ct);
         }
 
         volumes.Sweep();

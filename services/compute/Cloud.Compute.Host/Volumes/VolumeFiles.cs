@@ -53,11 +53,13 @@ internal sealed class VolumeFiles : IDisposable
         return new Turn(_one);
     }
 
-    /// <summary>A volume as a machine has it.</summary>
+    /// <summary>A volume as a machine that does not have it yet is given it.</summary>
     /// <exception cref="CloudException">There is none of this id.</exception>
     public VmDisk DiskOf(GuestVolume volume)
     {
         var record = FindVolume(volume.Volume) ?? throw CloudException.NotFound("volume", volume.Volume);
+        Settle(record, open: null);
+        record = FindVolume(volume.Volume)!;
         return new VmDisk
         {
             Serial = volume.Serial,
@@ -69,6 +71,20 @@ internal sealed class VolumeFiles : IDisposable
                 ? null
                 : new VmDiskLimits(volume.OperationsPerSecond, volume.BytesPerSecond),
         };
+    }
+
+    /// <summary>
+    /// Says whether the file that was to be laid on top is. A guest that runs knows; where none does, an empty file on top changes nothing,
+    /// and one that is not empty was on top.
+    /// </summary>
+    /// <param name="volume">The volume as it is.</param>
+    /// <param name="open">How many of its files a running guest has open; null where none does.</param>
+    public void Settle(VolumeRecord volume, int? open)
+    {
+        if (volume.Next is { } next)
+        {
+            Put(open <= volume.Layers.Count ? volume with { Next = null } : volume.Under(next));
+        }
     }
 
     public string PathOf(LayerFile layer) => Path.Combine(FilesFolder, layer.Name);

@@ -40,6 +40,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
     public async Task<StoredVolume> ResizeVolumeAsync(string volume, long sizeBytes, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
+        await agent.SettleVolumeAsync(Require(volume), ct);
         var record = Require(volume);
         if (sizeBytes < record.SizeBytes || sizeBytes % SectorBytes != 0)
         {
@@ -119,6 +120,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
         var overlays = new Dictionary<string, LayerFile>(StringComparer.Ordinal);
         foreach (var (volume, _) in wanted)
         {
+            await agent.SettleVolumeAsync(Require(volume), ct);
             var record = Require(volume);
             if (record.Layers.Count >= LayersMax)
             {
@@ -148,9 +150,9 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
 
         void PushAll()
         {
-            foreach (var (volume, overlay) in overlays)
+            foreach (var volume in overlays.Keys)
             {
-                files.Put(Require(volume).Under(overlay));
+                files.Settle(Require(volume), open: null);
             }
         }
     }

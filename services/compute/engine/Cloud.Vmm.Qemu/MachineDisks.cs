@@ -85,11 +85,10 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     public Task LayOverAsync(QmpClient qmp, IReadOnlyDictionary<string, string> overlays, CancellationToken ct) => InTurnAsync(async () =>
     {
-        var nodes = await qmp.QueryNodesAsync(ct);
         var actions = new JsonArray();
         foreach (var (serial, path) in overlays)
         {
-            var top = Layers(nodes, serial) - 1;
+            var top = await CountInUseAsync(qmp, serial, ct) - 1;
             if (top < 0)
             {
                 throw new VmException("The machine does not have the disk.");
@@ -113,8 +112,32 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     public void Dispose() => _one.Dispose();
 
-    public static async Task<int> CountLayersAsync(QmpClient qmp, string serial, CancellationToken ct) =>
-        Layers(await qmp.QueryNodesAsync(ct), serial);
+    public Task<int> CountLayersAsync(QmpClient qmp, string serial, CancellationToken ct) =>
+        InTurnAsync(() => CountInUseAsync(qmp, serial, ct), ct);
+
+    /// <summary>
+    /// How many layers the disk has. One on top that nothing stands on was to be laid over and never was: it is taken away, as it would be
+    /// taken for the one that is written.
+    /// </summary>
+    private static async Task<int> CountInUseAsync(QmpClient qmp, string serial, CancellationToken ct)
+    {
+        var nodes = await qmp.QueryNodesAsync(ct);
+        for (var count = Layers(nodes, serial); count > 0; count--)
+        {
+            var top = DiskNodes.LayerOf(serial, count - 1);
+            try
+            {
+                await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = top }, ct);
+                await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = DiskNodes.FileOf(top) }, ct);
+            }
+            catch (QmpException inUse) when (inUse.ErrorClass != QmpException.Lost)
+            {
+                return count;
+            }
+        }
+
+        return 0;
+    }
 
     private static int Layers(IReadOnlySet<string> nodes, string serial)
     {

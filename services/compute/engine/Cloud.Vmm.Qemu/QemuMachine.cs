@@ -165,7 +165,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         CallAsync(qmp => _disks.LayOverAsync(qmp, overlays, ct));
 
     public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) =>
-        CallAsync(qmp => MachineDisks.CountLayersAsync(qmp, serial, ct));
+        CallAsync(qmp => _disks.CountLayersAsync(qmp, serial, ct));
 
     public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
 
