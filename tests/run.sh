@@ -46,7 +46,7 @@ prepare() {
 # The processes that a project's tests left running, by the mark in their environment; the servers that builds leave are the SDK's own affair.
 leftovers() {
   local pid words
-  for pid in $(grep -lzxsF "CLOUD_TEST_RUN=$$" /proc/[0-9]*/environ | cut -d / -f 3); do
+  for pid in $(grep -lzxsF "CLOUD_TEST_RUN=$$ $1" /proc/[0-9]*/environ | cut -d / -f 3); do
     words=$(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)
     case $words in '' | *VBCSCompiler* | *MSBuild.dll*) ;; *) printf '%s %s\n' "$pid" "${words:0:160}" ;; esac
   done
@@ -55,7 +55,7 @@ leftovers() {
 # Those that are about to end get a moment.
 end_leftovers() {
   local tries=50 left
-  while left=$(leftovers) && [ -n "$left" ] && [ $((tries -= 1)) -gt 0 ]; do pause 0.1; done
+  while left=$(leftovers "$1") && [ -n "$left" ] && [ $((tries -= 1)) -gt 0 ]; do pause 0.1; done
   [ -z "$left" ] && return 0
   printf '%s left processes behind:\n%s\n' "$1" "$left"
   cut -d ' ' -f 1 <<< "$left" | xargs -r kill -9 2> /dev/null
@@ -70,10 +70,11 @@ explain() {
 # What moves a user's cloud does not move a test's: each test has folders, ports and servers of its own.
 mapfile -t moved < <(compgen -e CLOUD_ | grep -vE '^CLOUD_(TEST_.*|CACHE|NO_INSTALL)$' | sed 's/^/--unset=/')
 
+# Runs a project and writes to its file of results: what there is to say, then a line of its tests, failures and skips.
 run_project() {
   local project=$1 log=$root/artifacts/$1.log status=0 line began=$SECONDS total f s
-  CLOUD_TEST_RUN=$$ step "Testing $project" "$log" timeout --kill-after=20 "$project_seconds" \
-    env "${moved[@]}" dotnet "$root/artifacts/bin/$project/release/$project.dll" || status=$?
+  CLOUD_TEST_RUN="$$ $project" timeout --kill-after=20 "$project_seconds" \
+    env "${moved[@]}" dotnet "$root/artifacts/bin/$project/release/$project.dll" < /dev/null > "$log" 2>&1 || status=$?
   line=$(grep -aE 'Total: [0-9]+' "$log" | tail -n 1)
   count() { sed -nE "s/.*$1: *([0-9]+).*/\1/p" <<< "$line"; }
   total=$(count Total) f=$(($(count Failed) + $(count Errors))) s=$(count Skipped)
@@ -87,15 +88,57 @@ run_project() {
   fi
   if [ "$f" != 0 ] || [ "$s" != 0 ]; then explain "$log"; fi
   end_leftovers "$project" || total=$((total + 1)) f=$((f + 1))
-  passed=$((passed + total - f - s)) failed=$((failed + f)) skipped=$((skipped + s))
   echo "$project: $((total - f - s)) passed, $f failed, $s skipped ($((SECONDS - began)) s)"
+  echo "$total $f $s"
 }
 
+# Runs projects, so many at once, and says every 15 seconds which are at work. They wait for servers and guests more than they compute.
+run_projects() {
+  local lanes=$1 project result waited=0 next=0
+  shift
+  local -A running=()
+  while [ $next -lt $# ] || [ ${#running[@]} != 0 ]; do
+    while [ $next -lt $# ] && [ ${#running[@]} -lt "$lanes" ]; do
+      next=$((next + 1)) project=${!next}
+      say "Testing $project …"
+      run_project "$project" > "$root/artifacts/$project.result" 2>&1 9>&- &
+      running[$project]=$!
+      at_work="${running[*]}"
+    done
+    pause 0.5
+    waited=$((waited + 1))
+    [ $((waited % 30)) != 0 ] || say "Testing $(tr ' ' ',' <<< "${!running[*]}" | sed 's/,/, /g') … $SECONDS s"
+    for project in "${!running[@]}"; do
+      kill -0 "${running[$project]}" 2> /dev/null && continue
+      wait "${running[$project]}"
+      unset "running[$project]"
+      at_work="${running[*]}"
+      result=$root/artifacts/$project.result
+      sed '$d' "$result"
+      count_result "$(tail -n 1 "$result")"
+    done
+  done
+}
+
+count_result() {
+  local total f s
+  read -r total f s <<< "$1"
+  passed=$((passed + total - f - s)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+end_all() {
+  # shellcheck disable=SC2086
+  [ -z "$at_work" ] || kill $at_work 2> /dev/null
+  [ -z "$builder" ] || kill "$builder" 2> /dev/null
+  grep -lzsE "^CLOUD_TEST_RUN=$$ " /proc/[0-9]*/environ | cut -d / -f 3 | xargs -r kill -9 2> /dev/null
+}
+at_work='' builder=''
+trap end_all EXIT
+trap 'exit 130' INT TERM
+
 (prepare) || give_up "The tests could not be built."
-builder=''
 if [ ${#slow_images[@]} != 0 ]; then
   nice -n 19 "$root/infra/images/build.sh" "${slow_images[@]}" > "$root/artifacts/test-slow-images.log" 2>&1 < /dev/null & builder=$!
-  trap '[ -z "$builder" ] || kill "$builder" 2> /dev/null' EXIT
 fi
 
 await_images() {
@@ -106,9 +149,12 @@ await_images() {
 }
 
 passed=0 failed=0 skipped=0
+small=() whole=()
 for project in "${projects[@]}"; do
-  case $project in *EndToEnd*) await_images ;; esac
-  run_project "$project"
+  case $project in *EndToEnd*) whole+=("$project") ;; *) small+=("$project") ;; esac
 done
+run_projects 2 "${small[@]}"
+[ ${#whole[@]} = 0 ] || await_images
+run_projects 1 "${whole[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Cloud.Gateway.Tests.Sample;
 
 namespace Cloud.Gateway.Tests;
@@ -54,7 +55,13 @@ public sealed class HealthTests
         using var metrics = await cloud.GetAsync("/metrics", FakeTokenExchange.Admin);
         metrics.StatusCode.ShouldBe(HttpStatusCode.OK);
         var text = await metrics.Content.ReadAsStringAsync();
-        text.ShouldContain("http_server_request_duration_seconds_count");
+        foreach (var name in new[] { "cloud_calls_total", "cloud_calls_duration_seconds_total", "cloud_calls_within_total" })
+        {
+            text.ShouldContain($"{name}{{", customMessage: name);
+        }
+
+        Regex.IsMatch(text, """cloud_calls_total\{[^}]*method="GET"[^}]*route="/v1/hosts[^}]*status="200"[^}]*\} 1\s""").ShouldBeTrue(text);
+        Regex.IsMatch(text, """cloud_calls_within_total\{[^}]*le="60"[^}]*route="/v1/hosts[^}]*\} 1\s""").ShouldBeTrue(text);
         text.ShouldContain("dotnet_");
     }
 

@@ -83,7 +83,7 @@ internal static partial class GatewayBenchmark
         process.BeginErrorReadLine();
         using var http = new HttpClient();
         var address = new Uri($"http://127.0.0.1:{port}");
-        for (var tries = 0; tries < 100; tries++)
+        for (var tries = 0; tries < 600; tries++)
         {
             try
             {
