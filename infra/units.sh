@@ -113,7 +113,7 @@ unit_environment() {
       echo "CLOUD_RABBITMQ=amqp://cloud:$(< "$secrets/rabbitmq.password")@127.0.0.1:${unit_port[rabbitmq]}/"
       [ "$1" = identity ] || echo "CLOUD_IDENTITY_URL=http://127.0.0.1:${unit_port[identity]}"
       [[ $1 != gateway && $1 != block-storage ]] || echo "CLOUD_COMPUTE_URL=http://127.0.0.1:${unit_port[compute]}"
-      [ "$1" != gateway ] || echo "CLOUD_BLOCK_STORAGE_URL=http://127.0.0.1:${unit_port[block-storage]}"
+      [[ $1 != gateway && $1 != compute ]] || echo "CLOUD_BLOCK_STORAGE_URL=http://127.0.0.1:${unit_port[block-storage]}"
       [ "$1" != gateway ] || echo "CLOUD_OBJECT_STORAGE_URL=http://127.0.0.1:${unit_port[objects]}"
       [ "$1" != compute ] || echo "CLOUD_IMAGE_RECIPES=$root/infra/images"
       [ "$1" = gateway ] || echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"

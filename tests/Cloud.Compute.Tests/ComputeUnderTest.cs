@@ -3,10 +3,12 @@ using System.Net.Http.Json;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Images;
 using Cloud.Compute.Persistence;
 using Cloud.Compute.Tests.Hosts;
+using Cloud.Compute.Tests.Instances;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.Primitives;
@@ -33,6 +35,8 @@ public sealed class ComputeUnderTest : IAsyncLifetime
 
     internal FakeHost Host { get; } = new(TimeProvider.System);
 
+    internal FakeBlockStorage Storage { get; } = new();
+
     public IServiceProvider Services => _app.Services;
 
     public async ValueTask InitializeAsync()
@@ -56,6 +60,7 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         builder.AddCloudMessaging();
         builder.AddCompute();
         builder.Services.AddSingleton<IHostAgent>(Host);
+        builder.Services.AddSingleton<IBlockStorage>(Storage);
         builder.Services.AddAuthentication(HeaderCallers.Name)
             .AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);
         _app = builder.Build();

@@ -63,6 +63,28 @@ public abstract class VolumeTests(CloudUnderTest cloud)
     }
 
     [Fact]
+    public async Task Instance_CreatedWithVolumes_HasThemAtItsFirstBoot_InTheirOrder()
+    {
+        var (first, second) = (await CreateAsync("boots-first"), await CreateAsync("boots-second"));
+        var volumes = new object[] { "boots-second", new { volume = first, deleteOnTermination = true } };
+        var instance = (await cloud.CreateInstanceAsync("volume-boots", with: new { volumes })).GetProperty("id").GetString()!;
+        foreach (var (volume, disk) in new[] { (second, "vdb"), (first, "vdc") })
+        {
+            var row = await cloud.GetAsync($"/v1/volumes/{volume}");
+            row.GetProperty("status").GetString().ShouldBe("attached", row.ToString());
+            (await LookAsync(instance, SerialOf(row))).ShouldBe(disk);
+        }
+
+        var taken = await cloud.SendAsync(
+            HttpMethod.Post, "/v1/instances", new { name = "volume-late", image = "tiny", volumes = new[] { second } });
+        taken.Status.ShouldBe(HttpStatusCode.Conflict);
+        await cloud.DeleteInstanceAsync(instance);
+        await UntilStatusAsync(second, "available");
+        await UntilStatusAsync(first, null);
+        await DeleteAsync(second);
+    }
+
+    [Fact]
     public async Task Resize_WhileAttached_IsSeenByTheGuest()
     {
         var instance = await InstanceAsync("volume-grows");

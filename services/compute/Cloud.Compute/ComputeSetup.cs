@@ -1,3 +1,4 @@
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
@@ -38,6 +39,13 @@ public static class ComputeSetup
         builder.AddServiceDocument(Name, "Compute", "Images, instance types, key pairs, instances and the hosts they run on.");
         builder.AddCloudDatabase<ComputeDbContext>(Name);
         builder.Services.AddHttpClient(HostLinks.Client, client => client.Timeout = TimeSpan.FromMinutes(10)).AddServiceKey();
+        if (configuration["Cloud:Services:BlockStorage"] is { Length: > 0 } blockStorage)
+        {
+            builder.Services.AddHttpClient(HttpBlockStorage.Client, client => client.BaseAddress = new Uri(blockStorage)).AddServiceKey();
+            builder.Services.AddSingleton<IBlockStorage>(provider => new HttpBlockStorage(
+                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBlockStorage.Client)));
+        }
+
         builder.Services.AddHealthChecks().AddCheck<HostsHealthCheck>("hosts");
         builder.Services.AddSingleton<OutboundHttp>();
         builder.Services.AddSingleton<ImageFiles>();

@@ -1,5 +1,7 @@
+using Cloud.BlockStorage.Contracts;
 using Cloud.BlockStorage.Hosts;
 using Cloud.BlockStorage.Persistence;
+using Cloud.BlockStorage.Neighbours;
 using Cloud.BlockStorage.Snapshots;
 using Cloud.BlockStorage.Volumes;
 using Cloud.Compute.Contracts;
@@ -39,6 +41,7 @@ public static class BlockStorageSetup
         builder.Services.AddSingleton<VolumeWaiter>();
         builder.Services.AddSingleton<SnapshotChanges>();
         builder.Services.AddSingleton<SnapshotWaiter>();
+        builder.Services.AddSingleton<IBlockStorage, BlockStorageService>();
         builder.Services.AddScoped<SnapshotSteps>();
         builder.Services.AddScoped<VolumeSteps>();
         builder.Services.AddScoped<VolumeAction>();
@@ -63,5 +66,6 @@ public static class BlockStorageSetup
         var storage = routes.MapGroup("").WithGroupName(Name).WithIdempotency<BlockStorageDbContext>();
         storage.MapVolumes();
         storage.MapSnapshots();
+        storage.MapBlockStorageService();
     }
 }

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Cloud.BlockStorage.Contracts;
 using Cloud.BlockStorage.Persistence;
 using Cloud.Compute.Contracts;
 using Cloud.Messaging;
@@ -24,17 +25,26 @@ namespace Cloud.BlockStorage.Tests.Kit;
 public sealed class BlockStorageUnderTest : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly HttpClient _service;
 
     private BlockStorageUnderTest(WebApplication app, FakeVolumeHosts hosts)
     {
         _app = app;
         Hosts = hosts;
         Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        _service = new HttpClient { BaseAddress = Http.BaseAddress };
+        _service.DefaultRequestHeaders.Add("Authorization", Services.GetRequiredService<ServiceKey>().Header);
     }
 
     internal FakeVolumeHosts Hosts { get; }
 
     public HttpClient Http { get; }
+
+    /// <summary>As services of the same process ask it.</summary>
+    public IBlockStorage InProcess => Services.GetRequiredService<IBlockStorage>();
+
+    /// <summary>As services of other processes ask it.</summary>
+    public IBlockStorage OverHttp => new HttpBlockStorage(() => _service);
 
     public IServiceProvider Services => _app.Services;
 
@@ -96,6 +106,7 @@ public sealed class BlockStorageUnderTest : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         Http.Dispose();
+        _service.Dispose();
     }
 }
 

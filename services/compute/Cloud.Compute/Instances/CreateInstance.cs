@@ -1,4 +1,5 @@
 using System.Text;
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.InstanceTypes;
@@ -38,6 +39,9 @@ public sealed record CreateInstanceRequest
     /// <summary>Ports of the guest to publish on the host's loopback.</summary>
     public IReadOnlyList<RequestedPort>? Ports { get; init; }
 
+    /// <summary>Volumes that it has from its first boot on: vdb, vdc, … in this order.</summary>
+    public IReadOnlyList<RequestedVolume>? Volumes { get; init; }
+
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
     /// <summary>Labels that its host must carry.</summary>
@@ -63,6 +67,7 @@ internal static class CreateInstance
         HostDirectory hosts,
         PortAllocator ports,
         InstanceWaiter waiter,
+        IBlockStorage storage,
         TimeProvider time,
         CancellationToken ct)
     {
@@ -71,8 +76,9 @@ internal static class CreateInstance
         var type = await db.InstanceTypes.FindNamedAsync(request.Type, ct);
         var keyPair = request.KeyPair is null ? null : await db.KeyPairs.FindNamedAsync(caller, request.KeyPair, ct);
         CheckFit(request, image, type);
+        var volumes = await InstanceVolumes.FindAsync(request.Volumes ?? [], caller, storage, ct);
 
-        var instance = await PlaceAsync(request, caller, image, type, keyPair, db, hosts, ports, time, ct);
+        var instance = await PlaceAsync(request, caller, image, type, keyPair, volumes, db, hosts, ports, time, ct);
         var settled = await waiter.WaitAsync(instance, wait, ct);
         return ResourceResults.Created(context, $"/v1/instances/{instance.Id}", InstanceView.From(settled), settled.Version);
     }
@@ -86,6 +92,7 @@ internal static class CreateInstance
         Image image,
         InstanceType type,
         KeyPair? keyPair,
+        InstanceVolumes volumes,
         ComputeDbContext db,
         HostDirectory hosts,
         PortAllocator ports,
@@ -94,10 +101,10 @@ internal static class CreateInstance
     {
         await using var turn = await db.BeginPlacementAsync(ct);
         await InstanceQuotas.ReserveAsync(db, caller.Project, type.Vcpus, type.MemoryBytes, ct);
-        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type), ct);
+        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host), ct);
         var chosen = verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
         var instance = Instance.Create(
-            await DescribeAsync(request, caller, image, type, keyPair, chosen, db, hosts, ports, time, ct), time.GetUtcNow());
+            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, ct), time.GetUtcNow());
         db.Instances.Add(instance);
         db.Placements.Add(new InstancePlacement(instance.Id, verdicts));
         db.Sagas().Start<InstanceCreateSaga, InstanceSagaData>(new InstanceSagaData(instance.Id), instance.Id.Value);
@@ -126,6 +133,7 @@ internal static class CreateInstance
             errors.Require(ports[at] is { Guest: >= 1 and <= 65535 }, $"ports[{at}].guest", "Expected 1 to 65535.");
         }
 
+        InstanceVolumes.Check(request.Volumes ?? [], errors);
         errors.Require(ports.DistinctBy(port => port?.Guest).Count() == ports.Count, "ports", "A port is named twice.");
         errors.ThrowIfAny();
     }
@@ -153,6 +161,7 @@ internal static class CreateInstance
         Image image,
         InstanceType type,
         KeyPair? keyPair,
+        InstanceVolumes volumes,
         HostVerdict chosen,
         ComputeDbContext db,
         HostDirectory hosts,
@@ -187,14 +196,15 @@ internal static class CreateInstance
             Address = address,
             MacAddress = InstanceAddresses.MacOf(address),
             Ports = await ports.ChooseAsync(db, (request.Ports ?? []).Select(port => port.Guest).ToList(), ct),
+            VolumesAwaited = volumes.Awaited,
             RestartPolicy = request.RestartPolicy,
             DeletionProtection = request.DeletionProtection,
         };
     }
 
-    private static PlacementRequest ToPlacement(CreateInstanceRequest request, Image image, InstanceType type) => new(
+    private static PlacementRequest ToPlacement(CreateInstanceRequest request, Image image, InstanceType type, string? volumeHost) => new(
         image.Architecture, request.Engine, type.Vcpus, type.MemoryBytes,
-        new Labels(request.HostLabels ?? new Dictionary<string, string>()));
+        new Labels(request.HostLabels ?? new Dictionary<string, string>()), volumeHost);
 
     private static CloudException NoCapacity(IReadOnlyList<HostVerdict> verdicts) =>
         new(ErrorKind.Conflict, "no-capacity", verdicts.Count == 0

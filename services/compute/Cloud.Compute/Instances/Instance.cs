@@ -94,6 +94,9 @@ internal sealed class Instance : IVersioned
 
     public IReadOnlyList<InstancePort> Ports { get; private init; } = [];
 
+    /// <summary>The volumes that it was created with, until its first start; a create that fails gives them back.</summary>
+    public IReadOnlyList<AwaitedVolume> VolumesAwaited { get; private set; } = [];
+
     public RestartPolicy RestartPolicy { get; private set; }
 
     public bool DeletionProtection { get; private set; }
@@ -157,6 +160,7 @@ internal sealed class Instance : IVersioned
         Address = asked.Address,
         MacAddress = asked.MacAddress,
         Ports = asked.Ports,
+        VolumesAwaited = asked.VolumesAwaited,
         RestartPolicy = asked.RestartPolicy,
         DeletionProtection = asked.DeletionProtection,
         CreatedAt = now,
@@ -290,6 +294,9 @@ internal sealed class Instance : IVersioned
         RootDiskBytes = Math.Max(RootDiskBytes, diskBytes);
         UpdatedAt = now;
     }
+
+    /// <summary>It has the volumes it was created with; from now on they come and go by attach and detach alone.</summary>
+    public void HasItsVolumes(DateTimeOffset now) => (VolumesAwaited, UpdatedAt) = ([], now);
 
     /// <summary>
     /// It died and is to be started again: at once where it ran for a while, else later each time, so that a guest that cannot boot does

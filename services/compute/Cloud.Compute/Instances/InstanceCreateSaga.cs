@@ -8,7 +8,8 @@ internal sealed class InstanceCreateSaga(InstanceSteps steps) : Saga<InstanceSag
     public override IReadOnlyList<SagaStep<InstanceSagaData>> Steps =>
     [
         new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning),
-        new("define-guest", steps.DefineAsync, steps.RemoveAsync),
+        new("define-guest", steps.DefineAsync, steps.TakeBackAsync),
+        new("attach-volumes", steps.AttachVolumesAsync),
         new("start-guest", steps.StartAsync),
     ];
 

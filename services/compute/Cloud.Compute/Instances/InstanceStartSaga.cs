@@ -9,6 +9,7 @@ internal sealed class InstanceStartSaga(InstanceSteps steps) : Saga<InstanceSaga
     [
         new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning),
         new("define-guest", steps.DefineAsync),
+        new("attach-volumes", steps.AttachVolumesAsync),
         new("start-guest", steps.StartAsync),
     ];
 

@@ -1,3 +1,4 @@
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
@@ -14,6 +15,7 @@ internal sealed class InstanceSteps(
     InstanceChanges changes,
     HostDirectory hosts,
     GuestReports reports,
+    IBlockStorage storage,
     TimeProvider time)
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
@@ -54,6 +56,37 @@ internal sealed class InstanceSteps(
         return StepResult.Done;
     }
 
+    /// <summary>Gives the guest the volumes it was created with, one after another: they are its disks in this order.</summary>
+    public async Task<StepResult> AttachVolumesAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        foreach (var volume in instance.VolumesAwaited)
+        {
+            var attached = await storage.AttachAsync(
+                new BlockAttachment(
+                    instance.Project, volume.Volume, instance.Id.Value, volume.ReadOnly, volume.DeleteOnTermination),
+                ct);
+            if (attached.Status != BlockVolume.Attached)
+            {
+                return StepResult.Again(LookAgain);
+            }
+        }
+
+        return StepResult.Done;
+    }
+
+    /// <summary>Undoes a create: the guest goes, and the volumes that it was to have are free.</summary>
+    public async Task<StepResult> TakeBackAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        await RemoveAsync(data, ct);
+        if (await ReadAsync(data, ct) is { VolumesAwaited.Count: > 0 } instance)
+        {
+            await storage.ReleaseAsync(instance.Project, instance.Id.Value, ct);
+        }
+
+        return StepResult.Done;
+    }
+
     /// <summary>Boots the guest; what the host saw of it before no longer counts.</summary>
     public async Task<StepResult> StartAsync(InstanceSagaData data, CancellationToken ct)
     {
@@ -73,13 +106,21 @@ internal sealed class InstanceSteps(
 
             return isWanted;
         }, ct);
-        if (!isWanted)
+        // Else it runs already, or is to stop or go: the saga of that is next.
+        if (isWanted)
         {
-            // It runs already, or is to stop or go: the saga of that is next.
-            return StepResult.Done;
+            await reports.TakeAsync(await agent.StartAsync(data.Instance.Value, ct), ct);
         }
 
-        await reports.TakeAsync(await agent.StartAsync(data.Instance.Value, ct), ct);
+        if (instance.VolumesAwaited.Count > 0)
+        {
+            await changes.ApplyAsync(data.Instance, "changed", (row, now) =>
+            {
+                row.HasItsVolumes(now);
+                return true;
+            }, ct);
+        }
+
         return StepResult.Done;
     }
 

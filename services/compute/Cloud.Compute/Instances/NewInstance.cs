@@ -51,6 +51,8 @@ internal sealed record NewInstance
 
     public required IReadOnlyList<InstancePort> Ports { get; init; }
 
+    public required IReadOnlyList<AwaitedVolume> VolumesAwaited { get; init; }
+
     public required RestartPolicy RestartPolicy { get; init; }
 
     public required bool DeletionProtection { get; init; }

@@ -115,6 +115,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         instance.Ignore(row => row.Labels);
         instance.Ignore(row => row.Settled);
         instance.Property(row => row.AuthorizedKeys).HasJsonConversion();
+        instance.Property(row => row.VolumesAwaited).HasJsonConversion().HasDefaultValueSql("'[]'");
         instance.Property(row => row.Ports).HasJsonConversion();
         instance.Property(row => row.BootsFrom).HasJsonConversion();
         var exists = Quoted(nameof(Instance.Status), $"<> {(int)InstanceStatus.Deleted}");

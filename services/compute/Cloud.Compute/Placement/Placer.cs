@@ -8,7 +8,9 @@ namespace Cloud.Compute.Placement;
 /// <param name="Architecture">Of its image.</param>
 /// <param name="Engine"><c>auto</c>, or one by name.</param>
 /// <param name="HostLabels">All of them must be the host's.</param>
-internal sealed record PlacementRequest(string Architecture, string Engine, int Vcpus, long MemoryBytes, Labels HostLabels);
+/// <param name="VolumeHost">Where the volumes lie that it is to have; null for none.</param>
+internal sealed record PlacementRequest(
+    string Architecture, string Engine, int Vcpus, long MemoryBytes, Labels HostLabels, string? VolumeHost = null);
 
 /// <summary>A host with what is already promised on it.</summary>
 internal sealed record HostCapacity(ComputeHost Host, int VcpusUsed, long MemoryUsedBytes, bool Reachable);
@@ -45,6 +47,11 @@ internal static class Placer
         if (request.HostLabels.Except(host.Labels).ToList() is { Count: > 0 } missing)
         {
             return Refuse($"It does not carry the label {missing[0].Key}={missing[0].Value}.");
+        }
+
+        if (request.VolumeHost is { } volumeHost && volumeHost != host.Name)
+        {
+            return Refuse($"The volumes lie on host '{volumeHost}'.");
         }
 
         var (engine, reason) = ChooseEngine(request, host.Engines);

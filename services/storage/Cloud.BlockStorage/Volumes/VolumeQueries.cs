@@ -18,6 +18,17 @@ internal static class VolumeQueries
             ? await volumes.Existing().SingleOrDefaultAsync(volume => volume.Id == volumeId && volume.Project == caller.Project, ct)
             : null;
 
+    /// <summary>By id or name.</summary>
+    /// <returns>Null where the project has none such.</returns>
+    public static async Task<Volume?> FindNamedOrDefaultAsync(
+        this IQueryable<Volume> volumes, string project, string idOrName, CancellationToken ct)
+    {
+        var own = volumes.Existing().Where(volume => volume.Project == project);
+        return VolumeId.TryParse(idOrName, out var volumeId) && await own.SingleOrDefaultAsync(row => row.Id == volumeId, ct) is { } found
+            ? found
+            : await own.SingleOrDefaultAsync(row => row.Name == idOrName, ct);
+    }
+
     /// <exception cref="CloudException">The project has no such volume.</exception>
     public static async Task<Volume> FindVisibleAsync(
         this IQueryable<Volume> volumes, Caller caller, string id, CancellationToken ct) =>

@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Cloud.Primitives;
+
+namespace Cloud.BlockStorage.Contracts;
+
+/// <summary>The block storage service in another process, over HTTP.</summary>
+/// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
+public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
+{
+    /// <summary>The name of the client, for who registers one.</summary>
+    public const string Client = "block-storage";
+
+    private const string Root = "/internal/v1/block-storage";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    public async Task<BlockVolume?> FindVolumeAsync(string project, string volume, CancellationToken ct)
+    {
+        try
+        {
+            return await SendAsync<BlockVolume>(HttpMethod.Get, $"{Of(project)}/volumes/{Uri.EscapeDataString(volume)}", null, ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct) =>
+        SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/attachments", attachment, ct);
+
+    public async Task ReleaseAsync(string project, string instance, CancellationToken ct)
+    {
+        using var response = await SendAsync(
+            HttpMethod.Delete, $"{Of(project)}/instances/{Uri.EscapeDataString(instance)}/volumes", null, ct);
+    }
+
+    private static string Of(string project) => $"{Root}/projects/{Uri.EscapeDataString(project)}";
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var response = await SendAsync(method, path, Content(body), ct);
+        return (await response.Content.ReadFromJsonAsync<T>(Json, ct))!;
+    }
+
+    private static JsonContent? Content(object? body) => body is null ? null : JsonContent.Create(body, body.GetType(), options: Json);
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        HttpResponseMessage response;
+        try
+        {
+            response = await client().SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        }
+        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new CloudException(ErrorKind.Unavailable, "block-storage-unreachable", "Block storage does not answer now.", away);
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ToRefusalAsync(response, ct);
+        }
+    }
+
+    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var (code, detail) = ("block-storage-failed", "Block storage could not do it.");
+        try
+        {
+            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
+            code = problem.RootElement.GetProperty("code").GetString() ?? code;
+            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
+        }
+        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            // Not a problem document: the status alone tells.
+        }
+
+        return new CloudException(KindOf(response.StatusCode), code, detail);
+    }
+
+    private static ErrorKind KindOf(HttpStatusCode status) => status switch
+    {
+        HttpStatusCode.NotFound => ErrorKind.NotFound,
+        HttpStatusCode.Conflict => ErrorKind.Conflict,
+        HttpStatusCode.BadRequest => ErrorKind.Invalid,
+        HttpStatusCode.PreconditionFailed => ErrorKind.PreconditionFailed,
+        HttpStatusCode.UnprocessableEntity => ErrorKind.Unprocessable,
+        HttpStatusCode.RequestEntityTooLarge => ErrorKind.TooLarge,
+        _ => ErrorKind.Unavailable,
+    };
+}

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using Cloud.BlockStorage.Contracts;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Tests.Instances;
+
+/// <summary>Volumes that are records; refuses what the contract refuses, and what it is told to.</summary>
+internal sealed class FakeBlockStorage : IBlockStorage
+{
+    private readonly ConcurrentDictionary<string, (string Project, BlockVolume Volume)> _volumes = new(StringComparer.Ordinal);
+
+    /// <summary>Every attach, in order.</summary>
+    public ConcurrentQueue<BlockAttachment> Attachments { get; } = new();
+
+    /// <summary>The volumes whose attach is refused.</summary>
+    public ConcurrentDictionary<string, CloudException> Refusals { get; } = new(StringComparer.Ordinal);
+
+    public string Add(
+        string name, string project = "p-1", string status = BlockVolume.Available, string host = "fake", string? instance = null)
+    {
+        var id = $"vol-{name}";
+        _volumes[id] = (project, new BlockVolume(id, name, status, null, 1 << 20, host, instance));
+        return id;
+    }
+
+    public BlockVolume VolumeOf(string id) => _volumes[id].Volume;
+
+    public Task<BlockVolume?> FindVolumeAsync(string project, string volume, CancellationToken ct) => Task.FromResult(
+        _volumes.Values.Where(one => one.Project == project && (one.Volume.Id == volume || one.Volume.Name == volume))
+            .Select(one => one.Volume).SingleOrDefault());
+
+    public async Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct)
+    {
+        Attachments.Enqueue(attachment);
+        var volume = await FindVolumeAsync(attachment.Project, attachment.Volume, ct)
+            ?? throw CloudException.NotFound("volume", attachment.Volume);
+        if (Refusals.TryGetValue(volume.Id, out var refusal))
+        {
+            throw refusal;
+        }
+
+        if (volume.Instance is { } other && other != attachment.Instance)
+        {
+            throw CloudException.Conflict("volume-in-use", $"Instance '{other}' has it.");
+        }
+
+        return Set(volume with { Status = BlockVolume.Attached, Instance = attachment.Instance });
+    }
+
+    public Task ReleaseAsync(string project, string instance, CancellationToken ct)
+    {
+        foreach (var (_, volume) in _volumes.Values.Where(one => one.Volume.Instance == instance))
+        {
+            Set(volume with { Status = BlockVolume.Available, Instance = null });
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private BlockVolume Set(BlockVolume volume)
+    {
+        _volumes[volume.Id] = (_volumes[volume.Id].Project, volume);
+        return volume;
+    }
+}
