@@ -28,6 +28,25 @@ internal sealed class ObjectStorageOptions
     /// </summary>
     public IReadOnlyList<string> HostNames { get; set; } = ["localhost", "127.0.0.1", "s3.localhost"];
 
+    /// <summary>The names below which buckets are web sites: <c>BUCKET.NAME</c>.</summary>
+    public IReadOnlyList<string> WebsiteHostNames { get; set; } = ["website.localhost"];
+
+    /// <summary>How long lines of access logs are gathered before they are written as an object.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan AccessLogInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How much the scrubber reads in a round, once a minute.</summary>
+    [Range(1, 1L << 40)]
+    public long ScrubBytesPerRound { get; set; } = 256L << 20;
+
+    /// <summary>How long the scrubber rests once it has read everything.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
+    public TimeSpan ScrubRest { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>How long a webhook that does not take what happened is tried.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
+    public TimeSpan WebhookAge { get; set; } = TimeSpan.FromDays(1);
+
     /// <summary>The URL under which users reach the S3 endpoint, for URLs that are given out; left out, this machine's port.</summary>
     public string? PublicUrl { get; set; }
 

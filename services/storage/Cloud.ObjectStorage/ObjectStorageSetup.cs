@@ -5,14 +5,18 @@ using Cloud.Messaging;
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
 using Cloud.ObjectStorage.S3;
+using Cloud.ObjectStorage.S3.Logging;
 using Cloud.ObjectStorage.S3.Signing;
+using Cloud.ObjectStorage.Scrub;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Idempotency;
 using Cloud.ServiceDefaults.OpenApi;
+using Cloud.ServiceDefaults.Outbound;
 using Cloud.ServiceDefaults.Quotas;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -52,6 +56,9 @@ public static class ObjectStorageSetup
             messaging.AddReconciler<OrphanSweeper>(TimeSpan.FromMinutes(1));
             messaging.AddReconciler<UsageReporter>(TimeSpan.FromSeconds(5));
             messaging.AddReconciler<LifecycleRunner>(LifecycleRound(configuration));
+            messaging.AddReconciler<WebhookSender>(TimeSpan.FromSeconds(2));
+            messaging.AddReconciler<AccessLogs>(TimeSpan.FromSeconds(1));
+            messaging.AddReconciler<Scrubber>(TimeSpan.FromMinutes(1));
         });
         AddStore(services);
         services.AddHttpClient(AccessKeyClient.Client, client =>
@@ -95,6 +102,10 @@ public static class ObjectStorageSetup
         services.AddSingleton<ObjectStore>();
         // What these have seen is kept from one look to the next.
         services.AddSingleton<OrphanSweeper>();
+        services.AddSingleton<AccessLogs>();
+        services.AddSingleton<WebhookSecrets>();
+        services.AddOptions<OutboundOptions>().BindConfiguration("Cloud:Outbound");
+        services.TryAddSingleton<OutboundHttp>();
         services.AddSingleton<UsageReporter>();
     }
 

@@ -49,9 +49,18 @@ public sealed class OutboundHttp : IDisposable
     /// <exception cref="CloudException">The address is closed to users' URLs, or nobody answers there.</exception>
     public async Task<HttpResponseMessage> GetAsync(Uri url, CancellationToken ct)
     {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        return await SendAsync(request, ct);
+    }
+
+    /// <summary>As <see cref="GetAsync"/>, of any request.</summary>
+    /// <exception cref="CloudException">The address is closed to users' URLs, or nobody answers there.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(request);
         try
         {
-            return await _http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead, ct);
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
         }
         catch (HttpRequestException failed) when (failed.InnerException is CloudException refused)
         {
@@ -59,7 +68,7 @@ public sealed class OutboundHttp : IDisposable
         }
         catch (HttpRequestException failed)
         {
-            throw CloudException.Conflict("url-unreachable", $"{url.Host} could not be reached: {failed.Message}");
+            throw CloudException.Conflict("url-unreachable", $"{request.RequestUri?.Host} could not be reached: {failed.Message}");
         }
     }
 

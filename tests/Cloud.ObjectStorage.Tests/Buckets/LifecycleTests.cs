@@ -10,6 +10,9 @@ namespace Cloud.ObjectStorage.Tests.Buckets;
 /// <summary>Lifecycle rules by the calendar, on a clock that is put forward; and what is swept.</summary>
 public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
 {
+    /// <summary>So long that its bytes are a file.</summary>
+    private const int FileLength = 20_000;
+
     private readonly ShiftedClock _clock = new();
     private ObjectStorageUnderTest _storage = null!;
     private AmazonS3Client _s3 = null!;
@@ -109,9 +112,9 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
     [Fact]
     public async Task Files_ThatNoRowNames_AreSwept_AndOthersStay()
     {
-        await PutAsync("kept");
-        await PutAsync("replaced");
-        await PutAsync("replaced");
+        await PutAsync("kept", FileLength);
+        await PutAsync("replaced", FileLength);
+        await PutAsync("replaced", FileLength);
         var folder = Path.Combine(_storage.Data, "objects");
         var orphan = Path.Combine(folder, "ab", "ab" + new string('0', 30));
         await File.WriteAllTextAsync(orphan, "half");
@@ -122,7 +125,21 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
         File.Exists(orphan).ShouldBeFalse();
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Count().ShouldBe(2);
         using var got = await _s3.GetObjectAsync("rules", "kept");
-        got.ContentLength.ShouldBe(4);
+        got.ContentLength.ShouldBe(FileLength);
+    }
+
+    [Fact]
+    public async Task SmallObjects_AreRows_AndGoWithTheirObjects()
+    {
+        await PutAsync("small");
+        await PutAsync("small");
+        await PutAsync("other", 16_000);
+        await using var db = await _storage.OpenDbAsync();
+        db.SmallBlobs.Count().ShouldBe(2);
+        Directory.EnumerateFiles(Path.Combine(_storage.Data, "objects"), "*", SearchOption.AllDirectories).ShouldBeEmpty();
+        await _s3.DeleteObjectAsync("rules", "small");
+        await _s3.DeleteObjectAsync("rules", "other");
+        db.SmallBlobs.Count().ShouldBe(0);
     }
 
     [Fact]
@@ -149,8 +166,8 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
         return db.Buckets.Single(bucket => bucket.Name == "rules").Id.Value;
     }
 
-    private Task<PutObjectResponse> PutAsync(string key) =>
-        _s3.PutObjectAsync(new PutObjectRequest { BucketName = "rules", Key = key, ContentBody = "text" });
+    private Task<PutObjectResponse> PutAsync(string key, int length = 4) =>
+        _s3.PutObjectAsync(new PutObjectRequest { BucketName = "rules", Key = key, ContentBody = new string('x', length) });
 
     private async Task<IEnumerable<string>> KeysAsync() =>
         (await _s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = "rules" })).S3Objects.Select(one => one.Key);

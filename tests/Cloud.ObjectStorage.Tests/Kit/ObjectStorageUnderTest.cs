@@ -115,6 +115,24 @@ public sealed class ObjectStorageUnderTest : IAsyncDisposable
     internal async Task<T> ReadAsync<T>(Func<IndexSession, Task<T>> read) =>
         await Services.GetRequiredService<IndexReads>().ReadAsync(read, default);
 
+    /// <summary>From here on keeps what is told to the bus, which takes it away. On SQLite.</summary>
+    public async Task RecordEventsAsync()
+    {
+        await using var db = await OpenDbAsync();
+        await db.Database.ExecuteSqlAsync($"""CREATE TABLE "told" ("Value" TEXT NOT NULL)""");
+        await db.Database.ExecuteSqlAsync(
+            $"""CREATE TRIGGER "telling" AFTER INSERT ON "outbox" BEGIN INSERT INTO "told" ("Value") VALUES (NEW."Body"); END""");
+    }
+
+    /// <summary>The resource events of a type since then.</summary>
+    public async Task<List<JsonElement>> EventsAsync(params string[] types)
+    {
+        await using var db = await OpenDbAsync();
+        var told = await db.Database.SqlQuery<string>($"""SELECT "Value" FROM "told" ORDER BY rowid""").ToListAsync();
+        return told.Select(body => JsonDocument.Parse(body).RootElement)
+            .Where(body => body.TryGetProperty("type", out var type) && types.Contains(type.GetString())).ToList();
+    }
+
     internal async Task<ObjectStorageDbContext> OpenDbAsync() =>
         await Services.GetRequiredService<IDbContextFactory<ObjectStorageDbContext>>().CreateDbContextAsync();
 

@@ -113,6 +113,27 @@ public sealed class SigningTests(Storages storages) : StorageTest(storages.OnSql
         said.ShouldContain("<Code>SignatureDoesNotMatch</Code>");
         said.ShouldContain("<HostAsked>elsewhere.example</HostAsked>");
 
+        // Right but for the host: the refusal says which.
+        using var gateway = new HttpRequestMessage(
+            HttpMethod.Get,
+            Signer.Url(
+                Storage.Keys.Add("prj-one"), new Uri("http://elsewhere.example:8080"), "GET", $"/{bucket}/key", "",
+                TimeProvider.System.GetUtcNow()));
+        gateway.Headers.Host = "elsewhere.example";
+        using var told = await Storage.S3Http.SendAsync(gateway);
+        told.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await told.Content.ReadAsStringAsync()).ShouldContain("signed for the host 'elsewhere.example:8080'");
+
+        // NAME/BUCKET/KEY and OTHER.NAME/BUCKET/KEY are two objects: a URL of the one does not open the other.
+        var other = await NewBucketAsync();
+        await PutAsync(other, $"{bucket}/key", "another");
+        using var confused = new HttpRequestMessage(
+            HttpMethod.Get,
+            Signer.Url(
+                Storage.Keys.Add("prj-one"), new Uri("http://localhost"), "GET", $"/{bucket}/key", "", TimeProvider.System.GetUtcNow()));
+        confused.Headers.Host = $"{other}.localhost";
+        (await Storage.S3Http.SendAsync(confused)).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+
         using var virtualHost = new HttpRequestMessage(HttpMethod.Get, "/key");
         virtualHost.Headers.Host = $"{bucket}.localhost:9000";
         using var answer = await Storage.S3Http.SendAsync(virtualHost);
@@ -132,6 +153,22 @@ public sealed class SigningTests(Storages storages) : StorageTest(storages.OnSql
         using var answer = await Storage.S3Http.SendAsync(request);
         (await answer.Content.ReadAsStringAsync()).ShouldContain($"<Code>{code}</Code>");
         ((int)answer.StatusCode).ShouldBeInRange(400, 501);
+    }
+
+    [Fact]
+    public async Task Form_SignedByVersion2_IsRefusedClearly()
+    {
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("key"), "key" },
+            { new StringContent("AKIA"), "AWSAccessKeyId" },
+            { new StringContent("e30="), "policy" },
+            { new StringContent("AAAA"), "signature" },
+            { new StringContent("bytes"), "file" },
+        };
+        using var answer = await Storage.S3Http.PostAsync($"/{await NewBucketAsync()}", form);
+        answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await answer.Content.ReadAsStringAsync()).ShouldContain("only Signature Version 4");
     }
 
     [Theory]

@@ -231,6 +231,39 @@ namespace Cloud.ObjectStorage.Migrations.Postgres.Migrations
                     b.ToTable("Buckets");
                 });
 
+            modelBuilder.Entity("Cloud.ObjectStorage.Notifications.WebhookDelivery", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("NotBefore")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Url")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("NotBefore");
+
+                    b.ToTable("WebhookDeliveries");
+                });
+
             modelBuilder.Entity("Cloud.ObjectStorage.Objects.BucketUsage", b =>
                 {
                     b.Property<string>("Bucket")
@@ -401,6 +434,84 @@ namespace Cloud.ObjectStorage.Migrations.Postgres.Migrations
                     b.HasIndex("Blob");
 
                     b.ToTable("Parts");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Objects.SmallBlob", b =>
+                {
+                    b.Property<string>("Blob")
+                        .HasColumnType("text");
+
+                    b.Property<byte[]>("Bytes")
+                        .IsRequired()
+                        .HasColumnType("bytea");
+
+                    b.HasKey("Blob");
+
+                    b.ToTable("SmallBlobs");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Scrub.DamagedBlob", b =>
+                {
+                    b.Property<string>("Blob")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("FoundAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Key")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<int?>("Part")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("VersionId")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.HasKey("Blob");
+
+                    b.HasIndex("Bucket");
+
+                    b.ToTable("DamagedBlobs");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Scrub.ScrubPosition", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("FinishedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Key")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<int>("Part")
+                        .HasColumnType("integer");
+
+                    b.Property<long>("Rank")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("bigint");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("ScrubPositions");
                 });
 
             modelBuilder.Entity("Cloud.ServiceDefaults.Idempotency.IdempotentCall", b =>

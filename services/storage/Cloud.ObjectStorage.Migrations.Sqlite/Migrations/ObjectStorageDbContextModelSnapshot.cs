@@ -220,6 +220,39 @@ namespace Cloud.ObjectStorage.Migrations.Sqlite.Migrations
                     b.ToTable("Buckets");
                 });
 
+            modelBuilder.Entity("Cloud.ObjectStorage.Notifications.WebhookDelivery", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("NotBefore")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Url")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("NotBefore");
+
+                    b.ToTable("WebhookDeliveries");
+                });
+
             modelBuilder.Entity("Cloud.ObjectStorage.Objects.BucketUsage", b =>
                 {
                     b.Property<string>("Bucket")
@@ -387,6 +420,84 @@ namespace Cloud.ObjectStorage.Migrations.Sqlite.Migrations
                     b.HasIndex("Blob");
 
                     b.ToTable("Parts");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Objects.SmallBlob", b =>
+                {
+                    b.Property<string>("Blob")
+                        .HasColumnType("TEXT");
+
+                    b.Property<byte[]>("Bytes")
+                        .IsRequired()
+                        .HasColumnType("BLOB");
+
+                    b.HasKey("Blob");
+
+                    b.ToTable("SmallBlobs");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Scrub.DamagedBlob", b =>
+                {
+                    b.Property<string>("Blob")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("FoundAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Key")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int?>("Part")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("VersionId")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Blob");
+
+                    b.HasIndex("Bucket");
+
+                    b.ToTable("DamagedBlobs");
+                });
+
+            modelBuilder.Entity("Cloud.ObjectStorage.Scrub.ScrubPosition", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Bucket")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("FinishedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Key")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Part")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("Rank")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("ScrubPositions");
                 });
 
             modelBuilder.Entity("Cloud.ServiceDefaults.Idempotency.IdempotentCall", b =>

@@ -28,6 +28,19 @@ internal sealed class BlobCipher(byte[] key) : IDisposable
         _aes.Encrypt(nonce, plain, sealedPiece[..plain.Length], sealedPiece.Slice(plain.Length, TagBytes));
     }
 
+    /// <summary>How long a blob is of so many plain bytes.</summary>
+    public static long LengthOf(long plainBytes) =>
+        plainBytes == 0 ? 0 : HeaderBytes + plainBytes + (((plainBytes + PieceBytes - 1) / PieceBytes) * TagBytes);
+
+    /// <summary>A blob of one piece, as it lies on the disk.</summary>
+    public byte[] SealWhole(ReadOnlySpan<byte> plain)
+    {
+        var blob = new byte[HeaderBytes + plain.Length + TagBytes];
+        RandomNumberGenerator.Fill(blob.AsSpan(0, HeaderBytes));
+        Seal(blob.AsSpan(0, HeaderBytes), 0, plain, blob.AsSpan(HeaderBytes));
+        return blob;
+    }
+
     /// <exception cref="CryptographicException">It is not what was sealed, or the key is another.</exception>
     public void Open(ReadOnlySpan<byte> header, long piece, ReadOnlySpan<byte> sealedPiece, Span<byte> plain)
     {

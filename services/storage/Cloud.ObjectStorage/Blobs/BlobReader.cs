@@ -38,6 +38,20 @@ internal sealed class BlobReader(BlobStore blobs)
         }
     }
 
+    /// <summary>Writes a range of the plain bytes of a blob that is in memory.</summary>
+    public static async Task SendSmallAsync(
+        byte[] blob, BlobCipher? cipher, long offset, long length, PipeWriter to, CancellationToken ct)
+    {
+        var plain = blob;
+        if (cipher is not null)
+        {
+            plain = new byte[blob.Length - BlobCipher.HeaderBytes - BlobCipher.TagBytes];
+            cipher.Open(blob.AsSpan(0, BlobCipher.HeaderBytes), 0, blob.AsSpan(BlobCipher.HeaderBytes), plain);
+        }
+
+        await FlushAsync(plain.AsMemory((int)offset, (int)length), to, ct);
+    }
+
     private static async Task SendSealedAsync(
         SafeFileHandle file, BlobCipher cipher, long offset, long length, PipeWriter to, CancellationToken ct)
     {
@@ -75,6 +89,14 @@ internal sealed class BlobReader(BlobStore blobs)
         }
 
         return total;
+    }
+
+    private static async ValueTask FlushAsync(ReadOnlyMemory<byte> bytes, PipeWriter to, CancellationToken ct)
+    {
+        if ((await to.WriteAsync(bytes, ct)).IsCompleted)
+        {
+            throw new OperationCanceledException("The client has gone.");
+        }
     }
 
     private static async ValueTask FlushAsync(PipeWriter to, CancellationToken ct)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.S3;
 using Cloud.ObjectStorage.S3.Signing;
 
@@ -13,6 +14,27 @@ internal sealed class BlobReceiver(BlobStore blobs)
 
     /// <summary>A piece of an encrypted blob, or four.</summary>
     private const int BufferBytes = 4 * BlobCipher.PieceBytes;
+
+    /// <summary>What goes into a row of the index, sealed or not.</summary>
+    public const int SmallBytesMax = SmallBlob.BytesMax - BlobCipher.HeaderBytes - BlobCipher.TagBytes;
+
+    /// <summary>The bytes of a small body, verified, as they are to lie on the disk.</summary>
+    /// <exception cref="S3Exception">The body is cut, or not what the request says.</exception>
+    public static async Task<byte[]> ReceiveSmallAsync(PayloadStream body, BlobCipher? cipher, CancellationToken ct)
+    {
+        var bytes = new byte[(int)body.Length!.Value];
+        var filled = 0;
+        int count;
+        while (filled < bytes.Length && (count = await body.ReadAsync(bytes.AsMemory(filled), ct)) > 0)
+        {
+            filled += count;
+        }
+
+        // To the end, where the trailing checksums are, and what is too much.
+        await body.ReadAsync(new byte[1], ct);
+        body.Verify();
+        return cipher is null ? bytes : cipher.SealWhole(bytes);
+    }
 
     /// <summary>Returns when the body is verified and its bytes outlive a loss of power. Nothing names them yet.</summary>
     /// <exception cref="S3Exception">The body is too large, cut, or not what the request says.</exception>

@@ -17,6 +17,9 @@ internal sealed class BlobStore
     /// <summary>Files in 256 folders.</summary>
     private const int FolderDigits = 2;
 
+    /// <summary>Where damaged blobs are set aside.</summary>
+    private const string AsideFolder = "damaged";
+
     private readonly ConcurrentDictionary<string, byte> _inFlight = new(StringComparer.Ordinal);
     private readonly string _root;
     private readonly Disk _disk;
@@ -26,6 +29,7 @@ internal sealed class BlobStore
         _root = options.Value.Folder;
         _disk = disk;
         Directory.CreateDirectory(_root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(Path.Combine(_root, AsideFolder));
         for (var at = 0; at < 256; at++)
         {
             Directory.CreateDirectory(Path.Combine(_root, $"{at:x2}"));
@@ -70,6 +74,17 @@ internal sealed class BlobStore
             throw;
         }
     }
+
+    /// <summary>Puts a damaged blob where nobody reads it.</summary>
+    public void SetAside(string name)
+    {
+        if (File.Exists(PathOf(name)))
+        {
+            File.Move(PathOf(name), Path.Combine(_root, AsideFolder, name), overwrite: true);
+        }
+    }
+
+    public void DeleteAside(string name) => File.Delete(Path.Combine(_root, AsideFolder, name));
 
     public void Delete(string name) => File.Delete(PathOf(name));
 

@@ -28,6 +28,62 @@ internal sealed record BucketSettings
 
     /// <summary>New objects are encrypted although they do not ask for it (SSE-S3).</summary>
     public bool Encrypt { get; init; }
+
+    public WebsiteRules? Website { get; init; }
+
+    public AccessLogRule? AccessLog { get; init; }
+
+    public NotificationRules? Notifications { get; init; }
+}
+
+/// <summary>How a bucket answers as a web site.</summary>
+internal sealed record WebsiteRules
+{
+    /// <summary>What stands for a folder: <c>index.html</c>; null where all requests are sent elsewhere.</summary>
+    public string? IndexSuffix { get; init; }
+
+    /// <summary>The object that is shown where there is nothing.</summary>
+    public string? ErrorKey { get; init; }
+
+    /// <summary>Where all requests are sent.</summary>
+    public WebsiteRedirect? RedirectAll { get; init; }
+
+    public IReadOnlyList<WebsiteRoute> Routes { get; init; } = [];
+}
+
+/// <summary>Where requests are sent that begin so, or would fail so; null for any.</summary>
+internal sealed record WebsiteRoute(string? KeyPrefix, int? ErrorStatus, WebsiteRedirect Redirect);
+
+/// <summary>Where to: what is null stays as it was asked.</summary>
+internal sealed record WebsiteRedirect(
+    string? HostName, string? Protocol = null, string? Key = null, string? KeyPrefix = null, int? Status = null);
+
+/// <summary>Where a line about every request of the bucket goes.</summary>
+/// <param name="Bucket">By name; of the same project.</param>
+/// <param name="Partitioned">Null for a flat name; else which date the folders of the names show, as S3 says it.</param>
+internal sealed record AccessLogRule(string Bucket, string Prefix, string? Partitioned = null);
+
+/// <summary>What is told when objects change.</summary>
+internal sealed record NotificationRules
+{
+    /// <summary>All of it goes to the message bus, and so to <c>GET /v1/events</c>.</summary>
+    public bool ToBus { get; init; }
+
+    public IReadOnlyList<NotificationRule> Rules { get; init; } = [];
+}
+
+/// <summary>Which events of which keys go where.</summary>
+/// <param name="Kind">The element it was put as; clients see it so again.</param>
+/// <param name="Target">An http or https URL; <see cref="Bus"/> for the message bus.</param>
+internal sealed record NotificationRule(
+    string Id, string Kind, string Target, IReadOnlyList<string> Events, string? Prefix, string? Suffix)
+{
+    public const string Bus = "arn:cloud:bus";
+
+    public bool Covers(string eventName, string key) =>
+        Events.Any(pattern => Wildcard.Matches(pattern, eventName))
+        && (Prefix is null || key.StartsWith(Prefix, StringComparison.Ordinal))
+        && (Suffix is null || key.EndsWith(Suffix, StringComparison.Ordinal));
 }
 
 /// <summary>Who owns what others write into the bucket.</summary>

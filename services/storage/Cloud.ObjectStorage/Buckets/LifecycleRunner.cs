@@ -1,5 +1,6 @@
 using Cloud.Messaging;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
 using Cloud.ObjectStorage.S3;
@@ -88,7 +89,8 @@ internal sealed partial class LifecycleRunner(
         }
 
         await writer.WriteAsync(
-            index => index.DeleteVersionAsync(bucket.Id.Value, marker.Key, marker.VersionId, false, DeleteConditions.None), ct);
+            index => index.DeleteVersionAsync(bucket.Id.Value, marker.Key, marker.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
+            ct);
         return 1;
     }
 
@@ -128,8 +130,8 @@ internal sealed partial class LifecycleRunner(
             await writer.WriteAsync(
                 index => version.IsLatest
                     ? index.DeleteAsync(bucket.Id.Value, version.Key, bucket.Project, new DeleteConditions(version.ETag,
-                        version.ModifiedAt))
-                    : index.DeleteVersionAsync(bucket.Id.Value, version.Key, version.VersionId, false, DeleteConditions.None),
+                        version.ModifiedAt), ObjectEvents.Expired)
+                    : index.DeleteVersionAsync(bucket.Id.Value, version.Key, version.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
                 ct);
             return true;
         }

@@ -6,20 +6,29 @@ namespace Cloud.ObjectStorage.Index;
 /// <summary>Look-ups in the index.</summary>
 internal static class IndexQueries
 {
-    public static Task<ObjectVersion?> LatestAsync(this IndexSession session, string bucket, string key, CancellationToken ct) =>
+    private const string OneVersion = $"""SELECT {IndexSession.VersionColumns} FROM "Objects" WHERE "Bucket" = @p0 AND "Key" = @p1""";
+
+    private const string OneVersionWithBytes =
+        $"""
+        SELECT {IndexSession.VersionColumns},
+            (SELECT small."Bytes" FROM "SmallBlobs" small WHERE small."Blob" = "Objects"."Blob")
+        FROM "Objects" WHERE "Bucket" = @p0 AND "Key" = @p1
+        """;
+
+    public static Task<ObjectVersion?> LatestAsync(
+        this IndexSession session, string bucket, string key, CancellationToken ct, bool withBytes = false) =>
         session.FirstAsync(
-            $"""SELECT {IndexSession.VersionColumns} FROM "Objects" WHERE "Bucket" = @p0 AND "Key" = @p1 AND "IsLatest" = TRUE""",
+            withBytes ? $"""{OneVersionWithBytes} AND "IsLatest" = TRUE""" : $"""{OneVersion} AND "IsLatest" = TRUE""",
             IndexSession.ReadVersion, ct, bucket, key);
 
     /// <returns>Null where there is no such version.</returns>
     public static async Task<ObjectVersion?> FindVersionAsync(
-        this IndexSession session, string bucket, string key, string versionId, CancellationToken ct)
+        this IndexSession session, string bucket, string key, string versionId, CancellationToken ct, bool withBytes = false)
     {
+        var one = withBytes ? OneVersionWithBytes : OneVersion;
         if (versionId == ObjectVersion.NullVersion)
         {
-            return await session.FirstAsync(
-                $"""SELECT {IndexSession.VersionColumns} FROM "Objects" WHERE "Bucket" = @p0 AND "Key" = @p1 AND "VersionId" = 'null'""",
-                IndexSession.ReadVersion, ct, bucket, key);
+            return await session.FirstAsync($"""{one} AND "VersionId" = 'null'""", IndexSession.ReadVersion, ct, bucket, key);
         }
 
         if (!VersionIds.TryReadRank(versionId, out var rank))
@@ -28,8 +37,7 @@ internal static class IndexQueries
         }
 
         var version = await session.FirstAsync(
-            $"""SELECT {IndexSession.VersionColumns} FROM "Objects" WHERE "Bucket" = @p0 AND "Key" = @p1 AND "Rank" = @p2""",
-            IndexSession.ReadVersion, ct, bucket, key, rank);
+            $"""{one} AND "Rank" = @p2""", IndexSession.ReadVersion, ct, bucket, key, rank);
         return version?.VersionId == versionId ? version : null;
     }
 

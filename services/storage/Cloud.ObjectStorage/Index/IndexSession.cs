@@ -13,6 +13,8 @@ namespace Cloud.ObjectStorage.Index;
 /// </summary>
 internal sealed class IndexSession : IAsyncDisposable
 {
+    private const int BucketsMax = 1000;
+
     /// <summary>Of a row, in the order of <see cref="ReadVersion"/>.</summary>
     public const string VersionColumns =
         """
@@ -27,6 +29,8 @@ internal sealed class IndexSession : IAsyncDisposable
 
     private readonly Dictionary<string, DbCommand> _commands = new(StringComparer.Ordinal);
     private readonly DbConnection _connection;
+
+    private readonly Dictionary<string, Bucket> _buckets = new(StringComparer.Ordinal);
 
     private IndexSession(ObjectStorageDbContext db)
     {
@@ -93,6 +97,23 @@ internal sealed class IndexSession : IAsyncDisposable
         await Db.DisposeAsync();
     }
 
+    /// <summary>A bucket as of a version of its row: read anew only where that has changed.</summary>
+    public async ValueTask<Bucket> BucketAsync(string id, long version)
+    {
+        if (!_buckets.TryGetValue(id, out var bucket) || bucket.Version != version)
+        {
+            if (_buckets.Count >= BucketsMax)
+            {
+                _buckets.Clear();
+            }
+
+            var typed = new BucketId(id);
+            _buckets[id] = bucket = await Db.Buckets.AsNoTracking().SingleAsync(row => row.Id == typed);
+        }
+
+        return bucket;
+    }
+
     public static ObjectVersion ReadVersion(DbDataReader row) => new()
     {
         Key = row.GetString(0),
@@ -110,6 +131,7 @@ internal sealed class IndexSession : IAsyncDisposable
         Retention = (RetentionMode)row.GetInt32(12),
         RetainUntil = row.GetInt64(13),
         LegalHold = row.GetBoolean(14),
+        Bytes = row.FieldCount > 15 && !row.IsDBNull(15) ? (byte[])row.GetValue(15) : null,
     };
 
     public static Part ReadPart(DbDataReader row) => new()

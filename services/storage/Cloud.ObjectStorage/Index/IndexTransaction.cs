@@ -1,5 +1,6 @@
 using Cloud.Identity.Contracts;
 using Cloud.ObjectStorage.Buckets;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.S3;
 using Cloud.Primitives;
@@ -73,12 +74,19 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             RetainUntil = made.RetainUntil,
             LegalHold = made.LegalHold,
         };
+        if (made.Bytes is not null)
+        {
+            await ExecuteAsync("""INSERT INTO "SmallBlobs" ("Blob", "Bytes") VALUES (@p0, @p1)""", made.Blob, made.Bytes);
+        }
+
         await InsertAsync(state, version);
+        Happened(state, made.Event, version);
         return version;
     }
 
     /// <summary>Deletes the key: with versions by a delete marker, else for good.</summary>
-    public async Task<DeletedObject> DeleteAsync(string bucket, string key, string owner, DeleteConditions conditions)
+    public async Task<DeletedObject> DeleteAsync(
+        string bucket, string key, string owner, DeleteConditions conditions, string by = ObjectEvents.Removed)
     {
         var state = await RequireBucketAsync(bucket);
         var latest = await LatestAsync(bucket, key);
@@ -89,6 +97,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             {
                 await ReserveAsync(state, -latest.SizeBytes);
                 await RemoveAsync(state, latest);
+                Happened(state, by + ObjectEvents.Delete, latest);
             }
 
             return new DeletedObject(null, false);
@@ -119,12 +128,14 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             Owner = owner,
         };
         await InsertAsync(state, marker);
+        Happened(state, by + ObjectEvents.DeleteMarkerCreated, marker);
         return new DeletedObject(marker.VersionId, true);
     }
 
     /// <summary>Deletes one version for good; the next older one is the newest then.</summary>
     public async Task<DeletedObject> DeleteVersionAsync(
-        string bucket, string key, string versionId, bool bypassGovernance, DeleteConditions conditions)
+        string bucket, string key, string versionId, bool bypassGovernance, DeleteConditions conditions,
+        string by = ObjectEvents.Removed)
     {
         var state = await RequireBucketAsync(bucket);
         if (await session.FindVersionAsync(bucket, key, versionId, CancellationToken.None) is not { } version)
@@ -136,6 +147,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         RequireUnlocked(version, bypassGovernance);
         await ReserveAsync(state, -version.SizeBytes);
         await RemoveAsync(state, version);
+        Happened(state, by + ObjectEvents.Delete, version);
         if (version.IsLatest)
         {
             await ExecuteAsync(
@@ -194,6 +206,8 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
                 """,
                 project, Quota, state.Delta);
         }
+
+        await FlushEventsAsync();
     }
 
     /// <summary>The files of these blobs are gone.</summary>
@@ -267,7 +281,16 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
 
     private async Task FreeAsync(string? blob)
     {
-        if (blob is not null)
+        if (blob is null)
+        {
+            return;
+        }
+
+        if (SmallBlob.Is(blob))
+        {
+            await ExecuteAsync("""DELETE FROM "SmallBlobs" WHERE "Blob" = @p0""", blob);
+        }
+        else
         {
             await ExecuteAsync(
                 """INSERT INTO "DeadBlobs" ("Blob", "NotBefore") VALUES (@p0, @p1) ON CONFLICT ("Blob") DO NOTHING""",
@@ -325,10 +348,11 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             // PostgreSQL: the bucket is not deleted while something is written into it.
             state = await session.FirstAsync(
                 session.IsPostgres
-                    ? """SELECT "Project", "Versioning" FROM "Buckets" WHERE "Id" = @p0 AND "Deleted" = FALSE FOR SHARE"""
-                    : """SELECT "Project", "Versioning" FROM "Buckets" WHERE "Id" = @p0 AND "Deleted" = FALSE""",
-                row => new BucketState(id, row.GetString(0), (Versioning)row.GetInt32(1)), CancellationToken.None, id);
+                    ? """SELECT "Project", "Versioning", "Version" FROM "Buckets" WHERE "Id" = @p0 AND "Deleted" = FALSE FOR SHARE"""
+                    : """SELECT "Project", "Versioning", "Version" FROM "Buckets" WHERE "Id" = @p0 AND "Deleted" = FALSE""",
+                row => new BucketState(id, row.GetString(0), (Versioning)row.GetInt32(1), row.GetInt64(2)), CancellationToken.None, id);
             _buckets[id] = state ?? throw S3Error.NoSuchBucket.With();
+            state.Bucket = await session.BucketAsync(id, state.RowVersion);
         }
 
         return state;
@@ -349,8 +373,10 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         }
     }
 
-    private sealed record BucketState(string Id, string Project, Versioning Versioning)
+    private sealed record BucketState(string Id, string Project, Versioning Versioning, long RowVersion)
     {
+        public Bucket? Bucket { get; set; }
+
         public long Objects { get; set; }
 
         public long Bytes { get; set; }
@@ -376,6 +402,9 @@ internal sealed record NewObject
 
     public string? Blob { get; init; }
 
+    /// <summary>Of a <see cref="SmallBlob"/>, as they are to lie on the disk; null where the blob is a file.</summary>
+    public byte[]? Bytes { get; init; }
+
     public string? Upload { get; init; }
 
     public required string Owner { get; init; }
@@ -387,6 +416,9 @@ internal sealed record NewObject
     public long RetainUntil { get; init; }
 
     public bool LegalHold { get; init; }
+
+    /// <summary>What is told of it where the bucket's owner wants to know.</summary>
+    public string Event { get; init; } = ObjectEvents.Created + "Put";
 
     public WriteConditions Conditions { get; init; } = WriteConditions.None;
 }

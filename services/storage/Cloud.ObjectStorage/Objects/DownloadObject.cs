@@ -18,14 +18,14 @@ internal static class DownloadObject
     {
         var key = ObjectCall.KeyOf(context);
         var bucket = await db.Buckets.AsNoTracking().FindVisibleAsync(caller, id, ct);
-        using var found = await objects.OpenAsync(bucket, key, null, withBytes: true, ct);
-        if (found is null or { Version.IsDeleteMarker: true })
-        {
-            throw CloudException.NotFound("object", key);
-        }
-
         try
         {
+            using var found = await objects.OpenAsync(bucket, key, null, withBytes: true, ct);
+            if (found is null or { Version.IsDeleteMarker: true })
+            {
+                throw CloudException.NotFound("object", key);
+            }
+
             using var cipher = keys.Open(found.Attributes.Encryption, null);
             var response = context.Response;
             var (version, size) = (found.Version, found.Version.SizeBytes);

@@ -34,6 +34,9 @@ internal sealed class ObjectVersion
     /// <summary>The bytes of an object that was put whole; null for one of parts, an empty one and a delete marker.</summary>
     public string? Blob { get; init; }
 
+    /// <summary>The bytes themselves, of a blob that is a row (<see cref="SmallBlob"/>); null where they were not asked for.</summary>
+    public byte[]? Bytes { get; init; }
+
     /// <summary>The upload whose parts are the bytes; null for an object that was put whole.</summary>
     public string? Upload { get; init; }
 
@@ -104,6 +107,30 @@ internal sealed class MultipartUpload
     public long RetainUntil { get; init; }
 
     public bool LegalHold { get; init; }
+}
+
+/// <summary>
+/// The bytes of a small object. They are committed with the row that names them: a flush of the disk for a whole batch, where a file of
+/// their own would cost two each.
+/// </summary>
+internal sealed class SmallBlob
+{
+    /// <summary>The largest that is kept so, as it lies on the disk.</summary>
+    public const int BytesMax = 16 * 1024;
+
+    /// <summary>What such a name begins with; those of files are hexadecimal.</summary>
+    private const char Mark = 's';
+
+    public string Blob { get; init; } = "";
+
+    public byte[] Bytes { get; init; } = [];
+
+    /// <summary>A name that nothing has; names go up with time, so that rows are added at the table's end.</summary>
+    public static string NewName(TimeProvider time) => string.Create(
+        System.Globalization.CultureInfo.InvariantCulture,
+        $"{Mark}{time.GetUtcNow().UtcTicks:x16}{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8))}");
+
+    public static bool Is(string blob) => blob[0] == Mark;
 }
 
 /// <summary>A blob that no row holds any more; its file is removed, then this.</summary>

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Cloud.Messaging;
 using Cloud.ObjectStorage.Buckets;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
+using Cloud.ObjectStorage.Scrub;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Idempotency;
@@ -21,6 +23,14 @@ public sealed class ObjectStorageDbContext(DbContextOptions<ObjectStorageDbConte
     internal DbSet<MultipartUpload> Uploads => Set<MultipartUpload>();
 
     internal DbSet<Part> Parts => Set<Part>();
+
+    internal DbSet<SmallBlob> SmallBlobs => Set<SmallBlob>();
+
+    internal DbSet<DamagedBlob> DamagedBlobs => Set<DamagedBlob>();
+
+    internal DbSet<ScrubPosition> ScrubPositions => Set<ScrubPosition>();
+
+    internal DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
 
     internal DbSet<DeadBlob> DeadBlobs => Set<DeadBlob>();
 
@@ -60,6 +70,7 @@ public sealed class ObjectStorageDbContext(DbContextOptions<ObjectStorageDbConte
             InByteOrder(version.Property(row => row.Key));
             version.HasIndex(row => new { row.Bucket, row.Key }).IsUnique().HasFilter(""" "IsLatest" = true """.Trim());
             version.HasIndex(row => row.Blob);
+            version.Ignore(row => row.Bytes);
         });
         modelBuilder.Entity<MultipartUpload>(upload =>
         {
@@ -72,6 +83,22 @@ public sealed class ObjectStorageDbContext(DbContextOptions<ObjectStorageDbConte
         {
             part.HasKey(row => new { row.Upload, row.Number });
             part.HasIndex(row => row.Blob);
+        });
+        modelBuilder.Entity<SmallBlob>(small => small.HasKey(row => row.Blob));
+        modelBuilder.Entity<DamagedBlob>(damaged =>
+        {
+            damaged.HasKey(row => row.Blob);
+            damaged.HasIndex(row => row.Bucket);
+        });
+        modelBuilder.Entity<ScrubPosition>(position =>
+        {
+            position.HasKey(row => row.Id);
+            position.Property(row => row.Id).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<WebhookDelivery>(delivery =>
+        {
+            delivery.HasKey(row => row.Id);
+            delivery.HasIndex(row => row.NotBefore);
         });
         modelBuilder.Entity<DeadBlob>(dead => dead.HasKey(row => row.Blob));
         modelBuilder.Entity<BucketUsage>(usage => usage.HasKey(row => row.Bucket));

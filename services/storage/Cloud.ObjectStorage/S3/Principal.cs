@@ -6,7 +6,14 @@ namespace Cloud.ObjectStorage.S3;
 internal sealed record Principal(
     string AccessKeyId, string Subject, string Project, string ProjectName, IReadOnlyList<string> Buckets, bool ReadOnly)
 {
+    public const string ServicePrefix = "service:";
+
     public static Principal Anonymous { get; } = new("", "", "", "", [], true);
+
+    /// <summary>What writes access logs; policies name it as AWS's.</summary>
+    public static Principal LogDelivery { get; } = new("-", ServicePrefix + "logging.s3.amazonaws.com", "", "", [], false);
+
+    public bool IsService => Subject.StartsWith(ServicePrefix, StringComparison.Ordinal);
 
     public bool IsAnonymous => AccessKeyId.Length == 0;
 

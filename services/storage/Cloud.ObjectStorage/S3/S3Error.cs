@@ -39,12 +39,17 @@ internal sealed record S3Error(string Code, int Status, string Message)
     public static S3Error InvalidDigest { get; } = new("InvalidDigest", 400, "The Content-MD5 you specified is not valid.");
     public static S3Error InvalidEncryptionAlgorithm { get; } = new(
         "InvalidEncryptionAlgorithmError", 400, "The encryption request that you specified is not valid. Supported value: AES256.");
+    public static S3Error InvalidObjectState { get; } = new(
+        "InvalidObjectState", 403,
+        "The object's bytes are damaged or lost and are not served. Write it anew, restore it from a backup, or read another version.");
     public static S3Error InvalidPart { get; } = new(
         "InvalidPart", 400, "One or more of the specified parts could not be found, or its entity tag did not match.");
     public static S3Error InvalidPartOrder { get; } = new("InvalidPartOrder", 400, "The list of parts was not in ascending order.");
     public static S3Error InvalidRange { get; } = new("InvalidRange", 416, "The requested range is not satisfiable.");
     public static S3Error InvalidRequest { get; } = new("InvalidRequest", 400, "Invalid request.");
     public static S3Error InvalidTag { get; } = new("InvalidTag", 400, "The tag provided was not a valid tag.");
+    public static S3Error InvalidTargetBucketForLogging { get; } = new(
+        "InvalidTargetBucketForLogging", 400, "The target bucket for logging does not exist or is not owned by you.");
     public static S3Error InvalidUri { get; } = new("InvalidURI", 400, "The URI is not valid.");
     public static S3Error KeyTooLong { get; } = new("KeyTooLongError", 400, "Your key is too long: at most 1024 bytes of UTF-8.");
     public static S3Error MalformedAcl { get; } = new("MalformedACLError", 400, "The access control list is not well formed.");

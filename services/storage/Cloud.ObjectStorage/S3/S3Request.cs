@@ -41,6 +41,12 @@ internal sealed class S3Request
     /// <summary>Of the host's name or the path; null for the service itself.</summary>
     public string? BucketName { get; private init; }
 
+    /// <summary>The bucket stands in the host's name, not in the path.</summary>
+    public bool IsVirtualHosted { get; private init; }
+
+    /// <summary>It came by the name of a bucket's website: it is a page's, not a program's.</summary>
+    public bool IsWebsite { get; private init; }
+
     /// <summary>Null for the bucket itself.</summary>
     public string? Key { get; init; }
 
@@ -69,7 +75,12 @@ internal sealed class S3Request
         var question = target.IndexOf('?', StringComparison.Ordinal);
         var path = question < 0 ? target : target[..question];
         var query = question < 0 ? "" : target[(question + 1)..];
-        var (bucket, key) = Address(http.Request.Headers.Host.ToString(), path, services.HostNames);
+        var host = http.Request.Headers.Host.ToString();
+        var colon = host.LastIndexOf(':');
+        var name = colon > 0 && !host.EndsWith(']') ? host[..colon] : host;
+        var site = BucketOf(name, services.WebsiteHostNames);
+        var virtualHosted = site ?? BucketOf(name, services.HostNames);
+        var (bucket, key) = Address(virtualHosted, path);
         if (key is not null && System.Text.Encoding.UTF8.GetByteCount(key) > KeyBytesMax)
         {
             throw S3Error.KeyTooLong.With(null, ("MaxSizeAllowed", "1024"));
@@ -82,8 +93,21 @@ internal sealed class S3Request
             Query = S3Query.Parse(query),
             BucketName = bucket,
             Key = key,
+            IsVirtualHosted = virtualHosted is not null,
+            IsWebsite = site is not null,
         };
     }
+
+    /// <summary>The same for a page of a website: its query is the page's own affair.</summary>
+    public S3Request AtPage(string key) => new(Http, Services, RequestId)
+    {
+        RawPath = RawPath,
+        RawQuery = "",
+        Query = S3Query.Parse(""),
+        BucketName = BucketName,
+        Key = key,
+        IsWebsite = true,
+    };
 
     /// <summary>The request with another address, for a form that names its key in its body.</summary>
     public S3Request At(string bucket, string key, VerifiedRequest signature) => new(Http, Services, RequestId)
@@ -148,22 +172,30 @@ internal sealed class S3Request
         text, ["r", "ddd, dd MMM yyyy HH:mm:ss zzz", "yyyyMMdd'T'HHmmss'Z'", "yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"],
         CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out at);
 
-    private static (string? Bucket, string? Key) Address(string host, string path, IReadOnlyList<string> names)
+    /// <summary>The bucket that stands before one of the names; null where none does.</summary>
+    private static string? BucketOf(string host, IReadOnlyList<string> names)
     {
-        var colon = host.LastIndexOf(':');
-        var name = colon > 0 && !host.EndsWith(']') ? host[..colon] : host;
         foreach (var known in names)
         {
-            if (name.Length > known.Length + 1 && name.EndsWith(known, StringComparison.OrdinalIgnoreCase)
-                && name[^(known.Length + 1)] == '.'
-                && !names.Contains(name, StringComparer.OrdinalIgnoreCase))
+            if (host.Length > known.Length + 1 && host.EndsWith(known, StringComparison.OrdinalIgnoreCase)
+                && host[^(known.Length + 1)] == '.' && !names.Contains(host, StringComparer.OrdinalIgnoreCase))
             {
-                var whole = S3Uri.Decode(path.Length > 0 && path[0] == '/' ? path[1..] : path, plusIsSpace: false);
-                return (name[..^(known.Length + 1)].ToLowerInvariant(), whole.Length == 0 ? null : whole);
+                return host[..^(known.Length + 1)].ToLowerInvariant();
             }
         }
 
+        return null;
+    }
+
+    private static (string? Bucket, string? Key) Address(string? virtualHosted, string path)
+    {
         var rest = path.Length > 0 && path[0] == '/' ? path[1..] : path;
+        if (virtualHosted is not null)
+        {
+            var whole = S3Uri.Decode(rest, plusIsSpace: false);
+            return (virtualHosted, whole.Length == 0 ? null : whole);
+        }
+
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
         var bucket = S3Uri.Decode(slash < 0 ? rest : rest[..slash], plusIsSpace: false);
         var key = slash < 0 ? "" : S3Uri.Decode(rest[(slash + 1)..], plusIsSpace: false);

@@ -26,11 +26,11 @@ internal static class S3Router
         [("PUT", "lifecycle")] = BucketLifecycle.PutAsync,
         [("DELETE", "lifecycle")] = BucketLifecycle.DeleteAsync,
         [("GET", "location")] = GetBucketLocation.HandleAsync,
-        [("GET", "logging")] = NotImplementedAsync,
-        [("PUT", "logging")] = NotImplementedAsync,
+        [("GET", "logging")] = BucketLogging.GetAsync,
+        [("PUT", "logging")] = BucketLogging.PutAsync,
         [("GET", "metrics")] = NotImplementedAsync,
-        [("GET", "notification")] = NotImplementedAsync,
-        [("PUT", "notification")] = NotImplementedAsync,
+        [("GET", "notification")] = BucketNotification.GetAsync,
+        [("PUT", "notification")] = BucketNotification.PutAsync,
         [("GET", "object-lock")] = BucketObjectLock.GetAsync,
         [("PUT", "object-lock")] = BucketObjectLock.PutAsync,
         [("GET", "ownershipControls")] = BucketOwnership.GetAsync,
@@ -53,7 +53,7 @@ internal static class S3Router
         [("PUT", "versioning")] = BucketVersioning.PutAsync,
         [("GET", "versions")] = ListObjectVersions.HandleAsync,
         [("GET", "website")] = BucketWebsite.GetAsync,
-        [("PUT", "website")] = NotImplementedAsync,
+        [("PUT", "website")] = BucketWebsite.PutAsync,
         [("DELETE", "website")] = BucketWebsite.DeleteAsync,
     };
 
@@ -84,6 +84,12 @@ internal static class S3Router
 
     public static async Task DispatchAsync(S3Request request)
     {
+        if (request.IsWebsite && !HttpMethods.IsOptions(request.Method))
+        {
+            await Website.ServeAsync(request);
+            return;
+        }
+
         if (HttpMethods.IsOptions(request.Method))
         {
             await Cors.PreflightAsync(request);

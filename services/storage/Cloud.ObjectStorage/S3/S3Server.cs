@@ -73,9 +73,12 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
         var response = context.Response;
         response.Headers["x-amz-request-id"] = id;
         response.Headers["x-amz-id-2"] = id;
+        var began = services.Time.GetTimestamp();
+        S3Request? request = null;
+        string? error = null;
         try
         {
-            var request = S3Request.Parse(context, services, id);
+            request = S3Request.Parse(context, services, id);
             await S3Router.DispatchAsync(request);
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
@@ -98,7 +101,16 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
         }
         catch (Exception failed)
         {
-            await AnswerAsync(context, Refusal(failed, context.Request.Method), id);
+            var refusal = Refusal(failed, context.Request.Method);
+            error = refusal.Error.Code;
+            await AnswerAsync(context, refusal, id);
+        }
+        finally
+        {
+            if (request?.Bucket?.Settings.AccessLog is not null)
+            {
+                services.AccessLogs.Add(request, error, services.Time.GetElapsedTime(began));
+            }
         }
     }
 

@@ -3,6 +3,7 @@ using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
+using Cloud.ObjectStorage.S3.Logging;
 using Cloud.ObjectStorage.S3.Signing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -13,7 +14,7 @@ namespace Cloud.ObjectStorage.S3;
 internal sealed class S3Services(
     BucketStore buckets, BucketLife bucketLife, IndexReads reads, IndexWriter writer, ObjectStore objects, BlobStore blobs,
     BlobReceiver receiver,
-    BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures, OwnerNames names,
+    BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures, OwnerNames names, AccessLogs accessLogs,
         IOptions<ObjectStorageOptions> options, TimeProvider time)
 {
     public IDbContextFactory<ObjectStorageDbContext> Databases => databases;
@@ -43,6 +44,10 @@ internal sealed class S3Services(
     public TimeProvider Time => time;
 
     public IReadOnlyList<string> HostNames => options.Value.HostNames;
+
+    public IReadOnlyList<string> WebsiteHostNames => options.Value.WebsiteHostNames;
+
+    public AccessLogs AccessLogs => accessLogs;
 
     /// <summary>The newest version of a key, or the one that is named; null where there is none.</summary>
     public Task<ObjectVersion?> FindAsync(Bucket bucket, string key, string? versionId, CancellationToken ct) => reads.ReadAsync(

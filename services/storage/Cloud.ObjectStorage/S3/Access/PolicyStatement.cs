@@ -96,8 +96,9 @@ internal sealed class PolicyStatement
         && (resource[Arn.Length..].Split('/')[0] is var name && (name == bucket || Wildcard.Matches(name, bucket)));
 
     /// <summary>A project by its id, as an account's id stands in AWS; a user by theirs.</summary>
-    private static bool Names(string principal, Principal caller) => principal == "*"
-        || (!caller.IsAnonymous && (principal == caller.Project || principal == caller.Subject
+    private static bool Names(string principal, Principal caller) => caller.IsService
+        ? principal == caller.Subject
+        : principal == "*" || (!caller.IsAnonymous && (principal == caller.Project || principal == caller.Subject
             || principal == $"{UserArn}{caller.Project}:root" || principal == $"{UserArn}{caller.Project}:user/{caller.Subject}"
             || principal == $"{UserArn}:user/{caller.Subject}"));
 
@@ -111,12 +112,13 @@ internal sealed class PolicyStatement
         var all = new List<string>();
         foreach (var kind in element.EnumerateObject())
         {
-            if (kind.Name is not ("AWS" or "CanonicalUser"))
+            all.AddRange(kind.Name switch
             {
-                throw S3Error.MalformedPolicy.With("Invalid principal in policy: expected \"AWS\" or \"CanonicalUser\".");
-            }
-
-            all.AddRange(Texts(kind.Value));
+                "AWS" or "CanonicalUser" => Texts(kind.Value),
+                "Service" => Texts(kind.Value).Select(service => Principal.ServicePrefix + service),
+                _ => throw S3Error.MalformedPolicy.With(
+                    "Invalid principal in policy: expected \"AWS\", \"CanonicalUser\" or \"Service\"."),
+            });
         }
 
         return all;

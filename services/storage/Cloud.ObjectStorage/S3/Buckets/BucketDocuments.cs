@@ -196,19 +196,3 @@ internal static class BucketVersioning
         await request.AnswerAsync(StatusCodes.Status200OK);
     }
 }
-
-/// <summary><c>GetBucketWebsite</c>: no bucket has one here.</summary>
-internal static class BucketWebsite
-{
-    public static async Task GetAsync(S3Request request)
-    {
-        var bucket = await request.RequireBucketAsync("s3:GetBucketWebsite");
-        throw S3Error.NoSuchWebsite.With(null, ("BucketName", bucket.Name));
-    }
-
-    public static async Task DeleteAsync(S3Request request)
-    {
-        await request.RequireBucketAsync("s3:DeleteBucketWebsite");
-        await request.AnswerAsync(StatusCodes.Status204NoContent);
-    }
-}

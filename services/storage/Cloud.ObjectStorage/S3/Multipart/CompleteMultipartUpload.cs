@@ -3,6 +3,7 @@ using System.Xml.Linq;
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.S3.Access;
 using Cloud.ObjectStorage.S3.Checksums;
@@ -66,6 +67,7 @@ internal static class CompleteMultipartUpload
             RetainUntil = upload.RetainUntil,
             LegalHold = upload.LegalHold,
             Conditions = conditions,
+            Event = ObjectEvents.Created + "CompleteMultipartUpload",
         };
         var version = await request.Services.Writer.WriteAsync(index => index.CompleteUploadAsync(made, chosen), request.Aborted);
         await AnswerAsync(request, bucket, version, attributes);

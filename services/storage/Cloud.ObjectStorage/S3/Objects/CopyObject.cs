@@ -1,6 +1,7 @@
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.S3.Access;
 using Cloud.ObjectStorage.S3.Checksums;
@@ -39,6 +40,7 @@ internal static class CopyObject
             RetainUntil = headers.RetainUntil,
             LegalHold = headers.LegalHold,
             Conditions = NewObjectHeaders.ReadConditions(request),
+            Event = ObjectEvents.Created + "Copy",
         };
         var algorithm = request.Header("x-amz-checksum-algorithm") is { } name ? ChecksumAlgorithm.Parse(name) : null;
         var version = CanShare(source, cipher, algorithm)
@@ -76,6 +78,11 @@ internal static class CopyObject
         if (source.Object.Version.Blob is not { } blob)
         {
             return await request.Services.Writer.WriteAsync(index => index.PutAsync(made), request.Aborted);
+        }
+
+        if (source.Object.Version.Bytes is { } bytes)
+        {
+            return await request.Services.Objects.PutSmallAsync(made, bytes, request.Aborted);
         }
 
         using var link = await request.Services.Blobs.LinkAsync(blob);

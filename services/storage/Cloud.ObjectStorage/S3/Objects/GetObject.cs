@@ -54,6 +54,13 @@ internal static class GetObject
             RequirePart(request, found);
         }
 
+        if (request.IsWebsite && attributes.WebsiteRedirect is { } elsewhere)
+        {
+            request.Http.Response.Headers.Location = elsewhere;
+            await request.AnswerAsync(StatusCodes.Status301MovedPermanently);
+            return;
+        }
+
         using var cipher = request.Services.Keys.Open(attributes.Encryption, CustomerKey.Read(request));
         ObjectHeaders.Write(request.Http.Response, version, attributes);
         ObjectHeaders.WriteExpiration(request, bucket, version, attributes);

@@ -42,11 +42,14 @@ internal sealed class PostForm
             return Principal.Anonymous;
         }
 
-        return this["AWSAccessKeyId"] is { } old && this["x-amz-signature"] is null
-            ? await request.Services.Signatures.VerifyOldPolicyAsync(policy, old, Require("signature"), request.Aborted)
-            : await request.Services.Signatures.VerifyPolicyAsync(
-                policy, Require("x-amz-algorithm"), Require("x-amz-credential"), Require("x-amz-date"), Require("x-amz-signature"),
-                request.Aborted);
+        if (this["AWSAccessKeyId"] is not null && this["x-amz-signature"] is null)
+        {
+            throw S3Error.InvalidRequest.With(SignatureVerifier.OnlyVersion4, ("ArgumentName", "AWSAccessKeyId"));
+        }
+
+        return await request.Services.Signatures.VerifyPolicyAsync(
+            policy, Require("x-amz-algorithm"), Require("x-amz-credential"), Require("x-amz-date"), Require("x-amz-signature"),
+            request.Aborted);
     }
 
     /// <summary>The limits of the file's length that the policy sets, once all its other conditions hold.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.S3.Access;
 using Cloud.ObjectStorage.S3.Buckets;
 using Cloud.ObjectStorage.S3.Signing;
@@ -105,6 +106,7 @@ internal static class PostObject
                 Retention = headers.Retention,
                 RetainUntil = headers.RetainUntil,
                 LegalHold = headers.LegalHold,
+                Event = ObjectEvents.Created + "Post",
             },
             attributes, body, cipher, request.Aborted);
         await AnswerAsync(request, bucket, form, key, version.ETag, version.VersionId);

@@ -67,12 +67,6 @@ internal sealed class AccessKey(AccessKeySecret secret)
     public bool IsFor(AccessKeySecret other) => other with { Buckets = secret.Buckets } == secret
         && other.Buckets.SequenceEqual(secret.Buckets);
 
-    /// <summary>
-    /// A form's policy as the older signature signs it (HMAC-SHA1). Pages that upload still do so; requests by it are refused.
-    /// </summary>
-    public string SignFormPolicy(string policy) => Convert.ToBase64String(System.Security.Cryptography.HMACSHA1.HashData(
-        System.Text.Encoding.UTF8.GetBytes(secret.SecretAccessKey), System.Text.Encoding.UTF8.GetBytes(policy)));
-
     public byte[] SigningKeyFor(string date, string region, string service)
     {
         var scope = $"{date}/{region}/{service}";

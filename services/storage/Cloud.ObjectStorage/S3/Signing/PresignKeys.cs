@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Cloud.Identity.Contracts;
 using Cloud.ObjectStorage.Blobs;
 
@@ -13,13 +14,26 @@ internal sealed class PresignKeys(ObjectKeys keys)
     private const string ReadPrefix = "PRESIGNR";
     private const string WritePrefix = "PRESIGNW";
     private const string ProjectPrefix = "prj-";
+    private const int KnownMax = 1000;
+
+    private readonly ConcurrentDictionary<string, AccessKey> _known = new(StringComparer.Ordinal);
 
     /// <summary>The key for a project's URLs.</summary>
     /// <param name="writes">It may do more than read.</param>
     public AccessKey For(string project, bool writes)
     {
         var id = (writes ? WritePrefix : ReadPrefix) + Tail(project);
-        return new AccessKey(new AccessKeySecret
+        if (_known.TryGetValue(id, out var known))
+        {
+            return known;
+        }
+
+        if (_known.Count >= KnownMax)
+        {
+            _known.Clear();
+        }
+
+        return _known[id] = new AccessKey(new AccessKeySecret
         {
             AccessKeyId = id,
             SecretAccessKey = keys.SecretFor("presign:" + id),

@@ -11,7 +11,10 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
     private const int ExpirySecondsMax = 7 * 24 * 3600;
     private const int SignedHeadersMax = 100;
 
-    private const string OnlyVersion4 =
+    /// <summary>Those that are signed for by mistake: of the web, of the REST API, of S3.</summary>
+    private static readonly int[] UsualPorts = [80, 443, 8080, 9000];
+
+    public const string OnlyVersion4 =
         "The authorization mechanism you have provided is not supported: only Signature Version 4 (AWS4-HMAC-SHA256) is.";
 
     /// <exception cref="S3Exception">It says that it is signed, and it is not right.</exception>
@@ -56,13 +59,6 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
         var key = await RequireKeyAsync(credential, ct);
         var expected = SigningKey.Sign(key.SigningKeyFor(credential.Date, credential.Region, credential.Service), policy);
         return SigningKey.Equal(expected, signature) ? key.Principal : throw S3Error.SignatureDoesNotMatch.With();
-    }
-
-    /// <summary>The same of a form that is signed by Signature Version 2.</summary>
-    public async ValueTask<Principal> VerifyOldPolicyAsync(string policy, string accessKeyId, string signature, CancellationToken ct)
-    {
-        var key = await keys.FindAsync(accessKeyId, ct) ?? throw S3Error.InvalidAccessKeyId.With(null, ("AWSAccessKeyId", accessKeyId));
-        return SigningKey.Equal(key.SignFormPolicy(policy), signature) ? key.Principal : throw S3Error.SignatureDoesNotMatch.With();
     }
 
     private static bool IsUnsigned(string hash) => hash is VerifiedRequest.UnsignedPayload or VerifiedRequest.UnsignedTrailer;
@@ -150,6 +146,7 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
     {
         var key = await RequireKeyAsync(credential, request.Aborted);
         var signingKey = key.SigningKeyFor(credential.Date, credential.Region, credential.Service);
+        var path = S3Uri.Encode(S3Uri.Decode(request.RawPath, plusIsSpace: false), keepSlash: true);
         if (Matches(request.Host) is { } scope)
         {
             return new VerifiedRequest(key.Principal, payloadHash, signingKey, scope, date, signature);
@@ -164,32 +161,52 @@ internal sealed class SignatureVerifier(AccessKeys keys, IOptions<ObjectStorageO
             }
         }
 
+        var signedFor = Strangers(request).FirstOrDefault(name => Matches(name) is not null);
         throw S3Error.SignatureDoesNotMatch.With(
-            null,
+            signedFor is null
+                ? null
+                : $"The request was signed for the host '{signedFor}' and the host '{request.Host}' was asked, which is none of its names.",
             ("AWSAccessKeyId", credential.AccessKeyId), ("SignatureProvided", signature),
-            ("StringToSign", SigningKey.StringToSign(date, credential.Scope, Canonical(request.Host, Path()))),
-            ("CanonicalRequest", Canonical(request.Host, Path())), ("HostAsked", request.Host),
+            ("StringToSign", SigningKey.StringToSign(date, credential.Scope, Canonical(request.Host, path))),
+            ("CanonicalRequest", Canonical(request.Host, path)), ("HostAsked", request.Host),
+            ("HostSigned", signedFor ?? "none of those that were tried"),
             ("HostsTried", string.Join(", ", Candidates(request).Prepend(request.Host))));
 
         string? Matches(string host) =>
-            IsSigned(Canonical(host, Path())) || (Path() != request.RawPath && IsSigned(Canonical(host, request.RawPath)))
+            IsSigned(Canonical(host, path)) || (path != request.RawPath && IsSigned(Canonical(host, request.RawPath)))
                 ? credential.Scope
                 : null;
 
         bool IsSigned(string canonical) =>
             SigningKey.Equal(SigningKey.Sign(signingKey, SigningKey.StringToSign(date, credential.Scope, canonical)), signature);
 
-        string Canonical(string host, string path) => CanonicalRequest.Of(
-            request.Method, path, request.Query, request.Headers, host, signedHeaders, payloadHash);
+        string Canonical(string host, string target) => CanonicalRequest.Of(
+            request.Method, target, request.Query, request.Headers, host, signedHeaders, payloadHash);
+    }
 
-        string Path() => S3Uri.Encode(S3Uri.Decode(request.RawPath, plusIsSpace: false), keepSlash: true);
+    /// <summary>
+    /// Hosts that a request may have been signed for by mistake. It is refused all the same; that it says so saves its user an hour.
+    /// </summary>
+    private IEnumerable<string> Strangers(S3Request request)
+    {
+        var port = request.Http.Connection.LocalPort;
+        var asked = request.Host.Split(':')[0];
+        var names = options.Value.HostNames.Append(asked).Append(Environment.MachineName)
+            .Concat(new[] { request.Header("Origin"), request.Header("Referer"), options.Value.PublicUrl }
+                .Select(text => Uri.TryCreate(text, UriKind.Absolute, out var url) ? url.Host : null).OfType<string>());
+        return names.Distinct(StringComparer.OrdinalIgnoreCase)
+            .SelectMany(name => request.BucketName is { } bucket ? new[] { name, $"{bucket}.{name}" } : [name])
+            .SelectMany(name => UsualPorts.Append(port).Select(one => $"{name}:{one}").Prepend(name));
     }
 
     private IEnumerable<string> Candidates(S3Request request)
     {
         var port = request.Http.Connection.LocalPort;
-        var hosts = options.Value.HostNames.SelectMany(name => new[] { name, $"{name}:{port}" })
-            .Append(request.Header("X-Forwarded-Host") ?? "");
+
+        // In the host's name or in the path, but where it was signed: BUCKET.NAME/KEY and NAME/KEY are two objects.
+        var prefix = request.IsVirtualHosted ? request.BucketName + "." : "";
+        var hosts = options.Value.HostNames.SelectMany(name => new[] { prefix + name, $"{prefix}{name}:{port}" })
+            .Append(request.IsVirtualHosted ? "" : request.Header("X-Forwarded-Host") ?? "");
         return hosts.Where(host => host.Length > 0 && host != request.Host);
     }
 
