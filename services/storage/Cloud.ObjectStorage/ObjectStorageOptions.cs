@@ -31,6 +31,12 @@ internal sealed class ObjectStorageOptions
     /// <summary>The names below which buckets are web sites: <c>BUCKET.NAME</c>.</summary>
     public IReadOnlyList<string> WebsiteHostNames { get; set; } = ["website.localhost"];
 
+    /// <summary>
+    /// So much of the disk stays free: what is stored beyond is refused, while there is room left to delete, and for the index itself.
+    /// </summary>
+    [Range(0, 1L << 50)]
+    public long DiskReserveBytes { get; set; } = 64L << 20;
+
     /// <summary>How long lines of access logs are gathered before they are written as an object.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan AccessLogInterval { get; set; } = TimeSpan.FromMinutes(1);

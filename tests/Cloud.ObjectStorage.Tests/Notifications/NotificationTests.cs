@@ -61,8 +61,10 @@ public sealed class NotificationTests(Storages storages) : IAsyncLifetime
 
         _received.Count.ShouldBe(2);
         var names = _received.Select(one => JsonDocument.Parse(one.Body).RootElement.GetProperty("Records")[0])
-            .Select(record => (record.GetProperty("eventName").GetString(), record.GetProperty("s3").GetProperty("object").GetProperty("key")
-                .GetString())).Order().ToList();
+            .Select(record => (
+                record.GetProperty("eventName").GetString(),
+                record.GetProperty("s3").GetProperty("object").GetProperty("key").GetString()))
+            .Order().ToList();
         names.ShouldBe([("ObjectCreated:Put", "in/a%20b"), ("ObjectRemoved:Delete", "in/a%20b")]);
         var secret = (await _storage.SendAsync(HttpMethod.Get, "/v1/buckets/told/webhook-secret")).Body.GetProperty("secret").GetString()!;
         foreach (var (signature, body) in _received)
@@ -139,20 +141,24 @@ public sealed class NotificationTests(Storages storages) : IAsyncLifetime
     private Task<PutObjectResponse> PutAsync(string key) =>
         _s3.PutObjectAsync(new PutObjectRequest { BucketName = "told", Key = key, ContentBody = "x" });
 
-    private Task<PutBucketNotificationResponse> RuleAsync(string target, params string[] events) => _s3.PutBucketNotificationAsync(new PutBucketNotificationRequest
-    {
-        BucketName = "told",
-        TopicConfigurations =
-        [
-            new TopicConfiguration
-            {
-                Id = "rule",
-                Topic = target,
-                Events = [.. events.Select(name => new EventType(name))],
-                Filter = new Filter { S3KeyFilter = new S3KeyFilter { FilterRules = [new FilterRule { Name = "prefix", Value = "in/" }] } },
-            },
-        ],
-    });
+    private Task<PutBucketNotificationResponse> RuleAsync(string target, params string[] events) =>
+        _s3.PutBucketNotificationAsync(new PutBucketNotificationRequest
+        {
+            BucketName = "told",
+            TopicConfigurations =
+            [
+                new TopicConfiguration
+                {
+                    Id = "rule",
+                    Topic = target,
+                    Events = [.. events.Select(name => new EventType(name))],
+                    Filter = new Filter
+                    {
+                        S3KeyFilter = new S3KeyFilter { FilterRules = [new FilterRule { Name = "prefix", Value = "in/" }] },
+                    },
+                },
+            ],
+        });
 
     private async Task SendAsync()
     {

@@ -97,15 +97,17 @@ public sealed class AccessLogTests(Storages storages) : IAsyncLifetime
 
     private static async Task<string> CodeOfAsync(Func<Task> call) => (await Should.ThrowAsync<AmazonS3Exception>(call)).ErrorCode;
 
-    private Task<PutBucketPolicyResponse> AllowAsync() => _s3.PutBucketPolicyAsync("logs", Policy("""{"Service": "logging.s3.amazonaws.com"}"""));
+    private Task<PutBucketPolicyResponse> AllowAsync() =>
+        _s3.PutBucketPolicyAsync("logs", Policy("""{"Service": "logging.s3.amazonaws.com"}"""));
 
     private Task<PutBucketLoggingResponse> EnableAsync() => EnableAsync("logs");
 
-    private Task<PutBucketLoggingResponse> EnableAsync(string target, string source = "source") => _s3.PutBucketLoggingAsync(new PutBucketLoggingRequest
-    {
-        BucketName = source,
-        LoggingConfig = new S3BucketLoggingConfig { TargetBucketName = target, TargetPrefix = "log/" },
-    });
+    private Task<PutBucketLoggingResponse> EnableAsync(string target, string source = "source") =>
+        _s3.PutBucketLoggingAsync(new PutBucketLoggingRequest
+        {
+            BucketName = source,
+            LoggingConfig = new S3BucketLoggingConfig { TargetBucketName = target, TargetPrefix = "log/" },
+        });
 
     private Task FlushAsync() => _storage.Services.GetRequiredService<AccessLogs>().ReconcileAsync(default);
 

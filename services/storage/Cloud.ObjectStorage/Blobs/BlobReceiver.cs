@@ -20,9 +20,10 @@ internal sealed class BlobReceiver(BlobStore blobs)
 
     /// <summary>The bytes of a small body, verified, as they are to lie on the disk.</summary>
     /// <exception cref="S3Exception">The body is cut, or not what the request says.</exception>
-    public static async Task<byte[]> ReceiveSmallAsync(PayloadStream body, BlobCipher? cipher, CancellationToken ct)
+    public async Task<byte[]> ReceiveSmallAsync(PayloadStream body, BlobCipher? cipher, CancellationToken ct)
     {
-        var bytes = new byte[(int)body.Length!.Value];
+        blobs.RequireRoom(body.Length!.Value);
+        var bytes = new byte[(int)body.Length.Value];
         var filled = 0;
         int count;
         while (filled < bytes.Length && (count = await body.ReadAsync(bytes.AsMemory(filled), ct)) > 0)
@@ -52,6 +53,7 @@ internal sealed class BlobReceiver(BlobStore blobs)
             return new ReceivedBlob(null, 0);
         }
 
+        blobs.RequireRoom(body.Length ?? 0);
         var size = body.Length is { } length and < BufferBytes ? (int)length + 1 : BufferBytes;
         var buffer = ArrayPool<byte>.Shared.Rent(size);
         var blob = blobs.Create();

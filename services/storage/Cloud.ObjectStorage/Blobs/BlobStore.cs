@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Cloud.ObjectStorage.S3;
 using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
 
@@ -21,18 +22,44 @@ internal sealed class BlobStore
     private const string AsideFolder = "damaged";
 
     private readonly ConcurrentDictionary<string, byte> _inFlight = new(StringComparer.Ordinal);
-    private readonly string _root;
-    private readonly Disk _disk;
+    /// <summary>How long the disk's own word on its free space is taken.</summary>
+    private static readonly TimeSpan RoomFreshness = TimeSpan.FromMilliseconds(250);
 
-    public BlobStore(IOptions<ObjectStorageOptions> options, Disk disk)
+    private readonly string _root;
+    private readonly long _reserve;
+    private readonly Disk _disk;
+    private readonly TimeProvider _time;
+    private long _room;
+    private long _roomAt;
+
+    public BlobStore(IOptions<ObjectStorageOptions> options, Disk disk, TimeProvider time)
     {
         _root = options.Value.Folder;
+        _reserve = options.Value.DiskReserveBytes;
         _disk = disk;
+        _time = time;
         Directory.CreateDirectory(_root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.CreateDirectory(Path.Combine(_root, AsideFolder));
         for (var at = 0; at < 256; at++)
         {
             Directory.CreateDirectory(Path.Combine(_root, $"{at:x2}"));
+        }
+    }
+
+    /// <summary>Asked before something is stored, with its length where that is known.</summary>
+    /// <exception cref="S3Exception">The disk is full, but for what it takes to delete something.</exception>
+    public void RequireRoom(long bytes)
+    {
+        var at = Interlocked.Read(ref _roomAt);
+        if (at == 0 || _time.GetElapsedTime(at) > RoomFreshness)
+        {
+            Interlocked.Exchange(ref _room, new DriveInfo(_root).AvailableFreeSpace);
+            Interlocked.Exchange(ref _roomAt, _time.GetTimestamp());
+        }
+
+        if (Interlocked.Add(ref _room, -bytes) < _reserve)
+        {
+            throw S3Error.InsufficientCapacity.With();
         }
     }
 

@@ -89,7 +89,8 @@ internal sealed partial class LifecycleRunner(
         }
 
         await writer.WriteAsync(
-            index => index.DeleteVersionAsync(bucket.Id.Value, marker.Key, marker.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
+            index => index.DeleteVersionAsync(
+                bucket.Id.Value, marker.Key, marker.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
             ct);
         return 1;
     }
@@ -131,7 +132,8 @@ internal sealed partial class LifecycleRunner(
                 index => version.IsLatest
                     ? index.DeleteAsync(bucket.Id.Value, version.Key, bucket.Project, new DeleteConditions(version.ETag,
                         version.ModifiedAt), ObjectEvents.Expired)
-                    : index.DeleteVersionAsync(bucket.Id.Value, version.Key, version.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
+                    : index.DeleteVersionAsync(
+                        bucket.Id.Value, version.Key, version.VersionId, false, DeleteConditions.None, ObjectEvents.Expired),
                 ct);
             return true;
         }

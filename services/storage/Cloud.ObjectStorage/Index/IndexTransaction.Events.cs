@@ -9,7 +9,9 @@ using Cloud.Primitives;
 
 namespace Cloud.ObjectStorage.Index;
 
-/// <summary>What is told of changes, written in the transaction of the change: it is told where, and only where, the change took place.</summary>
+/// <summary>
+/// What is told of changes, written in the transaction of the change: it is told where, and only where, the change took place.
+/// </summary>
 internal sealed partial class IndexTransaction
 {
     private readonly List<(Bucket Bucket, string Event, ObjectVersion Version)> _happened = [];

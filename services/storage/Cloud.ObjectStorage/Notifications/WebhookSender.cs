@@ -51,7 +51,8 @@ internal sealed partial class WebhookSender(
 
         // Before it is sent, so that no other replica sends it meanwhile, and the next attempt is due whatever becomes of this one.
         var mine = await row.Where(one => one.NotBefore == delivery.NotBefore)
-            .ExecuteUpdateAsync(set => set.SetProperty(one => one.NotBefore, again).SetProperty(one => one.Attempts, one => one.Attempts + 1), ct);
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(one => one.NotBefore, again).SetProperty(one => one.Attempts, one => one.Attempts + 1), ct);
         if (mine == 0)
         {
             return;

@@ -25,7 +25,7 @@ internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, Inde
     {
         if (body.Length is > 0 and <= BlobReceiver.SmallBytesMax)
         {
-            var bytes = await BlobReceiver.ReceiveSmallAsync(body, cipher, ct);
+            var bytes = await receiver.ReceiveSmallAsync(body, cipher, ct);
             return await PutSmallAsync(
                 asked with
                 {

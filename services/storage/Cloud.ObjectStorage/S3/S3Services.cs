@@ -13,9 +13,8 @@ namespace Cloud.ObjectStorage.S3;
 /// <summary>What the operations of S3 work with.</summary>
 internal sealed class S3Services(
     BucketStore buckets, BucketLife bucketLife, IndexReads reads, IndexWriter writer, ObjectStore objects, BlobStore blobs,
-    BlobReceiver receiver,
-    BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases, SignatureVerifier signatures, OwnerNames names, AccessLogs accessLogs,
-        IOptions<ObjectStorageOptions> options, TimeProvider time)
+    BlobReceiver receiver, BlobReader reader, ObjectKeys keys, IDbContextFactory<ObjectStorageDbContext> databases,
+    SignatureVerifier signatures, OwnerNames names, AccessLogs accessLogs, IOptions<ObjectStorageOptions> options, TimeProvider time)
 {
     public IDbContextFactory<ObjectStorageDbContext> Databases => databases;
 

@@ -242,7 +242,8 @@ internal sealed partial class Scrubber(
         }
     }
 
-    [LoggerMessage(EventId = 7030, Level = LogLevel.Error, Message = "The blob {Blob} of bucket {Bucket} is damaged and set aside: {Reason}")]
+    [LoggerMessage(
+        EventId = 7030, Level = LogLevel.Error, Message = "The blob {Blob} of bucket {Bucket} is damaged and set aside: {Reason}")]
     private static partial void LogDamaged(ILogger log, string blob, string bucket, string reason);
 
     /// <summary>A version, or a part of one, and what its bytes must be.</summary>

@@ -82,9 +82,9 @@ internal static class BucketLogging
 
         if (!AccessLogs.MayDeliver(bucket, target, rule.Prefix, request.Services.Time))
         {
+            var service = Principal.LogDelivery.Subject[Principal.ServicePrefix.Length..];
             throw S3Error.AccessDenied.With(
-                $"The policy of '{target.Name}' must allow {Principal.LogDelivery.Subject[Principal.ServicePrefix.Length..]} s3:PutObject for "
-                + $"arn:aws:s3:::{target.Name}/{rule.Prefix}");
+                $"The policy of '{target.Name}' must allow {service} s3:PutObject for arn:aws:s3:::{target.Name}/{rule.Prefix}");
         }
     }
 }

@@ -54,7 +54,8 @@ internal static class BucketNotification
     {
         var bucket = await request.RequireBucketAsync("s3:PutBucketNotification");
         var document = await S3Body.ReadXmlAsync(request, "NotificationConfiguration");
-        var rules = Kinds.SelectMany(kind => document.Children(kind.Kind).Select(element => Read(element, kind.Kind, kind.Target))).ToList();
+        var rules = Kinds
+            .SelectMany(kind => document.Children(kind.Kind).Select(element => Read(element, kind.Kind, kind.Target))).ToList();
         if (rules.Count > RulesMax)
         {
             throw S3Error.InvalidArgument.With($"There cannot be more than {RulesMax} notification rules.");
@@ -76,7 +77,8 @@ internal static class BucketNotification
         if (to != NotificationRule.Bus && !OutboundUrl.TryParse(to, out _))
         {
             throw S3Error.InvalidArgument.With(
-                $"A notification goes to an http or https URL, or to {NotificationRule.Bus}.", ("ArgumentName", target), ("ArgumentValue", to));
+                $"A notification goes to an http or https URL, or to {NotificationRule.Bus}.",
+                ("ArgumentName", target), ("ArgumentValue", to));
         }
 
         var events = element.Children("Event").Select(child => child.Value).ToList();
@@ -87,8 +89,8 @@ internal static class BucketNotification
 
         var filters = element.Child("Filter")?.Child("S3Key")?.Children("FilterRule").ToList() ?? [];
         return new NotificationRule(
-            element.Text("Id") is { Length: > 0 and <= 255 } id ? id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), kind, to, events,
-            Filter(filters, "prefix"), Filter(filters, "suffix"));
+            element.Text("Id") is { Length: > 0 and <= 255 } id ? id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
+            kind, to, events, Filter(filters, "prefix"), Filter(filters, "suffix"));
     }
 
     private static string? Filter(List<XElement> filters, string name)

@@ -38,6 +38,7 @@ internal static class AccessLogLine
     {
         var http = request.Http;
         var bucket = request.Bucket!;
+        var query = request.RawQuery.Length > 0 ? "?" + request.RawQuery : "";
         var signed = !request.Caller.IsAnonymous;
         var milliseconds = ((long)took.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         var sent = http.Response.ContentLength is { } length and > 0 && request.Method != "HEAD"
@@ -49,7 +50,7 @@ internal static class AccessLogLine
             bucket.Project, bucket.Name, at.UtcDateTime.ToString("'['dd/MMM/yyyy:HH:mm:ss +0000']'", CultureInfo.InvariantCulture),
             http.Connection.RemoteIpAddress?.ToString() ?? "-", signed ? request.Caller.Project : "-", request.RequestId,
             Operation(request), request.Key is null ? "-" : S3Uri.Encode(request.Key, keepSlash: true),
-            Quoted($"{request.Method} {request.RawPath}{(request.RawQuery.Length > 0 ? "?" : "")}{request.RawQuery} {http.Request.Protocol}"),
+            Quoted($"{request.Method} {request.RawPath}{query} {http.Request.Protocol}"),
             http.Response.StatusCode.ToString(CultureInfo.InvariantCulture), error ?? "-", sent,
             request.Key is null ? "-" : size?.ToString(CultureInfo.InvariantCulture) ?? "-", milliseconds, milliseconds,
             Quoted(request.Header("Referer")), Quoted(request.Header("User-Agent")), request.Query["versionId"] is { } id ? Plain(id) : "-",
