@@ -43,6 +43,25 @@ public sealed record GuestSpec
 
     /// <summary>The volumes that it has, in their order: vdb, vdc, … They come and go by attach and detach alone.</summary>
     public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
+
+    /// <summary>For the engine <c>container</c> what was asked beyond its image; else null.</summary>
+    public GuestContainer? Container { get; init; }
+}
+
+/// <summary>How a container differs from what its image says.</summary>
+public sealed record GuestContainer
+{
+    /// <summary>The program and its arguments; null for the image's own.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
+
+    /// <summary>Beside the image's, and before it where both name one.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Nothing but its volumes and memory can be written to.</summary>
+    public bool ReadOnlyRoot { get; init; }
+
+    /// <summary>Where volumes are mounted, by their ids; others are below <c>/volumes</c>.</summary>
+    public IReadOnlyDictionary<string, string> Mounts { get; init; } = new Dictionary<string, string>();
 }
 
 /// <summary>What a guest boots from: files in the image's folder on this host.</summary>
@@ -59,7 +78,7 @@ public sealed record GuestImage
     /// <summary>The disk's file in the folder.</summary>
     public required string Disk { get; init; }
 
-    /// <summary><c>qcow2</c> or <c>raw</c>.</summary>
+    /// <summary><c>qcow2</c>, <c>raw</c>, or <c>oci</c> for an archive that containers are made of.</summary>
     public required string DiskFormat { get; init; }
 
     /// <summary>The kernel's file in the folder; null where the disk boots by the board's firmware.</summary>

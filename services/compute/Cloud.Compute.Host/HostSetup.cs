@@ -1,4 +1,5 @@
 using Cloud.Compute.Host.Api;
+using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
@@ -6,6 +7,7 @@ using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Volumes;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.Vmm;
+using Cloud.Vmm.Oci;
 using Cloud.Vmm.Qemu;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -33,8 +35,14 @@ public static class HostSetup
                 GuestUidCount = host.GuestUidCount,
             };
         });
-        builder.Services.AddSingleton<IVmDriver, QemuDriver>();
-        builder.Services.AddSingleton<IDiskMaker, QemuDiskMaker>();
+        builder.Services.AddSingleton(
+            services => new OciOptions { StateFolder = services.GetRequiredService<IOptions<HostOptions>>().Value.Folder });
+        builder.Services.AddSingleton<QemuDriver>();
+        builder.Services.AddSingleton<OciDriver>();
+        builder.Services.AddSingleton<IVmDriver, EngineDrivers>();
+        builder.Services.AddSingleton<ContainerImages>();
+        builder.Services.AddSingleton<QemuDiskMaker>();
+        builder.Services.AddSingleton<IDiskMaker, RootMaker>();
         builder.Services.AddSingleton<GuestNetwork>();
         builder.Services.AddSingleton<VolumeFiles>();
         builder.Services.AddSingleton<HostAgent>();

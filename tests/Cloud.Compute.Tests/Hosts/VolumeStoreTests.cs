@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Cloud.Compute.Host;
+using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
@@ -214,7 +215,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         _files = new VolumeFiles(options);
         _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
         _agent = new HostAgent(
-            options, new NoDriver(), new NoDisks(), _files, _network, TimeProvider.System, NullLogger<HostAgent>.Instance);
+            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, _network, TimeProvider.System, NullLogger<HostAgent>.Instance);
         _store = new VolumeStore(_files, _agent);
         _made.Add(_files);
         await _agent.AdoptAllAsync(Ct);

@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
@@ -23,6 +24,7 @@ internal sealed class Guest : IAsyncDisposable
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(2);
 
     private readonly IVmDriver _driver;
+    private readonly ContainerImages _images;
     private readonly TimeProvider _time;
     private readonly Action<Guest> _changed;
     private readonly VolumeFiles _volumes;
@@ -36,11 +38,14 @@ internal sealed class Guest : IAsyncDisposable
     private bool _answered;
     private Task _watching = Task.CompletedTask;
 
-    public Guest(GuestFolder folder, GuestSpec spec, IVmDriver driver, VolumeFiles volumes, TimeProvider time, Action<Guest> changed)
+    public Guest(
+        GuestFolder folder, GuestSpec spec, IVmDriver driver, ContainerImages images, VolumeFiles volumes, TimeProvider time,
+        Action<Guest> changed)
     {
         Folder = folder;
         Spec = spec;
         _driver = driver;
+        _images = images;
         _volumes = volumes;
         _time = time;
         _changed = changed;
@@ -126,7 +131,7 @@ internal sealed class Guest : IAsyncDisposable
         run.Write(Folder.Run);
         try
         {
-            Hold(await _driver.StartAsync(ToVmSpec(nic), ct), run);
+            Hold(await _driver.StartAsync(await ToVmSpecAsync(nic, ct), ct), run);
         }
         catch
         {
@@ -408,9 +413,11 @@ internal sealed class Guest : IAsyncDisposable
         }
     }
 
-    private VmSpec ToVmSpec(VmNic nic)
+    private async Task<VmSpec> ToVmSpecAsync(VmNic nic, CancellationToken ct)
     {
         var image = Spec.Image;
+        var volumes = Spec.Volumes.Select(_volumes.DiskOf).ToList();
+        var isContainer = image.DiskFormat == ContainerImages.Format;
         string At(string name) => Path.Combine(image.Folder, name);
         return new VmSpec
         {
@@ -423,22 +430,26 @@ internal sealed class Guest : IAsyncDisposable
             Kernel = image.Kernel is { } kernel
                 ? new VmKernel(At(kernel), image.Initrd is { } initrd ? At(initrd) : null, image.CommandLine)
                 : null,
-            Disks =
-            [
-                new VmDisk
-                {
-                    Serial = "root",
-                    Path = Folder.RootDisk,
-                    Format = VmDiskFormat.Qcow2,
-                    Backing = [new VmDiskLayer(At(image.Disk), image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2)],
-                },
-                .. Spec.Volumes.Select(_volumes.DiskOf),
-            ],
+            Disks = isContainer ? volumes : [RootDisk(), .. volumes],
             SeedPath = Folder.Seed,
             Nics = [nic],
             Uuid = UuidOf(Spec.Id),
+            Container = isContainer ? await _images.DescribeAsync(Spec, volumes, ct) : null,
         };
     }
+
+    private VmDisk RootDisk() => new()
+    {
+        Serial = "root",
+        Path = Folder.RootDisk,
+        Format = VmDiskFormat.Qcow2,
+        Backing =
+        [
+            new VmDiskLayer(
+                Path.Combine(Spec.Image.Folder, Spec.Image.Disk),
+                Spec.Image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2),
+        ],
+    };
 
     /// <summary>A UUID of version 8 made from the id, so that it stays the same for the instance's life.</summary>
     private static Guid UuidOf(string id)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Volumes;
@@ -13,6 +14,7 @@ internal sealed partial class HostAgent(
     IOptions<HostOptions> options,
     IVmDriver driver,
     IDiskMaker disks,
+    ContainerImages images,
     VolumeFiles volumes,
     GuestNetwork network,
     TimeProvider time,
@@ -59,6 +61,7 @@ internal sealed partial class HostAgent(
         }
 
         await SettleVolumesAsync(ct);
+        await images.SweepAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         _adopted.TrySetResult();
         _probes.TrySetResult(await probing);
@@ -318,7 +321,7 @@ internal sealed partial class HostAgent(
         }
     }
 
-    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, volumes, time, Changed);
+    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, images, volumes, time, Changed);
 
     private async Task<Guest> RequireAsync(string id, CancellationToken ct)
     {

@@ -18,6 +18,7 @@ internal static class ListEngines
         ("simulation", "The guest is a state variable; each instruction is read and applied to it."),
         ("emulation", "Guest code is translated and runs on the host's CPU; devices are emulated."),
         ("hardware", "Guest code runs directly under the CPU's virtualization support; devices are emulated."),
+        ("container", "One kernel, isolated user spaces."),
     ];
 
     public static async Task<Page<EngineView>> HandleAsync(ComputeDbContext db, CancellationToken ct)

@@ -9,7 +9,7 @@ using Cloud.ServiceDefaults.Waiting;
 
 namespace Cloud.Compute.Images;
 
-/// <summary>The body of <c>POST /v1/images</c>: a disk that boots by the board's firmware.</summary>
+/// <summary>The body of <c>POST /v1/images</c>: a disk that boots by the board's firmware, or an archive that containers are made of.</summary>
 public sealed record CreateImageRequest
 {
     public required string Name { get; init; }
@@ -21,7 +21,7 @@ public sealed record CreateImageRequest
     /// </summary>
     public string? Url { get; init; }
 
-    /// <summary><c>qcow2</c> or <c>raw</c>.</summary>
+    /// <summary><c>qcow2</c> or <c>raw</c>, or <c>oci</c>: an OCI image layout in a tar file.</summary>
     public string Format { get; init; } = "qcow2";
 
     /// <summary><c>x86_64</c> or <c>riscv64</c>.</summary>
@@ -83,8 +83,12 @@ internal static class CreateImage
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
-        errors.Require(request.Format is "qcow2" or "raw", "format", "Expected qcow2 or raw.");
+        var isContainer = request.Format == Image.ContainerFormat;
+        errors.Require(request.Format is "qcow2" or "raw" || isContainer, "format", "Expected qcow2, raw or oci.");
         errors.Require(request.Architecture is "x86_64" or "riscv64", "architecture", "Expected x86_64 or riscv64.");
+        errors.Require(!isContainer || request.Architecture == "x86_64", "architecture", "Containers are run on x86_64.");
+        errors.Require(!isContainer || request.UserData is null or [], "userData", "A container takes none.");
+        errors.Require(!isContainer || !request.GuestAgent, "guestAgent", "A container needs none.");
         errors.Require(
             request.Sha256 is null || (request.Sha256.Length == 64 && request.Sha256.All(char.IsAsciiHexDigit)), "sha256",
             "Expected 64 hexadecimal digits.");

@@ -8,6 +8,9 @@ namespace Cloud.Compute.Images;
 /// </summary>
 internal sealed class Image : IVersioned
 {
+    /// <summary>The format of images that containers are made of.</summary>
+    public const string ContainerFormat = "oci";
+
     private const string AwaitsUpload = "Its content is still to be sent: PUT /v1/images/{id}/content.";
 
     private Image()
@@ -48,6 +51,9 @@ internal sealed class Image : IVersioned
 
     public string DiskFormat { get; private set; } = "";
 
+    /// <summary>Whether containers are made of it, and not machines.</summary>
+    public bool IsContainer => DiskFormat == ContainerFormat;
+
     /// <summary>The disk's size as a guest sees it.</summary>
     public long DiskSizeBytes { get; private set; }
 
@@ -87,7 +93,8 @@ internal sealed class Image : IVersioned
     public long Version { get; set; }
 
     /// <summary>
-    /// An image of the cloud's own, whose recipe is still to be carried out. Its name says which architecture it will be of.
+    /// An image of the cloud's own, whose recipe is still to be carried out. Its name says which architecture it will be of, and whether
+    /// containers are made of it.
     /// </summary>
     public static Image FromRecipe(ImageId id, string name, string recipe, DateTimeOffset now) => new()
     {
@@ -95,6 +102,7 @@ internal sealed class Image : IVersioned
         Name = name,
         Recipe = recipe,
         Architecture = name.EndsWith("-riscv64", StringComparison.Ordinal) ? "riscv64" : "x86_64",
+        DiskFormat = name.EndsWith("-container", StringComparison.Ordinal) ? ContainerFormat : "",
         Status = ImageStatus.Building,
         CreatedAt = now,
         UpdatedAt = now,

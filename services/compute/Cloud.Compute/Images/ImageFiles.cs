@@ -36,7 +36,9 @@ internal sealed class ImageFiles(IOptions<ImageOptions> options)
                     ErrorKind.Unprocessable, "checksum-mismatch", $"The SHA-256 of what arrived is {sha256}, not {expected}.");
             }
 
-            var size = await DiskInspection.RequireAsync(beside, image.DiskFormat, ct);
+            var size = image.IsContainer
+                ? await ContainerInspection.RequireAsync(beside, ct)
+                : await DiskInspection.RequireAsync(beside, image.DiskFormat, ct);
             var name = $"disk.{image.DiskFormat}";
             File.Move(beside, Path.Combine(folder, name), overwrite: true);
             return new ImageDisk(name, image.DiskFormat, size, new FileInfo(Path.Combine(folder, name)).Length, sha256);

@@ -23,6 +23,9 @@ public sealed record ImageView
 
     public required string Architecture { get; init; }
 
+    /// <summary><c>qcow2</c> or <c>raw</c> for machines, <c>oci</c> for containers; empty until it is built.</summary>
+    public required string Format { get; init; }
+
     /// <summary>The disk's size as a guest sees it.</summary>
     public required long DiskSizeBytes { get; init; }
 
@@ -56,6 +59,7 @@ public sealed record ImageView
         StatusReason = image.StatusReason,
         Public = image.Project is null,
         Architecture = image.Architecture,
+        Format = image.DiskFormat,
         DiskSizeBytes = image.DiskSizeBytes,
         MinMemoryBytes = image.MinMemoryBytes,
         UserData = image.UserData,

@@ -50,6 +50,15 @@ public sealed record CreateInstanceRequest
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.OnFailure;
 
     public bool DeletionProtection { get; init; }
+
+    /// <summary>For a container: the program and its arguments; left out, the image's own.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
+
+    /// <summary>For a container: values by their names, beside the image's own.</summary>
+    public IReadOnlyDictionary<string, string>? Environment { get; init; }
+
+    /// <summary>For a container: nothing but its volumes, <c>/tmp</c>, <c>/run</c> and <c>/dev/shm</c> can be written to.</summary>
+    public bool ReadOnlyRoot { get; init; }
 }
 
 /// <summary>A port to publish.</summary>
@@ -134,19 +143,22 @@ internal static class CreateInstance
         }
 
         InstanceVolumes.Check(request.Volumes ?? [], errors);
+        InstanceContainer.Check(request, errors);
         errors.Require(ports.DistinctBy(port => port?.Guest).Count() == ports.Count, "ports", "A port is named twice.");
         errors.ThrowIfAny();
     }
 
     private static void CheckFit(CreateInstanceRequest request, Image image, InstanceType type)
     {
+        var errors = new FieldErrors();
+        InstanceContainer.CheckFit(request, image.IsContainer, errors);
         if (image.Status == ImageStatus.Building)
         {
-            // What it takes is not known before it is built; the create is checked again then.
+            // What more it takes is not known before it is built; the create is checked again then.
+            errors.ThrowIfAny();
             return;
         }
 
-        var errors = new FieldErrors();
         errors.Require(type.MemoryBytes >= image.MinMemoryBytes, "type",
             $"Image '{image.Name}' needs {image.MinMemoryBytes >> 20} MiB of memory; '{type.Name}' has {type.MemoryBytes >> 20}.");
         var isConfig = request.UserData?.StartsWith("#cloud-config", StringComparison.Ordinal) == true;
@@ -184,7 +196,7 @@ internal static class CreateInstance
             Type = type.Name,
             Vcpus = type.Vcpus,
             MemoryBytes = type.MemoryBytes,
-            RootDiskBytes = Math.Max(type.RootDiskBytes, image.DiskSizeBytes),
+            RootDiskBytes = image.IsContainer ? 0 : Math.Max(type.RootDiskBytes, image.DiskSizeBytes),
             EngineAsked = request.Engine,
             Engine = chosen.Engine,
             EngineReason = chosen.EngineReason,
@@ -199,12 +211,13 @@ internal static class CreateInstance
             VolumesAwaited = volumes.Awaited,
             RestartPolicy = request.RestartPolicy,
             DeletionProtection = request.DeletionProtection,
+            Container = image.IsContainer ? InstanceContainer.Of(request) : null,
         };
     }
 
     private static PlacementRequest ToPlacement(CreateInstanceRequest request, Image image, InstanceType type, string? volumeHost) => new(
         image.Architecture, request.Engine, type.Vcpus, type.MemoryBytes,
-        new Labels(request.HostLabels ?? new Dictionary<string, string>()), volumeHost);
+        new Labels(request.HostLabels ?? new Dictionary<string, string>()), volumeHost, image.IsContainer);
 
     private static CloudException NoCapacity(IReadOnlyList<HostVerdict> verdicts) =>
         new(ErrorKind.Conflict, "no-capacity", verdicts.Count == 0

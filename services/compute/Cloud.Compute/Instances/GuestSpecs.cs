@@ -38,5 +38,14 @@ internal static class GuestSpecs
         MacAddress = instance.MacAddress,
         Address = instance.Address,
         Ports = instance.Ports.Select(port => new GuestPort(port.Guest, port.Port)).ToList(),
+        Container = instance.Container is { } container
+            ? new GuestContainer
+            {
+                Command = container.Command,
+                Environment = container.Environment,
+                ReadOnlyRoot = container.ReadOnlyRoot,
+                Mounts = container.Mounts,
+            }
+            : null,
     };
 }

@@ -101,6 +101,9 @@ internal sealed class Instance : IVersioned
 
     public bool DeletionProtection { get; private set; }
 
+    /// <summary>What was asked of a container beyond its image; null for a machine.</summary>
+    public InstanceContainer? Container { get; private init; }
+
     /// <summary>How often it was started again because it died soon after its start.</summary>
     public int RestartCount { get; private set; }
 
@@ -163,6 +166,7 @@ internal sealed class Instance : IVersioned
         VolumesAwaited = asked.VolumesAwaited,
         RestartPolicy = asked.RestartPolicy,
         DeletionProtection = asked.DeletionProtection,
+        Container = asked.Container,
         CreatedAt = now,
         UpdatedAt = now,
     };

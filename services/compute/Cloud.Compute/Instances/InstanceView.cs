@@ -47,6 +47,12 @@ public sealed record InstanceView
 
     public required bool DeletionProtection { get; init; }
 
+    /// <summary>A container's command where one was asked for; null for the image's own, and for a machine.</summary>
+    public required IReadOnlyList<string>? Command { get; init; }
+
+    /// <summary>Whether a container can write to nothing but its volumes and memory.</summary>
+    public required bool ReadOnlyRoot { get; init; }
+
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset UpdatedAt { get; init; }
@@ -72,6 +78,8 @@ public sealed record InstanceView
         KeyPair = instance.KeyPair,
         RestartPolicy = instance.RestartPolicy,
         DeletionProtection = instance.DeletionProtection,
+        Command = instance.Container?.Command,
+        ReadOnlyRoot = instance.Container?.ReadOnlyRoot ?? false,
         CreatedAt = instance.CreatedAt,
         UpdatedAt = instance.UpdatedAt,
     };

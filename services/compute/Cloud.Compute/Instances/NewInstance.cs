@@ -56,6 +56,9 @@ internal sealed record NewInstance
     public required RestartPolicy RestartPolicy { get; init; }
 
     public required bool DeletionProtection { get; init; }
+
+    /// <summary>Null for a machine.</summary>
+    public InstanceContainer? Container { get; init; }
 }
 
 /// <summary>A port of the guest, published on loopback.</summary>

@@ -90,6 +90,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         modelBuilder.Entity<Image>(image =>
         {
             image.Ignore(row => row.Labels);
+            image.Ignore(row => row.IsContainer);
             image.Property(row => row.UserData).HasJsonConversion();
             image.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter(Quoted(nameof(Image.Status), $"<> {(int)ImageStatus.Deleted}"));
@@ -118,6 +119,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         instance.Property(row => row.VolumesAwaited).HasJsonConversion().HasDefaultValueSql("'[]'");
         instance.Property(row => row.Ports).HasJsonConversion();
         instance.Property(row => row.BootsFrom).HasJsonConversion();
+        instance.Property(row => row.Container).HasJsonConversion();
         var exists = Quoted(nameof(Instance.Status), $"<> {(int)InstanceStatus.Deleted}");
         instance.HasIndex(row => new { row.Project, row.Name }).IsUnique().HasFilter(exists);
         instance.HasIndex(row => new { row.Project, row.Address }).IsUnique().HasFilter(exists);

@@ -9,8 +9,10 @@ namespace Cloud.Compute.Placement;
 /// <param name="Engine"><c>auto</c>, or one by name.</param>
 /// <param name="HostLabels">All of them must be the host's.</param>
 /// <param name="VolumeHost">Where the volumes lie that it is to have; null for none.</param>
+/// <param name="IsContainer">Its image is one that containers are made of.</param>
 internal sealed record PlacementRequest(
-    string Architecture, string Engine, int Vcpus, long MemoryBytes, Labels HostLabels, string? VolumeHost = null);
+    string Architecture, string Engine, int Vcpus, long MemoryBytes, Labels HostLabels, string? VolumeHost = null,
+    bool IsContainer = false);
 
 /// <summary>A host with what is already promised on it.</summary>
 internal sealed record HostCapacity(ComputeHost Host, int VcpusUsed, long MemoryUsedBytes, bool Reachable);
@@ -30,6 +32,8 @@ internal static class Placer
 
     /// <summary>The fastest technique first.</summary>
     private static readonly string[] AutoOrder = ["hardware", "emulation", "simulation"];
+
+    private static readonly string[] ContainerOrder = ["container"];
 
     public static IReadOnlyList<HostVerdict> Judge(PlacementRequest request, IEnumerable<HostCapacity> hosts) =>
         hosts.Select(host => Judge(request, host)).OrderByDescending(verdict => verdict.Score ?? -1)
@@ -90,7 +94,7 @@ internal static class Placer
         }
 
         var passedOver = new List<string>();
-        foreach (var name in AutoOrder)
+        foreach (var name in request.IsContainer ? ContainerOrder : AutoOrder)
         {
             var engine = engines.FirstOrDefault(engine => engine.Engine == name && engine.Architecture == request.Architecture);
             if (engine is { Works: true })

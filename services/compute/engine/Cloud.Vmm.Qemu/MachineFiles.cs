@@ -33,7 +33,7 @@ internal sealed class MachineFiles : IDisposable
         {
             files.OpenStandard(spec.Folder);
             files.Numbers = files.OpenSpec(spec, otherUser);
-            files._open.AddRange(more.Select(Copy));
+            files._open.AddRange(more.Select(Descriptor.Duplicate));
             return files;
         }
         catch
@@ -49,7 +49,7 @@ internal sealed class MachineFiles : IDisposable
     {
         Add(Descriptor.Open("/dev/null", LibC.OpenReadOnly));
         var log = Add(Descriptor.Open(Path.Combine(folder, VmFolder.ProcessLog), AppendTo));
-        Add(Copy(_open[log]));
+        Add(Descriptor.Duplicate(_open[log]));
     }
 
     private QemuDescriptors OpenSpec(VmSpec spec, bool otherUser) => new()
@@ -127,12 +127,6 @@ internal sealed class MachineFiles : IDisposable
             RandomAccess.Write(to, buffer.AsSpan(0, read), offset);
             offset += read;
         }
-    }
-
-    private static SafeFileHandle Copy(SafeFileHandle file)
-    {
-        var copy = LibC.FileControl(file, LibC.DuplicateCloseOnExec, 0);
-        return copy >= 0 ? new SafeFileHandle(copy, ownsHandle: true) : throw new IOException(Descriptor.LastError());
     }
 
     private int Add(SafeFileHandle file)

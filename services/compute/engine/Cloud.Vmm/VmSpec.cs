@@ -30,6 +30,9 @@ public sealed record VmSpec
 
     /// <summary>The machine's UUID as its firmware tables show it.</summary>
     public required Guid Uuid { get; init; }
+
+    /// <summary>For the engine <see cref="VmEngine.Container"/> what runs; else null.</summary>
+    public VmContainer? Container { get; init; }
 }
 
 /// <summary>A kernel to boot directly.</summary>

@@ -28,5 +28,12 @@ internal static class Descriptor
     /// </summary>
     public static SafeFileHandle OpenFolder(string path) => Open(path, LibC.OpenPath | LibC.OpenDirectory);
 
+    /// <summary>Another number for the same open file.</summary>
+    public static SafeFileHandle Duplicate(SafeFileHandle file)
+    {
+        var copy = LibC.FileControl(file, LibC.DuplicateCloseOnExec, 0);
+        return copy >= 0 ? new SafeFileHandle(copy, ownsHandle: true) : throw new IOException(LastError());
+    }
+
     public static string LastError() => new Win32Exception(Marshal.GetLastPInvokeError()).Message;
 }

@@ -1,0 +1,21 @@
+using Cloud.Vmm;
+using Cloud.Vmm.Oci;
+using Cloud.Vmm.Qemu;
+
+namespace Cloud.Compute.Host.Containers;
+
+/// <summary>All drivers of this host as one: machines by QEMU and the simulator, containers by the OCI runtime.</summary>
+internal sealed class EngineDrivers(QemuDriver machines, OciDriver containers) : IVmDriver
+{
+    public async Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct)
+    {
+        var found = await Task.WhenAll(machines.ProbeAsync(ct), containers.ProbeAsync(ct));
+        return found.SelectMany(probes => probes).ToList();
+    }
+
+    public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
+        spec.Engine == VmEngine.Container ? containers.StartAsync(spec, ct) : machines.StartAsync(spec, ct);
+
+    public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) =>
+        OciDriver.IsContainer(folder) ? containers.AdoptAsync(folder, ct) : machines.AdoptAsync(folder, ct);
+}

@@ -1,0 +1,59 @@
+namespace Cloud.Vmm.Oci;
+
+/// <summary>What a spec must be before anything is started.</summary>
+internal static class ContainerChecks
+{
+    private const int LayersMax = 120;
+    private const int DisksMax = 16;
+    private const int WordsMax = 4096;
+    private const int IdLengthMax = 64;
+    private const int PathLengthMax = 1024;
+    private const long MemoryBytesMin = 8 << 20;
+
+    /// <summary>Where the kernel's own file systems are.</summary>
+    private static readonly string[] Closed = ["/proc", "/sys", "/dev"];
+
+    /// <exception cref="VmException">Something in it cannot be.</exception>
+    public static void Check(VmSpec spec)
+    {
+        Require(spec.Engine == VmEngine.Container, "This driver runs containers alone.");
+        var container = spec.Container ?? throw new VmException("A container is made from a container image.");
+        Require(
+            spec.Id.Length is > 0 and <= IdLengthMax
+            && spec.Id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-'),
+            "The machine's id is not of the form asked.");
+        Require(container.Layers.Count is >= 1 and <= LayersMax, $"A container's image has 1 to {LayersMax} layers.");
+        Require(container.Layers.All(Directory.Exists), "A layer of the image is not on this host.");
+        Require(container.Command.Count is >= 1 and <= WordsMax, "A container runs a command, and neither it nor its image names one.");
+        Require(
+            container.Command.Concat(container.Environment).All(word => !word.Contains('\0', StringComparison.Ordinal)),
+            "A container's command and environment hold no NUL.");
+        Require(container.WorkingDirectory.StartsWith('/'), "A container's working directory is absolute.");
+        Require(spec.MemoryBytes >= MemoryBytesMin, "A container has at least 8 MiB of memory.");
+        Require(spec.Vcpus >= 1, "A container has at least one processor's worth of time.");
+        Require(spec.Nics.Count == 0 == container.Network is null && spec.Nics.Count <= 1, "A container has one network card or none.");
+        Require(spec.Disks.Count <= DisksMax, $"A container has at most {DisksMax} volumes.");
+        foreach (var disk in spec.Disks)
+        {
+            Require(container.Mounts.TryGetValue(disk.Serial, out var path) && IsMountPath(path), "A volume's place in the container is not one.");
+        }
+
+        Require(
+            spec.Disks.Select(disk => container.Mounts[disk.Serial]).Distinct(StringComparer.Ordinal).Count() == spec.Disks.Count,
+            "Two volumes have the same place in the container.");
+    }
+
+    /// <summary>Whether a volume can be mounted there: absolute, plain, and not over what the kernel shows.</summary>
+    public static bool IsMountPath(string path) =>
+        path.Length is > 1 and <= PathLengthMax && path[0] == '/' && !path.Any(char.IsControl)
+        && path[1..].Split('/').All(part => part is not ("" or "." or ".."))
+        && !Closed.Any(closed => path == closed || path.StartsWith(closed + "/", StringComparison.Ordinal));
+
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            throw new VmException(otherwise);
+        }
+    }
+}

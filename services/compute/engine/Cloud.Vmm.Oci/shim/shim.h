@@ -1,0 +1,63 @@
+// What the parts of the shim share: shim.c has the whole.
+#ifndef SHIM_H
+#define SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define LAYERS_MAX 128
+#define BINDS_MAX 8
+#define VOLUMES_MAX 16
+#define WORDS_MAX 512
+#define PLACE "/mnt" // In the shim's own mount namespace alone.
+
+struct volume {
+    const char *file;   // A file system: a raw file, or the file of a QEMU storage daemon's export.
+    bool read_only;
+};
+
+struct options {
+    const char *runc;
+    const char *id;
+    unsigned base;              // The container's root is this user on the host; 65536 ids follow one another.
+    const char *layers[LAYERS_MAX]; // The topmost first.
+    int layer_count;
+    const char *binds[BINDS_MAX];   // Folders below the machine's, shown as PLACE/NAME.
+    int bind_count;
+    struct volume volumes[VOLUMES_MAX];
+    int volume_count;
+    char *daemon[WORDS_MAX + 1]; // What shows volumes that are no plain files as such; it goes on in the background.
+    int daemon_count;
+    const char *daemon_id;      // Its file with its process's number: it is ended last.
+    const char *owner;          // Whose a new file system is, in the container: UID:GID.
+    int port_folder;            // -1 for none.
+    const char *mac;
+    const char *address;
+    const char *gateway;
+    unsigned prefix;
+};
+
+// Descriptors that the driver gives.
+enum { CONTROL = 3, CONSOLE_LOG = 4, CONSOLE_LISTEN = 5 };
+
+// Says why to the driver and ends the shim, and all that it has begun.
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+// Runs a program to its end; answers its exit status.
+int run(char *const command[]);
+
+// mounts.c
+void mount_all(const struct options *options);
+void unmount_volumes(const struct options *options);
+
+// network.c
+int open_switch_socket(int port_folder);
+int open_tap(pid_t container, const struct options *options);
+bool forward(int tap, int socket, int port_folder);
+
+// console.c
+int receive_terminal(int listener);
+int listen_for_terminal(const char *name);
+
+#endif
