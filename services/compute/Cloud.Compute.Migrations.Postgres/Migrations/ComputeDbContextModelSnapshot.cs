@@ -235,6 +235,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                     b.Property<string>("BootsFrom")
                         .HasColumnType("text");
 
+                    b.Property<string>("Container")
+                        .HasColumnType("text");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint");
 

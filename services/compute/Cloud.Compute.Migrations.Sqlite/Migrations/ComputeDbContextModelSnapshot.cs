@@ -230,6 +230,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                     b.Property<string>("BootsFrom")
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Container")
+                        .HasColumnType("TEXT");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER");
 
