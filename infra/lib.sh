@@ -10,7 +10,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 command -v dotnet > /dev/null || [ ! -x "$HOME/.dotnet/dotnet" ] || export PATH=$PATH:$HOME/.dotnet DOTNET_ROOT=$HOME/.dotnet
 
 # What each part needs from Debian, beside what infra/images/build.sh names itself.
-packages_local=(curl qemu-system-x86 qemu-utils libslirp0)
+packages_local=(curl qemu-system-x86 qemu-utils libslirp0 runc e2fsprogs)
 packages_distributed=("${packages_local[@]}" postgresql-15 rabbitmq-server)
 # shellcheck disable=SC2034
 packages_tests=("${packages_distributed[@]}" qemu-system-misc busybox chromium iproute2 procps openssh-client sudo shellcheck docker-compose awscli s3cmd rclone restic python3-boto3)
