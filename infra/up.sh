@@ -104,7 +104,7 @@ prepare() {
   need_space "$CLOUD_CACHE" 512 "its images" CLOUD_CACHE
   local -n packages=packages_$profile
   # shellcheck disable=SC2046
-  need_packages "${packages[@]}" $("$root/infra/images/build.sh" --packages tiny)
+  need_packages "${packages[@]}" $("$root/infra/images/build.sh" --packages tiny tiny-container)
   # What runs and what starts anew beside it are of one build.
   ! any_unit_runs || return 0
   lock_build
@@ -114,8 +114,8 @@ prepare() {
   fi
   install_programs 2> "$log/install.log" || step_failed "The programs could not be copied to $CLOUD_DATA/programs" "$log/install.log"
   unlock_build
-  step "Preparing the image tiny" "$log/images.log" "$root/infra/images/build.sh" tiny ||
-    step_failed "The image tiny could not be built" "$log/images.log"
+  step "Preparing the images tiny and tiny-container" "$log/images.log" "$root/infra/images/build.sh" tiny tiny-container ||
+    step_failed "The images tiny and tiny-container could not be built" "$log/images.log"
 }
 
 # Ends with what a unit said last before it ended again and again.

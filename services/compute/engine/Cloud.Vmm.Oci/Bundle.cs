@@ -68,9 +68,7 @@ internal static class Bundle
             ["cwd"] = container.WorkingDirectory,
             ["capabilities"] = none,
             ["noNewPrivileges"] = true,
-            ["rlimits"] = new JsonArray(
-                new JsonObject { ["type"] = "RLIMIT_NOFILE", ["soft"] = 65536, ["hard"] = 65536 },
-                new JsonObject { ["type"] = "RLIMIT_CORE", ["soft"] = 0, ["hard"] = 0 }),
+            ["rlimits"] = new JsonArray(new JsonObject { ["type"] = "RLIMIT_CORE", ["soft"] = 0, ["hard"] = 0 }),
         };
     }
 
