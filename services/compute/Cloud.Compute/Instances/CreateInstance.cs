@@ -211,7 +211,7 @@ internal static class CreateInstance
             VolumesAwaited = volumes.Awaited,
             RestartPolicy = request.RestartPolicy,
             DeletionProtection = request.DeletionProtection,
-            Container = image.IsContainer ? InstanceContainer.Of(request) : null,
+            Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
         };
     }
 

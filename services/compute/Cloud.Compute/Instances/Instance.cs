@@ -295,7 +295,7 @@ internal sealed class Instance : IVersioned
     public void TakesFiles(GuestImage files, long diskBytes, DateTimeOffset now)
     {
         BootsFrom = files;
-        RootDiskBytes = Math.Max(RootDiskBytes, diskBytes);
+        RootDiskBytes = Container is null ? Math.Max(RootDiskBytes, diskBytes) : 0;
         UpdatedAt = now;
     }
 

@@ -19,8 +19,9 @@ internal sealed record InstanceContainer
     /// <summary>Where volumes are mounted, by their ids.</summary>
     public IReadOnlyDictionary<string, string> Mounts { get; init; } = new Dictionary<string, string>();
 
-    public static InstanceContainer Of(CreateInstanceRequest request) => new()
+    public static InstanceContainer Of(CreateInstanceRequest request, IReadOnlyDictionary<string, string> mounts) => new()
     {
+        Mounts = mounts,
         Command = request.Command,
         Environment = request.Environment ?? new Dictionary<string, string>(),
         ReadOnlyRoot = request.ReadOnlyRoot,
@@ -49,6 +50,9 @@ internal sealed record InstanceContainer
         errors.Require(isContainer || request.Command is null, "command", "Only a container takes one.");
         errors.Require(isContainer || request.Environment is null, "environment", "Only a container takes one.");
         errors.Require(isContainer || !request.ReadOnlyRoot, "readOnlyRoot", "Only a container has a root that can be read only.");
+        errors.Require(
+            isContainer || (request.Volumes ?? []).All(volume => volume.MountPath is null), "volumes",
+            "Only a container has volumes mounted: leave mountPath out.");
         errors.Require(!isContainer || request.UserData is null, "userData", "A container boots nothing that would run it: use command.");
         errors.Require(!isContainer || request.KeyPair is null, "keyPair", "A container has no login: use exec.");
     }

@@ -1,4 +1,5 @@
 using Cloud.BlockStorage.Contracts;
+using Cloud.Oci;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 
@@ -10,7 +11,8 @@ internal sealed record AwaitedVolume(string Volume, bool ReadOnly, bool DeleteOn
 
 /// <summary>The volumes that a create asks for, found free.</summary>
 /// <param name="Host">Where they lie; null for none.</param>
-internal sealed record InstanceVolumes(IReadOnlyList<AwaitedVolume> Awaited, string? Host)
+/// <param name="Mounts">Where a container has them, by their ids; those that nothing was said of are not in it.</param>
+internal sealed record InstanceVolumes(IReadOnlyList<AwaitedVolume> Awaited, string? Host, IReadOnlyDictionary<string, string> Mounts)
 {
     /// <summary>With the root disk as many as a machine has at its start.</summary>
     private const int VolumesMax = 9;
@@ -21,7 +23,12 @@ internal sealed record InstanceVolumes(IReadOnlyList<AwaitedVolume> Awaited, str
         for (var at = 0; at < Math.Min(requested.Count, VolumesMax); at++)
         {
             errors.Require(requested[at] is { Volume.Length: > 0 }, $"volumes[{at}]", "Expected a volume's id or name.");
+            errors.Require(
+                requested[at]?.MountPath is null || MountPoint.IsValid(requested[at].MountPath!), $"volumes[{at}].mountPath", MountPoint.Form);
         }
+
+        var paths = requested.Select(volume => volume?.MountPath).OfType<string>().ToList();
+        errors.Require(paths.Distinct(StringComparer.Ordinal).Count() == paths.Count, "volumes", "Two have the same mountPath.");
     }
 
     /// <exception cref="CloudException">There is no such volume, it is in use, or one lies elsewhere than the others.</exception>
@@ -51,7 +58,9 @@ internal sealed record InstanceVolumes(IReadOnlyList<AwaitedVolume> Awaited, str
 
         return new InstanceVolumes(
             found.Zip(requested, (volume, asked) => new AwaitedVolume(volume.Id, asked.ReadOnly, asked.DeleteOnTermination)).ToList(),
-            found.FirstOrDefault()?.Host);
+            found.FirstOrDefault()?.Host,
+            found.Zip(requested).Where(pair => pair.Second.MountPath is not null)
+                .ToDictionary(pair => pair.First.Id, pair => pair.Second.MountPath!, StringComparer.Ordinal));
     }
 
     private static void RequireFree(BlockVolume volume)

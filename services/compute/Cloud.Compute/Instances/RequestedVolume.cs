@@ -15,6 +15,9 @@ public sealed record RequestedVolume
 
     /// <summary>The volume is deleted with the instance.</summary>
     public bool DeleteOnTermination { get; init; }
+
+    /// <summary>For a container: where it is mounted; left out, at <c>/volumes/</c> and its id.</summary>
+    public string? MountPath { get; init; }
 }
 
 /// <summary>Reads <c>"data"</c> as <c>{"volume": "data"}</c>.</summary>
@@ -33,12 +36,13 @@ internal sealed class RequestedVolumeConverter : JsonConverter<RequestedVolume>
             Volume = members.Volume,
             ReadOnly = members.ReadOnly,
             DeleteOnTermination = members.DeleteOnTermination,
+            MountPath = members.MountPath,
         };
     }
 
     public override void Write(Utf8JsonWriter writer, RequestedVolume value, JsonSerializerOptions options) =>
-        JsonSerializer.Serialize(writer, new Members(value.Volume, value.ReadOnly, value.DeleteOnTermination), options);
+        JsonSerializer.Serialize(writer, new Members(value.Volume, value.ReadOnly, value.DeleteOnTermination, value.MountPath), options);
 
     private sealed record Members(
-        [property: JsonRequired] string Volume, bool ReadOnly = false, bool DeleteOnTermination = false);
+        [property: JsonRequired] string Volume, bool ReadOnly = false, bool DeleteOnTermination = false, string? MountPath = null);
 }

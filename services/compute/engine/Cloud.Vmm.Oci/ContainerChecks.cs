@@ -1,3 +1,5 @@
+using Cloud.Oci;
+
 namespace Cloud.Vmm.Oci;
 
 /// <summary>What a spec must be before anything is started.</summary>
@@ -7,11 +9,7 @@ internal static class ContainerChecks
     private const int DisksMax = 16;
     private const int WordsMax = 4096;
     private const int IdLengthMax = 64;
-    private const int PathLengthMax = 1024;
     private const long MemoryBytesMin = 8 << 20;
-
-    /// <summary>Where the kernel's own file systems are.</summary>
-    private static readonly string[] Closed = ["/proc", "/sys", "/dev"];
 
     /// <exception cref="VmException">Something in it cannot be.</exception>
     public static void Check(VmSpec spec)
@@ -35,19 +33,13 @@ internal static class ContainerChecks
         Require(spec.Disks.Count <= DisksMax, $"A container has at most {DisksMax} volumes.");
         foreach (var disk in spec.Disks)
         {
-            Require(container.Mounts.TryGetValue(disk.Serial, out var path) && IsMountPath(path), "A volume's place in the container is not one.");
+            Require(container.Mounts.TryGetValue(disk.Serial, out var path) && MountPoint.IsValid(path), "A volume's place in the container is not one.");
         }
 
         Require(
             spec.Disks.Select(disk => container.Mounts[disk.Serial]).Distinct(StringComparer.Ordinal).Count() == spec.Disks.Count,
             "Two volumes have the same place in the container.");
     }
-
-    /// <summary>Whether a volume can be mounted there: absolute, plain, and not over what the kernel shows.</summary>
-    public static bool IsMountPath(string path) =>
-        path.Length is > 1 and <= PathLengthMax && path[0] == '/' && !path.Any(char.IsControl)
-        && path[1..].Split('/').All(part => part is not ("" or "." or ".."))
-        && !Closed.Any(closed => path == closed || path.StartsWith(closed + "/", StringComparison.Ordinal));
 
     private static void Require(bool holds, string otherwise)
     {
