@@ -13,7 +13,7 @@ command -v dotnet > /dev/null || [ ! -x "$HOME/.dotnet/dotnet" ] || export PATH=
 packages_local=(curl qemu-system-x86 qemu-utils libslirp0 runc e2fsprogs)
 packages_distributed=("${packages_local[@]}" postgresql-15 rabbitmq-server)
 # shellcheck disable=SC2034
-packages_tests=("${packages_distributed[@]}" qemu-system-misc busybox chromium iproute2 procps openssh-client sudo shellcheck docker-compose awscli s3cmd rclone restic python3-boto3)
+packages_tests=("${packages_distributed[@]}" qemu-system-misc busybox-static chromium iproute2 procps openssh-client sudo shellcheck docker-compose awscli s3cmd rclone restic python3-boto3 docker-registry)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

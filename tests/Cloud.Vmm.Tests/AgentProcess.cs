@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Cloud.Vmm.Oci;
 using Cloud.Vmm.Qemu;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -40,8 +41,11 @@ internal sealed class AgentProcess : IDisposable
     public static async Task<int> RunAsync(string spec)
     {
         var machine = JsonSerializer.Deserialize<VmSpec>(spec)!;
-        using var driver = new QemuDriver(
-            new QemuOptions { StateFolder = Path.Combine(machine.Folder, "..", "state") }, TimeProvider.System, NullLoggerFactory.Instance);
+        var state = Path.Combine(machine.Folder, "..", "state");
+        IVmDriver driver = machine.Engine == VmEngine.Container
+            ? new OciDriver(new OciOptions { StateFolder = state }, TimeProvider.System, NullLoggerFactory.Instance)
+            : new QemuDriver(new QemuOptions { StateFolder = state }, TimeProvider.System, NullLoggerFactory.Instance);
+        using var closing = (IDisposable)driver;
         await using var running = await driver.StartAsync(machine, CancellationToken.None);
         await Console.Out.WriteLineAsync(Started + running.ProcessId.ToString(CultureInfo.InvariantCulture));
 

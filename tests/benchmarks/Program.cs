@@ -13,6 +13,10 @@ switch (args)
         await BootBenchmark.RunAsync(
             cloud, rounds: rest is [var rounds] ? int.Parse(rounds, System.Globalization.CultureInfo.InvariantCulture) : 5);
         return 0;
+    case ["containers", .. var rest]:
+        await ContainerBenchmark.RunAsync(
+            cloud, rounds: rest is [var times] ? int.Parse(times, System.Globalization.CultureInfo.InvariantCulture) : 10);
+        return 0;
     case ["reads"]:
         await ReadsBenchmark.RunAsync(cloud);
         return 0;
@@ -32,6 +36,6 @@ switch (args)
         await StorageBenchmark.RunAsync(cloud);
         return 0;
     default:
-        Console.Error.WriteLine("Name one of: boot, reads, idle, start, many, gateway, storage. See README.md.");
+        Console.Error.WriteLine("Name one of: boot, containers, reads, idle, start, many, gateway, storage. See README.md.");
         return 2;
 }

@@ -215,7 +215,8 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         _files = new VolumeFiles(options);
         _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
         _agent = new HostAgent(
-            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, _network, TimeProvider.System, NullLogger<HostAgent>.Instance);
+            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, _network, TimeProvider.System,
+            NullLogger<HostAgent>.Instance);
         _store = new VolumeStore(_files, _agent);
         _made.Add(_files);
         await _agent.AdoptAllAsync(Ct);

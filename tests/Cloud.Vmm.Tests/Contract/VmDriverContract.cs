@@ -17,6 +17,12 @@ public abstract partial class VmDriverContract : IAsyncLifetime
     /// <summary>Whether the board has a power button that the small guest knows.</summary>
     protected abstract bool HasPowerButton { get; }
 
+    /// <summary>Whether the technique has an agent of its own, which every guest then has.</summary>
+    protected virtual bool HasAgent => false;
+
+    /// <summary>Whether a guest may reset its machine; where it may not, it is refused and runs on.</summary>
+    protected virtual bool GuestMayReboot => true;
+
     protected IVmDriver Driver { get; private set; } = null!;
 
     protected abstract IVmDriver CreateDriver(string stateFolder);
@@ -117,7 +123,7 @@ public abstract partial class VmDriverContract : IAsyncLifetime
         await using var machine = await StartAsync(spec);
         await using var console = await TestTerminal.OpenAsync(machine);
         await console.TypeAsync(TinyGuest.Reboot);
-        await ConsoleOf(spec).WaitForAsync(TinyGuest.Hello, times: 2);
+        await ConsoleOf(spec).WaitForAsync(GuestMayReboot ? TinyGuest.Hello : TinyGuest.Refused, times: GuestMayReboot ? 2 : 1);
         machine.Exited.IsCompleted.ShouldBeFalse();
         machine.State.ShouldBe(VmState.Running);
     }
@@ -220,10 +226,10 @@ public abstract partial class VmDriverContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Agent_OfAGuestWithout_DoesNotAnswer()
+    public async Task Agent_OfAGuestWithout_AnswersWhereItIsTheTechniquesOwn()
     {
         await using var machine = await StartAsync(Spec());
-        (await machine.Agent.PingAsync(TimeSpan.FromMilliseconds(100), CancellationToken.None)).ShouldBeFalse();
+        (await machine.Agent.PingAsync(TimeSpan.FromMilliseconds(100), CancellationToken.None)).ShouldBe(HasAgent);
     }
 
     /// <summary>On a board whose disks are those of its start.</summary>
@@ -236,6 +242,9 @@ public abstract partial class VmDriverContract : IAsyncLifetime
             .Message.ShouldContain("stop it first");
         machine.State.ShouldBe(VmState.Running);
     }
+
+    /// <summary>A folder for a machine, with the files that it starts from.</summary>
+    protected string MakeFolder(string id) => _folder.Make(id);
 
     protected static async Task<VmDisk> MakeDiskAsync(VmSpec spec, string serial)
     {
@@ -265,7 +274,7 @@ public abstract partial class VmDriverContract : IAsyncLifetime
         return machine;
     }
 
-    protected VmSpec Spec()
+    protected virtual VmSpec Spec()
     {
         // Machines of suites that run at the same time share the host's cgroups and user ids.
         var id = $"i-{Guid.NewGuid():n}";

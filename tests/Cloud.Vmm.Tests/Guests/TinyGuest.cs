@@ -7,6 +7,10 @@ namespace Cloud.Vmm.Tests.Guests;
 internal abstract class TinyGuest
 {
     public const string Hello = "guest is up\r\n";
+
+    /// <summary>What a guest prints that may not reset its machine and was told to.</summary>
+    public const string Refused = "not permitted";
+
     public const char PowerOff = 'p';
     public const char Reboot = 'r';
 

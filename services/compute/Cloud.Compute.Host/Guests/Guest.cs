@@ -114,7 +114,13 @@ internal sealed class Guest : IAsyncDisposable
         Folder.WriteSpec(spec);
         await disks.MakeRootAsync(spec, Folder.RootDisk, ct);
         Seed.Write(spec, Folder.Seed);
+        var before = Spec;
         Spec = spec;
+        if (_machine is { } machine && (before.Vcpus, before.MemoryBytes) != (spec.Vcpus, spec.MemoryBytes))
+        {
+            await machine.ResizeAsync(spec.Vcpus, spec.MemoryBytes, ct);
+        }
+
         _changed(this);
     }
 

@@ -130,7 +130,7 @@ internal sealed partial class HostAgent(
         }
 
         var guest = _guests.GetOrAdd(spec.Id, id => NewGuest(new GuestFolder(GuestsFolder, id), spec));
-        await guest.DefineAsync(spec, disks, ct);
+        await ByEngineAsync(() => guest.DefineAsync(spec, disks, ct));
         await network.JoinAsync(spec, ct);
         return guest.Report();
     }

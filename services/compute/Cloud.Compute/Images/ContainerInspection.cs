@@ -3,7 +3,9 @@ using Cloud.Primitives;
 
 namespace Cloud.Compute.Images;
 
-/// <summary>Checks an archive that a user brought in: that it is an image for this cloud, whole by its digests, and holds nothing hostile.</summary>
+/// <summary>
+/// Checks an archive that a user brought in: that it is an image for this cloud, whole by its digests, and holds nothing hostile.
+/// </summary>
 internal static class ContainerInspection
 {
     /// <summary>The archive's size in bytes: a container has no disk of its own.</summary>

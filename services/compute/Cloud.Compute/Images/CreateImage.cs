@@ -1,5 +1,6 @@
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
+using Cloud.Oci;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
@@ -9,7 +10,9 @@ using Cloud.ServiceDefaults.Waiting;
 
 namespace Cloud.Compute.Images;
 
-/// <summary>The body of <c>POST /v1/images</c>: a disk that boots by the board's firmware, or an archive that containers are made of.</summary>
+/// <summary>
+/// The body of <c>POST /v1/images</c>: a disk that boots by the board's firmware, or an archive that containers are made of.
+/// </summary>
 public sealed record CreateImageRequest
 {
     public required string Name { get; init; }
@@ -20,6 +23,12 @@ public sealed record CreateImageRequest
     /// Where to import the disk from, by http or https; left out, its bytes are to be sent by <c>PUT /v1/images/{id}/content</c>.
     /// </summary>
     public string? Url { get; init; }
+
+    /// <summary>
+    /// An image in a registry, <c>REGISTRY/NAME:TAG</c> or <c>REGISTRY/NAME@sha256:…</c>, with <c>http://</c> before it where the
+    /// registry does not speak TLS; instead of a URL, and for the format <c>oci</c> alone.
+    /// </summary>
+    public string? Reference { get; init; }
 
     /// <summary><c>qcow2</c> or <c>raw</c>, or <c>oci</c>: an OCI image layout in a tar file.</summary>
     public string Format { get; init; } = "qcow2";
@@ -61,12 +70,12 @@ internal static class CreateImage
         TimeProvider time,
         CancellationToken ct)
     {
-        var url = Check(request);
-        var image = Image.Imported(TypedId.New<ImageId>(time), caller.Project, request, url, time.GetUtcNow());
+        var source = Check(request);
+        var image = Image.Imported(TypedId.New<ImageId>(time), caller.Project, request, source, time.GetUtcNow());
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
         await db.Quotas().ReserveAsync(caller.Project, "images", 1, ct);
         db.Images.Add(image);
-        if (url is not null)
+        if (source is not null)
         {
             db.Sagas().Start<ImageImportSaga, ImageSagaData>(new ImageSagaData(image.Id), image.Id.Value);
         }
@@ -74,12 +83,12 @@ internal static class CreateImage
         db.AddImageEvent(image);
         await db.SaveNewAsync("image", request.Name, ct);
         await transaction.CommitAsync(ct);
-        var latest = await waiter.WaitAsync(image, url is null ? WaitQuery.None : wait, ct);
+        var latest = await waiter.WaitAsync(image, source is null ? WaitQuery.None : wait, ct);
         return ResourceResults.Created(context, $"/v1/images/{image.Id}", ImageView.From(latest), latest.Version);
     }
 
     /// <summary>Refuses what is wrong, all of it in one answer.</summary>
-    private static Uri? Check(CreateImageRequest request)
+    private static string? Check(CreateImageRequest request)
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
@@ -107,7 +116,12 @@ internal static class CreateImage
         ResourceName.CheckLabels(request.Labels, errors);
         Uri? url = null;
         errors.Require(request.Url is null || OutboundUrl.TryParse(request.Url, out url), "url", OutboundUrl.Form);
+        RegistryReference? reference = null;
+        errors.Require(
+            request.Reference is null || (isContainer && RegistryReference.TryParse(request.Reference, out reference)), "reference",
+            isContainer ? RegistryReference.Form : "Only an image of the format oci lies in a registry.");
+        errors.Require(request.Url is null || request.Reference is null, "reference", "Give a url or a reference.");
         errors.ThrowIfAny();
-        return url;
+        return reference is null ? url?.ToString() : ImageImport.FromRegistry + reference;
     }
 }

@@ -74,7 +74,7 @@ internal sealed class Image : IVersioned
 
     public string LoginUser { get; private set; } = "";
 
-    /// <summary>Where an imported disk comes from; null where it is uploaded or built.</summary>
+    /// <summary>Where an imported disk comes from, a URL or a registry's image; null where it is uploaded or built.</summary>
     public string? SourceUrl { get; private init; }
 
     /// <summary>What the disk's bytes must hash to, and then what they do; null where nobody said.</summary>
@@ -109,7 +109,7 @@ internal sealed class Image : IVersioned
     };
 
     /// <summary>An image of a project's own, whose disk is still to come.</summary>
-    public static Image Imported(ImageId id, string project, CreateImageRequest request, Uri? url, DateTimeOffset now) => new()
+    public static Image Imported(ImageId id, string project, CreateImageRequest request, string? source, DateTimeOffset now) => new()
     {
         Id = id,
         Project = project,
@@ -117,14 +117,14 @@ internal sealed class Image : IVersioned
         Description = request.Description ?? "",
         LabelText = new Labels(request.Labels ?? new Dictionary<string, string>()).Text,
         Status = ImageStatus.Importing,
-        StatusReason = url is null ? AwaitsUpload : null,
+        StatusReason = source is null ? AwaitsUpload : null,
         Architecture = request.Architecture,
         DiskFormat = request.Format,
         MinMemoryBytes = request.MinMemoryBytes.Bytes,
         UserData = request.UserData ?? [],
         GuestAgent = request.GuestAgent,
         LoginUser = request.LoginUser ?? "",
-        SourceUrl = url?.ToString(),
+        SourceUrl = source,
         Sha256 = request.Sha256?.ToLowerInvariant(),
         CreatedAt = now,
         UpdatedAt = now,

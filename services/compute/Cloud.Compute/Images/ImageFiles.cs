@@ -7,6 +7,12 @@ namespace Cloud.Compute.Images;
 /// <summary>A disk that was checked: its file's name in the image's folder, and what a guest will see.</summary>
 internal sealed record ImageDisk(string File, string Format, long SizeBytes, long FileBytes, string Sha256);
 
+/// <summary>A file that is there for as long as this is kept.</summary>
+internal sealed record ImageRoom(string Path) : IDisposable
+{
+    public void Dispose() => File.Delete(Path);
+}
+
 /// <summary>The files of images that projects brought in: a folder an image, made whole or not at all.</summary>
 internal sealed class ImageFiles(IOptions<ImageOptions> options)
 {
@@ -47,6 +53,20 @@ internal sealed class ImageFiles(IOptions<ImageOptions> options)
         {
             File.Delete(beside);
         }
+    }
+
+    public long FileBytesMax => options.Value.FileBytesMax;
+
+    /// <summary>A place beside an image's files for what is brought together before it is taken; gone with the answer's disposal.</summary>
+    public ImageRoom MakeRoom(ImageId id)
+    {
+        RequireRoom(0);
+        foreach (var left in Directory.CreateDirectory(FolderOf(id)).EnumerateFiles("pulled-*"))
+        {
+            left.Delete();
+        }
+
+        return new ImageRoom(Path.Combine(FolderOf(id), $"pulled-{Guid.NewGuid():N}"));
     }
 
     public void Delete(ImageId id)

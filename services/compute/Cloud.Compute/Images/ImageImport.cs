@@ -1,5 +1,6 @@
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
+using Cloud.Oci;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Outbound;
 using Microsoft.EntityFrameworkCore;
@@ -9,6 +10,9 @@ namespace Cloud.Compute.Images;
 /// <summary>The steps of an import. Each can run twice with the outcome of once.</summary>
 internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases, ImageFiles files, OutboundHttp outbound, TimeProvider time)
 {
+    /// <summary>Before the name of an image that comes from a registry.</summary>
+    public const string FromRegistry = "registry:";
+
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Downloads the disk, checks it, and makes the image active.</summary>
@@ -25,25 +29,60 @@ internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases,
             return StepResult.Done;
         }
 
-        using var response = await outbound.GetAsync(new Uri(image.SourceUrl!), ct);
+        if (image.SourceUrl!.StartsWith(FromRegistry, StringComparison.Ordinal))
+        {
+            return await PullAsync(data, image, ct);
+        }
+
+        using var response = await outbound.GetAsync(new Uri(image.SourceUrl), ct);
         if (!response.IsSuccessStatusCode)
         {
             throw CloudException.Conflict("import-failed", $"The URL answered {(int)response.StatusCode}.");
         }
 
         var length = response.Content.Headers.ContentLength;
-        var told = time.GetUtcNow();
         await using var body = await response.Content.ReadAsStreamAsync(ct);
-        var disk = await files.TakeAsync(image, body, length, async bytes =>
+        var disk = await files.TakeAsync(image, body, length, ProgressOf(data, length, ct), ct);
+        await ChangeAsync(data, (row, now) => row.IsImported(disk, files.FolderOf(row.Id), now), ct);
+        return StepResult.Done;
+    }
+
+    /// <summary>Brings an image from a registry, and then takes it as if it had been sent.</summary>
+    private async Task<StepResult> PullAsync(ImageSagaData data, Image image, CancellationToken ct)
+    {
+        if (!RegistryReference.TryParse(image.SourceUrl![FromRegistry.Length..], out var reference))
+        {
+            throw CloudException.Conflict("import-failed", "The registry's image has a name that is none.");
+        }
+
+        using var room = files.MakeRoom(image.Id);
+        try
+        {
+            var pull = new RegistryPull(outbound.SendAsync, ProgressOf(data, null, ct));
+            await pull.RunAsync(reference, "amd64", room.Path, files.FileBytesMax, ct);
+        }
+        catch (OciException refused)
+        {
+            throw CloudException.Conflict("import-failed", refused.Message);
+        }
+
+        await using var body = new FileStream(room.Path, FileMode.Open, FileAccess.Read);
+        var disk = await files.TakeAsync(image, body, body.Length, _ => Task.CompletedTask, ct);
+        await ChangeAsync(data, (row, now) => row.IsImported(disk, files.FolderOf(row.Id), now), ct);
+        return StepResult.Done;
+    }
+
+    private Func<long, Task> ProgressOf(ImageSagaData data, long? length, CancellationToken ct)
+    {
+        var told = time.GetUtcNow();
+        return async bytes =>
         {
             if (time.GetUtcNow() - told >= ProgressEvery)
             {
                 told = time.GetUtcNow();
                 await ChangeAsync(data, (row, now) => row.Progresses(bytes, length, now), ct);
             }
-        }, ct);
-        await ChangeAsync(data, (row, now) => row.IsImported(disk, files.FolderOf(row.Id), now), ct);
-        return StepResult.Done;
+        };
     }
 
     public Task<StepResult> RemoveFilesAsync(ImageSagaData data, CancellationToken ct)

@@ -233,11 +233,12 @@ internal sealed class Instance : IVersioned
 
     public void BeginResize(string type, int vcpus, long memoryBytes, long rootDiskBytes, DateTimeOffset now)
     {
-        Require("resize", InstanceStatus.Stopped);
+        // A machine's board is of a fixed size while it runs; a container's limits are not.
+        Require("resize", InstanceStatus.Stopped, Container is null ? InstanceStatus.Stopped : InstanceStatus.Running);
         Type = type;
         Vcpus = vcpus;
         MemoryBytes = memoryBytes;
-        RootDiskBytes = Math.Max(RootDiskBytes, rootDiskBytes);
+        RootDiskBytes = Container is null ? Math.Max(RootDiskBytes, rootDiskBytes) : 0;
         Enter(InstanceStatus.Resizing, null, now, InstanceLimits.Pausing);
     }
 
@@ -338,7 +339,7 @@ internal sealed class Instance : IVersioned
     {
         if (!allowed.Contains(Status))
         {
-            var states = string.Join(" or ", allowed.ToArray().Select(status => status.ToString().ToLowerInvariant()));
+            var states = string.Join(" or ", allowed.ToArray().Distinct().Select(status => status.ToString().ToLowerInvariant()));
             throw CloudException.Conflict(
                 "wrong-status",
                 $"Instance '{Name}' is {Status.ToString().ToLowerInvariant()}; to {verb} it, it must be {states}.");

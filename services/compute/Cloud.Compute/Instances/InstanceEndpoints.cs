@@ -32,7 +32,7 @@ internal static class InstanceEndpoints
         change.MapPost("/{id}/pause", PauseInstance.HandleAsync).WithName("PauseInstance").WithSummary("Stops an instance's processors");
         change.MapPost("/{id}/resume", ResumeInstance.HandleAsync).WithName("ResumeInstance").WithSummary("Lets a paused instance go on");
         change.MapPost("/{id}/resize", ResizeInstance.HandleAsync).WithName("ResizeInstance")
-            .WithSummary("Gives a stopped instance another type");
+            .WithSummary("Gives a stopped instance, or a container, another type");
         change.MapPost("/{id}/exec", ExecInInstance.HandleAsync).WithName("ExecInInstance").WithSummary("Runs a command in the guest");
     }
 }

@@ -190,7 +190,20 @@ internal sealed class InstanceSteps(
     }
 
     public Task<StepResult> SayStoppedAsync(InstanceSagaData data, CancellationToken ct) =>
-        SayAsync(data, "stopped", [InstanceStatus.Stopping, InstanceStatus.Resizing], (row, now) => row.IsStopped(null, now), ct);
+        SayAsync(data, "stopped", [InstanceStatus.Stopping], (row, now) => row.IsStopped(null, now), ct);
+
+    public Task<StepResult> SayResizedAsync(InstanceSagaData data, CancellationToken ct) =>
+        SayAsync(data, "resized", [InstanceStatus.Resizing], (row, now) =>
+        {
+            if (row.ShouldRun)
+            {
+                row.GoesOn(now);
+            }
+            else
+            {
+                row.IsStopped(null, now);
+            }
+        }, ct);
 
     public Task<StepResult> SayPausedAsync(InstanceSagaData data, CancellationToken ct) =>
         SayAsync(data, "paused", [InstanceStatus.Pausing], (row, now) => row.IsPaused(now), ct);

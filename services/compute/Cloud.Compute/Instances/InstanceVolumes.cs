@@ -24,7 +24,8 @@ internal sealed record InstanceVolumes(IReadOnlyList<AwaitedVolume> Awaited, str
         {
             errors.Require(requested[at] is { Volume.Length: > 0 }, $"volumes[{at}]", "Expected a volume's id or name.");
             errors.Require(
-                requested[at]?.MountPath is null || MountPoint.IsValid(requested[at].MountPath!), $"volumes[{at}].mountPath", MountPoint.Form);
+                requested[at]?.MountPath is null || MountPoint.IsValid(requested[at].MountPath!), $"volumes[{at}].mountPath",
+                MountPoint.Form);
         }
 
         var paths = requested.Select(volume => volume?.MountPath).OfType<string>().ToList();

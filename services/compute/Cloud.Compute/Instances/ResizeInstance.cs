@@ -13,7 +13,9 @@ public sealed record ResizeInstanceRequest
     public required string Type { get; init; }
 }
 
-/// <summary>Gives a stopped instance another type. The root disk grows where the type's is larger, and never shrinks.</summary>
+/// <summary>
+/// Gives a stopped instance another type, or a container that runs. The root disk grows where the type's is larger, and never shrinks.
+/// </summary>
 internal static class ResizeInstance
 {
     public static async Task<IResult> HandleAsync(

@@ -56,7 +56,8 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
         await using var db = await databases.CreateDbContextAsync(ct);
         var found = await db.Images.AsNoTracking().Where(row => row.Project == null || row.Project == project)
             .OrderByDescending(row => row.Project)
-            .FirstOrDefaultAsync(row => row.Status == ImageStatus.Active && row.DiskFormat != Image.ContainerFormat && (row.Name == image || (string)(object)row.Id == image), ct);
+            .Where(row => row.Status == ImageStatus.Active && row.DiskFormat != Image.ContainerFormat)
+            .FirstOrDefaultAsync(row => row.Name == image || (string)(object)row.Id == image, ct);
         return found is null ? null : new VolumeImage(found.Id.Value, found.Name, found.DiskSizeBytes);
     }
 

@@ -170,7 +170,8 @@ public static partial class LayerFolder
     {
         if (result != 0)
         {
-            throw new IOException($"An entry of a layer could not be {what}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            var why = Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+            throw new IOException($"An entry of a layer could not be {what}: {why}");
         }
     }
 

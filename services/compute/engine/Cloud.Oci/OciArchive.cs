@@ -6,8 +6,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace Cloud.Oci;
 
 /// <summary>
-/// An OCI archive: an image layout (image-spec, image-layout.md) in one tar file. Nothing of it is ever unpacked but the layers, and no name
-/// in it becomes a path: its blobs are found by their digests.
+/// An OCI archive: an image layout (image-spec, image-layout.md) in one tar file. Nothing of it is ever unpacked but the layers, and no
+/// name in it becomes a path: its blobs are found by their digests.
 /// </summary>
 public sealed class OciArchive : IDisposable
 {

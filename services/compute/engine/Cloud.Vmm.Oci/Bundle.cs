@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 namespace Cloud.Vmm.Oci;
 
 /// <summary>
-/// The bundle that the runtime makes a container of (runtime-spec, config.md). Nothing in it is a right that a container could do without: no
-/// capability, no new privilege, only the system calls of <c>seccomp.json</c>, namespaces and user ids of its own, and of the kernel's files
-/// those that tell nothing of the host.
+/// The bundle that the runtime makes a container of (runtime-spec, config.md). Nothing in it is a right that a container could do without:
+/// no capability, no new privilege, only the system calls of <c>seccomp.json</c>, namespaces and user ids of its own, and of the kernel's
+/// files those that tell nothing of the host.
 /// </summary>
 internal static class Bundle
 {
@@ -33,6 +33,16 @@ internal static class Bundle
         WriteEtc(container, etc);
         StopSignal.Write(spec.Folder, container.StopSignal);
         File.WriteAllText(Path.Combine(spec.Folder, ContainerFolder.Bundle), Of(spec, container, uids).ToJsonString());
+    }
+
+    /// <summary>The container has other limits from its next start on.</summary>
+    public static void Change(string folder, ContainerLimits limits)
+    {
+        var path = Path.Combine(folder, ContainerFolder.Bundle);
+        var bundle = JsonNode.Parse(File.ReadAllText(path))!;
+        bundle["linux"]!["resources"] = Resources(limits);
+        File.WriteAllText(path + ".new", bundle.ToJsonString());
+        File.Move(path + ".new", path, overwrite: true);
     }
 
     private static JsonObject Of(VmSpec spec, VmContainer container, int uids) => new()
@@ -104,7 +114,6 @@ internal static class Bundle
 
     private static JsonObject LinuxOf(VmSpec spec, int uids)
     {
-        var limits = ContainerLimits.Of(spec);
         JsonArray Ids() => [new JsonObject { ["containerID"] = 0, ["hostID"] = uids, ["size"] = OciOptions.UidsEach }];
         return new JsonObject
         {
@@ -112,18 +121,7 @@ internal static class Bundle
             ["uidMappings"] = Ids(),
             ["gidMappings"] = Ids(),
             ["cgroupsPath"] = $"/cloud-{spec.Id}",
-            ["resources"] = new JsonObject
-            {
-                ["devices"] = new JsonArray(new JsonObject { ["allow"] = false, ["access"] = "rwm" }),
-                ["memory"] = new JsonObject { ["limit"] = limits.MemoryBytes, ["swap"] = limits.MemoryBytes },
-                ["cpu"] = new JsonObject
-                {
-                    ["quota"] = limits.CpuQuotaMicroseconds,
-                    ["period"] = ContainerLimits.CpuPeriodMicroseconds,
-                    ["shares"] = limits.CpuShares,
-                },
-                ["pids"] = new JsonObject { ["limit"] = ContainerLimits.TasksMax },
-            },
+            ["resources"] = Resources(ContainerLimits.Of(spec)),
 
             // A container without capabilities may still listen on port 80: the network is its own.
             ["sysctl"] = new JsonObject { ["net.ipv4.ip_unprivileged_port_start"] = "0" },
@@ -133,14 +131,26 @@ internal static class Bundle
         };
     }
 
+    private static JsonObject Resources(ContainerLimits limits) => new()
+    {
+        ["devices"] = new JsonArray(new JsonObject { ["allow"] = false, ["access"] = "rwm" }),
+        ["memory"] = new JsonObject { ["limit"] = limits.MemoryBytes, ["swap"] = limits.MemoryBytes },
+        ["cpu"] = new JsonObject
+        {
+            ["quota"] = limits.CpuQuotaMicroseconds,
+            ["period"] = ContainerLimits.CpuPeriodMicroseconds,
+            ["shares"] = limits.CpuShares,
+        },
+        ["pids"] = new JsonObject { ["limit"] = ContainerLimits.TasksMax },
+    };
+
     private static void WriteEtc(VmContainer container, string folder)
     {
         var network = container.Network;
         var name = container.HostName;
         File.WriteAllText(Path.Combine(folder, "hostname"), $"{name}\n");
-        File.WriteAllText(
-            Path.Combine(folder, "hosts"),
-            $"127.0.0.1 localhost\n::1 localhost\n{network?.Address ?? "127.0.1.1"} {name}{(network is null ? "" : $".{network.SearchDomain} {name}")}\n");
+        var own = network is null ? $"127.0.1.1 {name}" : $"{network.Address} {name}.{network.SearchDomain} {name}";
+        File.WriteAllText(Path.Combine(folder, "hosts"), $"127.0.0.1 localhost\n::1 localhost\n{own}\n");
         File.WriteAllText(
             Path.Combine(folder, "resolv.conf"),
             network is null ? "" : $"nameserver {network.NameServer}\nsearch {network.SearchDomain}\n");

@@ -36,7 +36,9 @@ internal static class ContainerCgroups
     public static TimeSpan? ReadCpuTime(IReadOnlyList<string> cgroups) =>
         ReadNumber(cgroups, "cpuacct.usage") is { } nanoseconds
             ? TimeSpan.FromTicks(nanoseconds / NanosecondsPerTick)
-            : ReadField(cgroups, "cpu.stat", "usage_usec ") is { } microseconds ? TimeSpan.FromTicks(microseconds * MicrosecondTicks) : null;
+            : ReadField(cgroups, "cpu.stat", "usage_usec ") is { } microseconds
+                ? TimeSpan.FromTicks(microseconds * MicrosecondTicks)
+                : null;
 
     public static long? ReadMemoryBytes(IReadOnlyList<string> cgroups) =>
         ReadNumber(cgroups, "memory.usage_in_bytes") ?? ReadNumber(cgroups, "memory.current");

@@ -27,13 +27,16 @@ internal static class ContainerChecks
             container.Command.Concat(container.Environment).All(word => !word.Contains('\0', StringComparison.Ordinal)),
             "A container's command and environment hold no NUL.");
         Require(container.WorkingDirectory.StartsWith('/'), "A container's working directory is absolute.");
+        Require(spec.Kernel is null, "A container has no kernel of its own.");
         Require(spec.MemoryBytes >= MemoryBytesMin, "A container has at least 8 MiB of memory.");
         Require(spec.Vcpus >= 1, "A container has at least one processor's worth of time.");
         Require(spec.Nics.Count == 0 == container.Network is null && spec.Nics.Count <= 1, "A container has one network card or none.");
         Require(spec.Disks.Count <= DisksMax, $"A container has at most {DisksMax} volumes.");
         foreach (var disk in spec.Disks)
         {
-            Require(container.Mounts.TryGetValue(disk.Serial, out var path) && MountPoint.IsValid(path), "A volume's place in the container is not one.");
+            Require(
+                container.Mounts.TryGetValue(disk.Serial, out var path) && MountPoint.IsValid(path),
+                "A volume's place in the container is not one.");
         }
 
         Require(

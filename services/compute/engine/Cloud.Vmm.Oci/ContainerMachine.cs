@@ -122,6 +122,15 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         }
     }
 
+    public Task ResizeAsync(int vcpus, long memoryBytes, CancellationToken ct) => WhileItRunsAsync(
+        async () =>
+        {
+            var limits = new ContainerLimits(memoryBytes, vcpus);
+            await _parts.Runtime.UpdateAsync(_folder, Id, limits, ct);
+            Bundle.Change(_folder, limits);
+        },
+        ct);
+
     public Task PlugDiskAsync(VmDisk disk, CancellationToken ct) =>
         throw new VmException("A container's volumes come and go while it is stopped: stop it first.");
 

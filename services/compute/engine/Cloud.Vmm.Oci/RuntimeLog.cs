@@ -23,7 +23,7 @@ internal static partial class RuntimeLog
         var from = Math.Max(Math.Min(offset, length), length - TailBytes);
         var bytes = new byte[length - from];
         var read = RandomAccess.Read(file, bytes, from);
-        return LastError(Encoding.UTF8.GetString(bytes, 0, read)) is { } error ? error.Replace(folder, "…", StringComparison.Ordinal) : null;
+        return LastError(Encoding.UTF8.GetString(bytes, 0, read))?.Replace(folder, "…", StringComparison.Ordinal);
     }
 
     /// <summary>The last error in what the runtime printed; null for none.</summary>
@@ -37,7 +37,8 @@ internal static partial class RuntimeLog
 
         var message = last.Groups[1].Value.Replace("\\\"", "\"", StringComparison.Ordinal);
         var at = message.LastIndexOf(": exec: ", StringComparison.Ordinal);
-        var shown = new string((at < 0 ? message : $"The command cannot be started{message[at..]}").Where(c => !char.IsControl(c)).ToArray());
+        var text = at < 0 ? message : $"The command cannot be started{message[at..]}";
+        var shown = new string(text.Where(c => !char.IsControl(c)).ToArray());
         return shown.Length <= LengthMax ? shown : shown[..LengthMax];
     }
 

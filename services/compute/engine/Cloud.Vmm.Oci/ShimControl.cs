@@ -64,7 +64,9 @@ internal sealed partial class ShimControl : IDisposable
             throw new VmException(line[Error.Length..]);
         }
 
-        return line.StartsWith(word, StringComparison.Ordinal) ? line[word.Length..].Trim() : throw new VmException($"The shim said '{line}'.");
+        return line.StartsWith(word, StringComparison.Ordinal)
+            ? line[word.Length..].Trim()
+            : throw new VmException($"The shim said '{line}'.");
     }
 
     public async Task SayGoAsync(CancellationToken ct) => await _stream.WriteAsync("go\n"u8.ToArray(), ct);

@@ -5,8 +5,8 @@ using Cloud.Vmm.Qemu;
 namespace Cloud.Vmm.Oci;
 
 /// <summary>
-/// What a shim is told: pairs of words. Volumes that are plain files are mounted by a loop device as they are. Others (qcow2, one with layers,
-/// one with limits) are shown as such a file by QEMU's storage daemon, over FUSE.
+/// What a shim is told: pairs of words. Volumes that are plain files are mounted by a loop device as they are. Others (qcow2, one with
+/// layers, one with limits) are shown as such a file by QEMU's storage daemon, over FUSE.
 /// </summary>
 internal static class ShimOptions
 {

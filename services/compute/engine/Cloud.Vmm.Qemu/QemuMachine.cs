@@ -129,6 +129,9 @@ internal sealed partial class QemuMachine : IVirtualMachine
         };
     }
 
+    public Task ResizeAsync(int vcpus, long memoryBytes, CancellationToken ct) =>
+        throw new VmException("A machine's processors and memory change while it is stopped: stop it first.");
+
     public Task PlugDiskAsync(VmDisk disk, CancellationToken ct)
     {
         SpecChecks.Check(disk);

@@ -31,6 +31,10 @@ public interface IVirtualMachine : IAsyncDisposable
 
     Task ResumeAsync(CancellationToken ct);
 
+    /// <summary>Changes how many processors' worth of time and how much memory the running machine may take.</summary>
+    /// <exception cref="VmException">Its board is of a fixed size while it runs, or it has more in use.</exception>
+    Task ResizeAsync(int vcpus, long memoryBytes, CancellationToken ct);
+
     /// <summary>Plugs a disk into the running machine; one of this serial that it has already is left as it is.</summary>
     /// <exception cref="VmException">The machine's board takes no disk while it runs, or the disk is none.</exception>
     Task PlugDiskAsync(VmDisk disk, CancellationToken ct);

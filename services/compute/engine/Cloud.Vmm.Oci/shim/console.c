@@ -27,7 +27,8 @@ int receive_terminal(int listener) {
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
     if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) <= 0) fail("The container's terminal did not come.");
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) fail("The container's terminal did not come.");
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        fail("The container's terminal did not come.");
     int terminal;
     memcpy(&terminal, CMSG_DATA(header), sizeof terminal);
     close(from);

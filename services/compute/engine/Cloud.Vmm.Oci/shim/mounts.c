@@ -67,7 +67,8 @@ static void make_folder(const char *path) {
 static void show_mapped(const char *from, const char *at, int map, unsigned long long more) {
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
     if (tree < 0) fail("A layer of the image cannot be opened: %s", strerror(errno));
-    struct mount_attr attributes = { .attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | more, .userns_fd = (unsigned)map };
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | more, .userns_fd = (unsigned)map };
     if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0)
         fail("This host's kernel maps no ids of this file system: %s", strerror(errno));
     make_folder(at);
@@ -94,8 +95,8 @@ static void mount_root(const struct options *options, int map) {
         fail("The image's layers cannot be laid over one another: %s", strerror(errno));
 }
 
-// A loop device that goes away with its mount. Not by direct input and output: over the storage daemon's FUSE that returns wrong bytes (QEMU 7.2).
-// Until it is mounted, the descriptor that is answered keeps it.
+// A loop device that goes away with its mount; until it is mounted, the descriptor that is answered keeps it. Not by direct input and
+// output: over the storage daemon's FUSE that returns wrong bytes (QEMU 7.2).
 static int open_loop(const struct volume *volume, char *device, size_t length) {
     int file = open(volume->file, (volume->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (file < 0) fail("A volume's file cannot be opened: %s", strerror(errno));

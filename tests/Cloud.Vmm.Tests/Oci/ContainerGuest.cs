@@ -1,0 +1,52 @@
+namespace Cloud.Vmm.Tests.Oci;
+
+/// <summary>The small guest as a container: busybox (Debian's, linked to nothing) and a script that does what the others do.</summary>
+internal static class ContainerGuest
+{
+    /// <summary>It looks for input all the time, and holds two mebibytes, so that its counters have something to show.</summary>
+    private const string Script =
+        """
+        trap 'exit 0' TERM
+        stty raw -echo
+        held=$(dd if=/dev/zero bs=1M count=2 2>/dev/null | tr '\0' x)
+        printf 'guest is up\r\n'
+        while :; do
+          IFS= read -r -n 1 -t 0.02 key || continue
+          case "$key" in
+            p) exit 0 ;;
+            r) reboot -f 2>&1 ;;
+            f) while :; do printf 'ffffffffffffffff'; done ;;
+            *) printf '%s' "$key" ;;
+          esac
+        done
+        """;
+
+    private static readonly string[] Applets =
+        ["sh", "cat", "dd", "tr", "stty", "reboot", "mount", "mknod", "chroot", "unshare", "ping", "sleep", "ls", "id", "touch", "head",
+         "tail", "grep", "dmesg", "hostname", "wget", "test"];
+
+    /// <summary>Makes the image's one layer.</summary>
+    public static void MakeLayer(string folder)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["bin", "etc", "tmp", "proc", "sys", "dev"])
+        {
+            Directory.CreateDirectory(Path.Combine(folder, name), (UnixFileMode)0b111_101_101);
+        }
+
+        File.Copy("/bin/busybox", Path.Combine(folder, "bin", "busybox"));
+        foreach (var applet in Applets)
+        {
+            File.CreateSymbolicLink(Path.Combine(folder, "bin", applet), "busybox");
+        }
+    }
+
+    public static VmContainer Container(string layer, params string[] command) => new()
+    {
+        Layers = [layer],
+        Command = command.Length > 0 ? command : ["/bin/sh", "-c", Script],
+        Environment = ["PATH=/bin"],
+        WorkingDirectory = "/",
+        HostName = "guest",
+        Mounts = new Dictionary<string, string> { ["root"] = "/volume", ["one"] = "/one", ["two"] = "/two" },
+    };
+}

@@ -1,0 +1,170 @@
+using System.Text;
+using Cloud.Vmm.Oci;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Cloud.Vmm.Tests.Oci;
+
+/// <summary>What a container that its user has turned against the host tries, as its own root: it gets none of it.</summary>
+public sealed class EscapeTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    private readonly TestFolder _folder = new();
+    private OciDriver _driver = null!;
+    private IVirtualMachine _machine = null!;
+    private VmSpec _spec = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _driver = new OciDriver(new OciOptions { StateFolder = _folder.Make("state") }, TimeProvider.System, NullLoggerFactory.Instance);
+        _spec = Spec("/bin/sh", "-c", "while :; do sleep 1; done");
+        _machine = await _driver.StartAsync(_spec, CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _machine.KillAsync(CancellationToken.None);
+        await _machine.DisposeAsync();
+        _driver.Dispose();
+        await _folder.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("mount -t tmpfs none /tmp")]
+    [InlineData("mount -t proc none /tmp")]
+    [InlineData("mount -o remount,rw /proc/sys")]
+    [InlineData("mount --bind / /tmp")]
+    [InlineData("unshare -U /bin/id")]
+    [InlineData("unshare -m /bin/id")]
+    [InlineData("unshare -n /bin/id")]
+    [InlineData("chroot / /bin/id")]
+    [InlineData("mknod /tmp/disk b 8 0")]
+    [InlineData("mknod /tmp/memory c 1 1")]
+    [InlineData("echo 1 > /proc/sys/kernel/panic")]
+    [InlineData("echo x > /proc/sys/kernel/core_pattern")]
+    [InlineData("echo b > /proc/sysrq-trigger")]
+    [InlineData("echo x > /proc/self/uid_map")]
+    [InlineData("echo 0 > /sys/fs/cgroup/memory/memory.limit_in_bytes")]
+    [InlineData("echo x > /sys/kernel/uevent_helper")]
+    [InlineData("echo x > /etc/hosts")]
+    [InlineData("hostname other")]
+    [InlineData("ping -c 1 127.0.0.1")]
+    [InlineData("dmesg")]
+    [InlineData("cat /dev/mem")]
+    [InlineData("cat /dev/kmsg")]
+    [InlineData("cat /dev/loop0")]
+    [InlineData("cat /dev/net/tun")]
+    [InlineData("test -s /proc/kcore")]
+    [InlineData("grep . /proc/keys")]
+    [InlineData("grep . /proc/timer_list")]
+    [InlineData("reboot -f")]
+    public async Task Attempt_IsRefused(string attempt)
+    {
+        var (exitCode, said) = await TryAsync(attempt);
+        exitCode.ShouldNotBe(0, said);
+        _machine.State.ShouldBe(VmState.Running);
+    }
+
+    [Fact]
+    public async Task Process_HasNoRightAndAUserOfItsOwn()
+    {
+        var (_, said) = await TryAsync("cat /proc/1/status /proc/1/uid_map");
+        foreach (var set in (ReadOnlySpan<string>)["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        {
+            said.ShouldContain($"{set}:\t0000000000000000");
+        }
+
+        said.ShouldContain("NoNewPrivs:\t1");
+        said.ShouldContain("Seccomp:\t2");
+        var map = said.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        map[0].ShouldBe("0");
+        int.Parse(map[1], System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThanOrEqualTo(1_200_000_000);
+    }
+
+    [Fact]
+    public async Task Host_IsNotSeen()
+    {
+        // Of its processes, of its files, of its network.
+        (await TryAsync("ls -d /proc/[0-9]*")).Said.Split('\n').Length.ShouldBeLessThan(8);
+        (await TryAsync("ls /proc/1/root/")).Said.ShouldNotContain("boot");
+        (await TryAsync("ls /sys/class/net")).Said.Trim().ShouldBe("lo");
+        (await TryAsync("ls -l /proc/1/fd /proc/1/cwd")).Said.ShouldNotContain(_folder.Path);
+    }
+
+    [Fact]
+    public async Task ForkBomb_EndsAtItsLimit_AndTheContainerGoesOn()
+    {
+        var (_, said) = await TryAsync("i=0; while [ $i -lt 1500 ]; do sleep 100 > /dev/null 2>&1 & i=$((i+1)); done; echo all");
+        said.ShouldContain("fork");
+        await _machine.ResetAsync(CancellationToken.None);
+        (int ExitCode, string Said) after;
+        do
+        {
+            after = await TryAsync("echo fine");
+        }
+        while (after.ExitCode != 0);
+
+        after.Said.ShouldContain("fine");
+    }
+
+    [Fact]
+    public async Task MemoryBomb_EndsTheContainerAlone_AndIsSaid()
+    {
+        var spec = Spec("/bin/sh", "-c", "tail /dev/zero") with { MemoryBytes = 32 << 20 };
+        await using var machine = await _driver.StartAsync(
+            spec with { Container = spec.Container! with { Command = ["/bin/tail", "/dev/zero"] } }, CancellationToken.None);
+        var exit = await machine.Exited.WaitAsync(Limit);
+        exit.Kind.ShouldBe(VmExitKind.Failed);
+        exit.Reason.ShouldContain("memory");
+        _machine.State.ShouldBe(VmState.Running);
+    }
+
+    [Fact]
+    public async Task LinkForAMountedFile_LeadsNowhereOnTheHost()
+    {
+        var target = Path.Combine(_folder.Path, "of-the-host");
+        await File.WriteAllTextAsync(target, "untouched");
+        var spec = Spec("/bin/sh", "-c", "echo changed > /etc/hosts; echo changed > /one/file");
+        Directory.Delete(Path.Combine(spec.Container!.Layers[0], "etc"));
+        File.CreateSymbolicLink(Path.Combine(spec.Container.Layers[0], "etc"), _folder.Path);
+        await using (var machine = await _driver.StartAsync(spec, CancellationToken.None))
+        {
+            await machine.Exited.WaitAsync(Limit);
+        }
+
+        (await File.ReadAllTextAsync(target)).ShouldBe("untouched");
+        File.Exists(Path.Combine(_folder.Path, "hosts")).ShouldBeFalse();
+    }
+
+    private async Task<(int ExitCode, string Said)> TryAsync(string script)
+    {
+        try
+        {
+            var result = await _machine.Agent.ExecAsync(["/bin/sh", "-c", script], CancellationToken.None).WaitAsync(Limit);
+            return (result.ExitCode, Encoding.UTF8.GetString(result.StandardOutput) + Encoding.UTF8.GetString(result.StandardError));
+        }
+        catch (VmException refused)
+        {
+            return (-1, refused.Message);
+        }
+    }
+
+    private VmSpec Spec(params string[] command)
+    {
+        var id = $"i-{Guid.NewGuid():n}";
+        var layer = _folder.Make($"layer-{id}");
+        ContainerGuest.MakeLayer(layer);
+        return new VmSpec
+        {
+            Id = id,
+            Folder = _folder.Make(id),
+            Architecture = VmArchitecture.X64,
+            Engine = VmEngine.Container,
+            Vcpus = 1,
+            MemoryBytes = 64 << 20,
+            Disks = [],
+            Uuid = Guid.NewGuid(),
+            Container = ContainerGuest.Container(layer, command),
+        };
+    }
+}
