@@ -49,9 +49,9 @@ internal static class ContainerBenchmark
             bundle["linux"]!["cgroupsPath"] = "/cloud-bench";
             await File.WriteAllTextAsync(Path.Combine(folder, "config.json"), bundle.ToJsonString());
             var since = Stopwatch.GetTimestamp();
+            var state = Path.Combine(folder, "state");
             using var runc = Process.Start(
-                "nsenter",
-                ["--target", $"{shim}", "--mount", "--", "runc", "--root", Path.Combine(folder, "state"), "run", "--bundle", folder, "bench"]);
+                "nsenter", ["--target", $"{shim}", "--mount", "--", "runc", "--root", state, "run", "--bundle", folder, "bench"]);
             await runc.WaitForExitAsync();
             return runc.ExitCode == 0
                 ? Stopwatch.GetElapsedTime(since).TotalSeconds

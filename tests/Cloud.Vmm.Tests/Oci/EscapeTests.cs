@@ -9,6 +9,38 @@ public sealed class EscapeTests : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    private static readonly string[] Attempts =
+    [
+        "mount -t tmpfs none /tmp",
+        "mount -t proc none /tmp",
+        "mount -o remount,rw /proc/sys",
+        "mount --bind / /tmp",
+        "unshare -U /bin/id",
+        "unshare -m /bin/id",
+        "unshare -n /bin/id",
+        "chroot / /bin/id",
+        "mknod /tmp/disk b 8 0",
+        "mknod /tmp/memory c 1 1",
+        "echo 1 > /proc/sys/kernel/panic",
+        "echo x > /proc/sys/kernel/core_pattern",
+        "echo b > /proc/sysrq-trigger",
+        "echo x > /proc/self/uid_map",
+        "echo 0 > /sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "echo x > /sys/kernel/uevent_helper",
+        "echo x > /etc/hosts",
+        "hostname other",
+        "ping -c 1 127.0.0.1",
+        "dmesg",
+        "cat /dev/mem",
+        "cat /dev/kmsg",
+        "cat /dev/loop0",
+        "cat /dev/net/tun",
+        "test -s /proc/kcore",
+        "grep . /proc/keys",
+        "grep . /proc/timer_list",
+        "reboot -f",
+    ];
+
     private readonly TestFolder _folder = new();
     private OciDriver _driver = null!;
     private IVirtualMachine _machine = null!;
@@ -29,39 +61,14 @@ public sealed class EscapeTests : IAsyncLifetime
         await _folder.DisposeAsync();
     }
 
-    [Theory]
-    [InlineData("mount -t tmpfs none /tmp")]
-    [InlineData("mount -t proc none /tmp")]
-    [InlineData("mount -o remount,rw /proc/sys")]
-    [InlineData("mount --bind / /tmp")]
-    [InlineData("unshare -U /bin/id")]
-    [InlineData("unshare -m /bin/id")]
-    [InlineData("unshare -n /bin/id")]
-    [InlineData("chroot / /bin/id")]
-    [InlineData("mknod /tmp/disk b 8 0")]
-    [InlineData("mknod /tmp/memory c 1 1")]
-    [InlineData("echo 1 > /proc/sys/kernel/panic")]
-    [InlineData("echo x > /proc/sys/kernel/core_pattern")]
-    [InlineData("echo b > /proc/sysrq-trigger")]
-    [InlineData("echo x > /proc/self/uid_map")]
-    [InlineData("echo 0 > /sys/fs/cgroup/memory/memory.limit_in_bytes")]
-    [InlineData("echo x > /sys/kernel/uevent_helper")]
-    [InlineData("echo x > /etc/hosts")]
-    [InlineData("hostname other")]
-    [InlineData("ping -c 1 127.0.0.1")]
-    [InlineData("dmesg")]
-    [InlineData("cat /dev/mem")]
-    [InlineData("cat /dev/kmsg")]
-    [InlineData("cat /dev/loop0")]
-    [InlineData("cat /dev/net/tun")]
-    [InlineData("test -s /proc/kcore")]
-    [InlineData("grep . /proc/keys")]
-    [InlineData("grep . /proc/timer_list")]
-    [InlineData("reboot -f")]
-    public async Task Attempt_IsRefused(string attempt)
+    [Fact]
+    public async Task Attempts_AreAllRefused()
     {
-        var (exitCode, said) = await TryAsync(attempt);
-        exitCode.ShouldNotBe(0, said);
+        foreach (var attempt in Attempts)
+        {
+            (await TryAsync(attempt)).ExitCode.ShouldNotBe(0, attempt);
+        }
+
         _machine.State.ShouldBe(VmState.Running);
     }
 
@@ -161,7 +168,7 @@ public sealed class EscapeTests : IAsyncLifetime
             Architecture = VmArchitecture.X64,
             Engine = VmEngine.Container,
             Vcpus = 1,
-            MemoryBytes = 64 << 20,
+            MemoryBytes = 512 << 20,
             Disks = [],
             Uuid = Guid.NewGuid(),
             Container = ContainerGuest.Container(layer, command),

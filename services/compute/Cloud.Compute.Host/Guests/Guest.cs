@@ -113,7 +113,11 @@ internal sealed class Guest : IAsyncDisposable
         spec = spec with { Volumes = Spec.Volumes };
         Folder.WriteSpec(spec);
         await disks.MakeRootAsync(spec, Folder.RootDisk, ct);
-        Seed.Write(spec, Folder.Seed);
+        if (spec.Image.DiskFormat != ContainerImages.Format)
+        {
+            Seed.Write(spec, Folder.Seed);
+        }
+
         var before = Spec;
         Spec = spec;
         if (_machine is { } machine && (before.Vcpus, before.MemoryBytes) != (spec.Vcpus, spec.MemoryBytes))
