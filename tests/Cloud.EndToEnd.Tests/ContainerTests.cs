@@ -49,18 +49,21 @@ public sealed class ContainerTests(LocalCloud cloud)
     [Fact]
     public async Task Volume_IsMountedWhereItIsAskedFor_AndKeepsItsBytesForTheNextContainer()
     {
-        await cloud.PostAsync("/v1/volumes?wait=60", new { name = "of-containers", sizeBytes = "32Mi" });
+        var volume = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "of-containers", sizeBytes = "32Mi" }))
+            .GetProperty("id").GetString();
         var volumes = (object[])[new { volume = "of-containers", mountPath = "/data" }];
         var first = await CreateAsync(new { name = "writer", readOnlyRoot = true, volumes });
         var id = first.GetProperty("id").GetString()!;
         (await cloud.ShellAsync(id, "echo kept > /data/file && touch /elsewhere")).ShouldContain("Read-only file system");
         await cloud.DeleteInstanceAsync(id);
+        await WaitUntilFreeAsync(volume);
 
         var second = await CreateAsync(new { name = "reader", volumes });
         id = second.GetProperty("id").GetString()!;
         (await cloud.ShellAsync(id, "cat /data/file")).ShouldBe("kept\n");
         await cloud.DeleteInstanceAsync(id);
-        (await cloud.SendAsync(HttpMethod.Delete, "/v1/volumes/of-containers")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await WaitUntilFreeAsync(volume);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
     }
 
     [Fact]
@@ -105,6 +108,15 @@ public sealed class ContainerTests(LocalCloud cloud)
         var (status, body) = await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/{action}?wait=60");
         status.ShouldBe(HttpStatusCode.OK);
         return body!.Value;
+    }
+
+    private async Task WaitUntilFreeAsync(string? volume)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while ((await cloud.GetAsync($"/v1/volumes/{volume}")).GetProperty("status").GetString() != "available")
+        {
+            await Task.Delay(50, limit.Token);
+        }
     }
 
     private async Task WaitForConsoleAsync(string id, string text)
