@@ -73,6 +73,7 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         Http.BaseAddress = new Uri(_app.Urls.First());
         Http.DefaultRequestHeaders.Add(HeaderCallers.ProjectHeader, "p-1");
         await AddImageAsync("tiny");
+        await AddImageAsync("forkable", guestAgent: true);
         await UntilAsync(
             async () => (await GetAsync("/v1/engines")).GetProperty("items").EnumerateArray()
                 .Any(engine => engine.GetProperty("hosts").GetArrayLength() > 0));
@@ -80,13 +81,13 @@ public sealed class ComputeUnderTest : IAsyncLifetime
     }
 
     /// <summary>An image of the cloud's own, as a built recipe leaves it; or one that is still being built.</summary>
-    internal async Task AddImageAsync(string name, bool built = true)
+    internal async Task AddImageAsync(string name, bool built = true, bool guestAgent = false)
     {
         await using var db = await Services.GetRequiredService<IDbContextFactory<ComputeDbContext>>().CreateDbContextAsync();
         var image = Image.FromRecipe(TypedId.New<ImageId>(TimeProvider.System), name, "hash", TimeProvider.System.GetUtcNow());
         if (built)
         {
-            image.IsBuilt(Manifest(name), _data, TimeProvider.System.GetUtcNow());
+            image.IsBuilt(Manifest(name) with { GuestAgent = guestAgent }, _data, TimeProvider.System.GetUtcNow());
         }
 
         db.Images.Add(image);

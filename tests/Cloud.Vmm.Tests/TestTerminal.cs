@@ -1,4 +1,5 @@
 using System.Text;
+using Cloud.Vmm.Tests.Guests;
 
 namespace Cloud.Vmm.Tests;
 
@@ -49,6 +50,13 @@ internal sealed class TestTerminal : IAsyncDisposable
     {
         await TypeAsync(character);
         (await HearsWithinAsync(character, Limit)).ShouldBeTrue();
+    }
+
+    /// <summary>Has the small guest count, and hears what it counted to.</summary>
+    public async Task CountsToAsync(int count)
+    {
+        await TypeAsync(TinyGuest.Count);
+        (await HearsWithinAsync((char)('0' + count), Limit)).ShouldBeTrue();
     }
 
     public ValueTask DisposeAsync() => _console.DisposeAsync();

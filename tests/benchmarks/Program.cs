@@ -29,6 +29,13 @@ switch (args)
     case ["many", .. var rest]:
         await ManyBenchmark.RunAsync(cloud, rest is [var count] ? int.Parse(count, System.Globalization.CultureInfo.InvariantCulture) : 50);
         return 0;
+    case ["snapshots"]:
+        await SnapshotBenchmark.SnapshotsAsync(cloud, rounds: 5);
+        return 0;
+    case ["forks", .. var rest]:
+        await SnapshotBenchmark.ForksAsync(
+            cloud, rest is [var forks] ? int.Parse(forks, System.Globalization.CultureInfo.InvariantCulture) : 10);
+        return 0;
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
@@ -36,6 +43,7 @@ switch (args)
         await StorageBenchmark.RunAsync(cloud);
         return 0;
     default:
-        Console.Error.WriteLine("Name one of: boot, containers, reads, idle, start, many, gateway, storage. See README.md.");
+        Console.Error.WriteLine(
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, storage. See README.md.");
         return 2;
 }

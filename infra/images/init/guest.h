@@ -66,6 +66,13 @@ struct login {
 // Gives the disk whose root is that folder ("" for our own) the seed's identity; true where it is another than at the boot before.
 bool seed_apply(const struct seed *seed, const char *root, struct login login);
 
+// Gives the running system's disk this identity: names, machine id, and no host keys until they are made anew.
+void seed_rename(const char *instance_id, const char *host_name);
+
+// renew.c: the instance's id, host name, hardware address and address, and randomness as hexadecimal digits. 0 when all is renewed.
+#define RENEW_ARGUMENTS 5
+int renew_main(char **arguments);
+
 // userdata.c: how the user data went.
 struct user_data_result {
     bool present;

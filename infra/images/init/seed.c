@@ -121,21 +121,26 @@ static void write_machine_id(const char *root) {
     file_write_text(below(root, "/etc/machine-id"), 0444, text);
 }
 
-static void become_new(const struct seed *seed, const char *root, struct login login) {
+static void take_name(const char *root, const char *instance_id, const char *name) {
     char hosts[300];
-    const char *name = seed->host_name[0] ? seed->host_name : "localhost";
     mkdir(below(root, STATE_FOLDER), 0755);
     forget_host_keys(root, "/etc/dropbear");
     forget_host_keys(root, "/etc/ssh");
-    unlink(below(root, STATE_FOLDER "/user-data.result"));
-    unlink(below(root, "/var/log/user-data.log"));
-    unlink(below(root, "/var/log/cloud-init.log"));
     snprintf(hosts, sizeof hosts, "127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\n", name);
     file_write_text(below(root, "/etc/hosts"), 0644, hosts);
     file_write_text(below(root, "/etc/hostname"), 0644, name);
     write_machine_id(root);
+    file_write_text(below(root, STATE_FOLDER "/instance-id"), 0644, instance_id);
+}
+
+void seed_rename(const char *instance_id, const char *host_name) { take_name("", instance_id, host_name); }
+
+static void become_new(const struct seed *seed, const char *root, struct login login) {
+    take_name(root, seed->instance_id, seed->host_name[0] ? seed->host_name : "localhost");
+    unlink(below(root, STATE_FOLDER "/user-data.result"));
+    unlink(below(root, "/var/log/user-data.log"));
+    unlink(below(root, "/var/log/cloud-init.log"));
     write_keys(seed, root, login);
-    file_write_text(below(root, STATE_FOLDER "/instance-id"), 0644, seed->instance_id);
 }
 
 bool seed_apply(const struct seed *seed, const char *root, struct login login) {

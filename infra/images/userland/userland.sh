@@ -31,6 +31,8 @@ make_userland() {
   done
   cp "$guest" "$root/sbin/init"
   ln -sf init "$root/sbin/udhcpc-lease"
+  mkdir -p "$root/usr/lib/cloud-guest"
+  ln -sf /sbin/init "$root/usr/lib/cloud-guest/cloud-guest"
   ln -sf /usr/bin/dbclient "$root/usr/bin/ssh"
 }
 

@@ -33,6 +33,9 @@ public enum GuestState
     Stopped = 1,
     Running = 2,
     Paused = 3,
+
+    /// <summary>It does not run; what it was is kept, and it goes on from there.</summary>
+    Suspended = 4,
 }
 
 /// <summary>How a run ended.</summary>
@@ -78,6 +81,11 @@ public sealed record GuestMetrics
 /// <summary>What a guest read from and wrote to one disk since its process started.</summary>
 /// <param name="Serial">The disk, by the serial number that the guest sees.</param>
 public sealed record GuestDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
+
+/// <summary>What took a guest's processors out of the guest's own code since its process started.</summary>
+/// <param name="Counter">Who counted: <c>kvm</c>, or <c>tcg</c>, which leaves translated code where hardware would exit.</param>
+/// <param name="Reasons">How often, by reason, in the counter's own words.</param>
+public sealed record GuestExits(string Counter, IReadOnlyDictionary<string, long> Reasons);
 
 /// <summary>What a command in a guest answered.</summary>
 public sealed record GuestExec(int ExitCode, byte[] StandardOutput, byte[] StandardError);

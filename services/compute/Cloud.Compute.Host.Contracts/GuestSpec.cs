@@ -41,6 +41,12 @@ public sealed record GuestSpec
 
     public IReadOnlyList<GuestPort> Ports { get; init; } = [];
 
+    /// <summary>
+    /// The snapshot of another guest that its first start goes on from, as a machine of its own: its name, addresses, keys and randomness
+    /// are made anew before it counts as started. Null boots.
+    /// </summary>
+    public string? ForkOf { get; init; }
+
     /// <summary>The volumes that it has, in their order: vdb, vdc, … They come and go by attach and detach alone.</summary>
     public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
 

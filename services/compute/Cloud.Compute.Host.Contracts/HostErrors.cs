@@ -9,6 +9,18 @@ public static class HostErrors
     /// <summary>The engine cannot run what the spec describes; asking again changes nothing.</summary>
     public const string Refused = "engine-refused";
 
+    /// <summary>The guest has volumes, which what was asked for does not take in.</summary>
+    public const string HasVolumes = "has-volumes";
+
+    /// <summary>The guest has other processors or memory now than when the snapshot was taken.</summary>
+    public const string Resized = "resized";
+
+    /// <summary>The root disk lies over as many files as are allowed.</summary>
+    public const string TooManyLayers = "too-many-snapshots";
+
+    /// <summary>A copy of a guest could not be given an identity of its own, and was ended.</summary>
+    public const string NotRenewed = "not-renewed";
+
     /// <summary>The guest's agent does not answer.</summary>
     public const string AgentSilent = "guest-agent-silent";
 

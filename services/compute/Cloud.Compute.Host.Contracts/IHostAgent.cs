@@ -38,7 +38,24 @@ public interface IHostAgent
 
     Task<GuestReport> PauseAsync(string id, CancellationToken ct);
 
+    /// <summary>Lets a paused or suspended guest go on.</summary>
     Task<GuestReport> ResumeAsync(string id, CancellationToken ct);
+
+    /// <summary>Keeps what the guest is on the disk and ends its process.</summary>
+    Task<GuestReport> SuspendAsync(string id, CancellationToken ct);
+
+    /// <summary>
+    /// Keeps what a running guest is, under the snapshot's id; it runs on. Refused for a guest with volumes: they are not in it.
+    /// </summary>
+    Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct);
+
+    /// <summary>Ends the guest's run, and has it go on from its snapshot; what it wrote since is gone.</summary>
+    Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct);
+
+    Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct);
+
+    /// <summary>Removes a snapshot; guests that came from it stay.</summary>
+    Task DeleteGuestSnapshotAsync(string snapshot, CancellationToken ct);
 
     /// <summary>Ends the guest and removes all of it: folder, disks, network port.</summary>
     Task RemoveAsync(string id, CancellationToken ct);
@@ -55,6 +72,9 @@ public interface IHostAgent
     Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct);
 
     Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct);
+
+    /// <summary>Refused where the guest's engine counts none.</summary>
+    Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct);
 
     Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct);
 

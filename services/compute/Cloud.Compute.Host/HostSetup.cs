@@ -4,6 +4,7 @@ using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
 using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.Vmm;
@@ -45,6 +46,7 @@ public static class HostSetup
         builder.Services.AddSingleton<IDiskMaker, RootMaker>();
         builder.Services.AddSingleton<GuestNetwork>();
         builder.Services.AddSingleton<VolumeFiles>();
+        builder.Services.AddSingleton<SnapshotFiles>();
         builder.Services.AddSingleton<HostAgent>();
         builder.Services.AddSingleton<IHostAgent>(services => services.GetRequiredService<HostAgent>());
         builder.Services.AddHostedService<GuestsService>();

@@ -3,6 +3,7 @@ using Cloud.Compute.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.Instances;
+using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
 using Cloud.Compute.Persistence;
@@ -57,6 +58,9 @@ public static class ComputeSetup
         builder.Services.AddSingleton<InstanceChanges>();
         builder.Services.AddSingleton<InstanceSteps>();
         builder.Services.AddSingleton<InstanceWaiter>();
+        builder.Services.AddSingleton<InstanceSnapshotChanges>();
+        builder.Services.AddSingleton<InstanceSnapshotSteps>();
+        builder.Services.AddSingleton<InstanceSnapshotWaiter>();
         builder.Services.AddSingleton<InstanceReads>();
         builder.Services.AddSingleton<IVolumeHosts, VolumeHosts>();
         builder.Services.AddScoped<InstanceAction>();
@@ -71,6 +75,11 @@ public static class ComputeSetup
             messaging.AddSaga<InstanceRebootSaga, InstanceSagaData>();
             messaging.AddSaga<InstancePauseSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceResumeSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceSuspendSaga, InstanceSagaData>();
+            messaging.AddSaga<InstanceForkSaga, InstanceForkSagaData>();
+            messaging.AddSaga<InstanceRestoreSaga, InstanceRestoreSagaData>();
+            messaging.AddSaga<InstanceSnapshotCreateSaga, InstanceSnapshotSagaData>();
+            messaging.AddSaga<InstanceSnapshotDeleteSaga, InstanceSnapshotSagaData>();
             messaging.AddSaga<InstanceResizeSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceDeleteSaga, InstanceSagaData>();
             messaging.AddSaga<ImageImportSaga, ImageSagaData>();
@@ -91,6 +100,7 @@ public static class ComputeSetup
         compute.MapInstanceTypes();
         compute.MapKeyPairs();
         compute.MapInstances();
+        compute.MapInstanceSnapshots();
         compute.MapHosts();
         compute.MapVolumeHosts();
     }

@@ -13,6 +13,9 @@ public sealed class IfMatch
 
     private IfMatch(string[] tags) => _tags = tags;
 
+    /// <summary>Of a request that asks for no version.</summary>
+    public static IfMatch None { get; } = new([]);
+
     public static ValueTask<IfMatch> BindAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);

@@ -18,6 +18,9 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
     /// <summary>Every call, in order: <c>StartAsync i-…</c>.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
 
+    /// <summary>What was kept of guests, by the snapshots' ids.</summary>
+    public ConcurrentDictionary<string, StoredGuestSnapshot> Snapshots { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Whether a guest that starts reaches its boot's end at once.</summary>
     public bool BootsAtOnce { get; set; } = true;
 
@@ -109,6 +112,36 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
 
     public Task<GuestReport> ResumeAsync(string id, CancellationToken ct) => SetStateAsync("ResumeAsync", id, GuestState.Running);
 
+    public Task<GuestReport> SuspendAsync(string id, CancellationToken ct) => SetStateAsync("SuspendAsync", id, GuestState.Suspended);
+
+    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct)
+    {
+        Enter("SnapshotAsync", id);
+        Require(id);
+        return Task.FromResult(Snapshots.GetOrAdd(snapshot, new StoredGuestSnapshot(snapshot, id, 1000)));
+    }
+
+    public Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct)
+    {
+        if (!Snapshots.ContainsKey(snapshot))
+        {
+            throw CloudException.NotFound("snapshot", snapshot);
+        }
+
+        End(id, GuestExitKind.Killed, "It was ended.");
+        return SetStateAsync("RestoreAsync", id, GuestState.Running);
+    }
+
+    public Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<StoredGuestSnapshot>>(Snapshots.Values.ToList());
+
+    public Task DeleteGuestSnapshotAsync(string snapshot, CancellationToken ct)
+    {
+        Enter("DeleteGuestSnapshotAsync", snapshot);
+        Snapshots.TryRemove(snapshot, out _);
+        return Task.CompletedTask;
+    }
+
     public Task RemoveAsync(string id, CancellationToken ct)
     {
         Enter("RemoveAsync", id);
@@ -133,6 +166,13 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
 
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         Task.FromResult(new GuestMetrics { CpuSeconds = 1, ResidentBytes = 1, UptimeSeconds = 1, Disks = [] });
+
+    public Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct)
+    {
+        Enter("ReadExitsAsync", id);
+        Require(id);
+        return Task.FromResult(new GuestExits("tcg", new Dictionary<string, long> { ["tlb full flushes"] = 7 }));
+    }
 
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         Task.FromResult(new GuestExec(0, [], []));

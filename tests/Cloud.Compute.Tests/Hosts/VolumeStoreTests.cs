@@ -6,6 +6,7 @@ using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
 using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
@@ -215,8 +216,8 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         _files = new VolumeFiles(options);
         _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
         _agent = new HostAgent(
-            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, _network, TimeProvider.System,
-            NullLogger<HostAgent>.Instance);
+            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, new SnapshotFiles(options), _network,
+            TimeProvider.System, NullLogger<HostAgent>.Instance);
         _store = new VolumeStore(_files, _agent);
         _made.Add(_files);
         await _agent.AdoptAllAsync(Ct);
@@ -306,6 +307,8 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<EngineProbe>>([]);
 
         public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
+
+        public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
 
         public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) => Task.FromResult<IVirtualMachine?>(null);
     }

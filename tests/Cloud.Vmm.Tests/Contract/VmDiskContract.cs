@@ -87,6 +87,36 @@ public abstract class VmDiskContract : VmDriverContract
         (await SerialsAsync(machine)).ShouldBe(["one"]);
     }
 
+    [Fact]
+    public async Task Disk_OfASavedMachine_IsLaidOver_AndIsInItsPlaceAgain()
+    {
+        var spec = Spec();
+        var (gone, disk) = (await MakeDiskAsync(spec, "gone"), await MakeDiskAsync(spec, "one"));
+        await using var machine = await StartAsync(spec with { Disks = [gone] });
+        await machine.PlugDiskAsync(disk, CancellationToken.None);
+        (await machine.UnplugDiskAsync("gone", NoPatience, force: true, CancellationToken.None)).ShouldBeTrue();
+        var overlay = Path.Combine(spec.Folder, "overlay");
+        await QemuImgAsync("create", "-q", "-f", "qcow2", overlay, $"{16 << 20}");
+        var path = Path.Combine(spec.Folder, "state");
+        await Should.ThrowAsync<VmException>(() => machine.SaveAsync(
+            path, new Dictionary<string, string> { ["none"] = overlay }, goOn: true, CancellationToken.None));
+        File.Exists(path).ShouldBeFalse();
+        machine.State.ShouldBe(VmState.Running);
+
+        var state = await machine.SaveAsync(path, new Dictionary<string, string> { ["one"] = overlay }, goOn: true, CancellationToken.None);
+        (await machine.CountDiskLayersAsync("one", CancellationToken.None)).ShouldBe(2);
+        IsLocked(overlay).ShouldBeTrue();
+        await machine.KillAsync(CancellationToken.None);
+
+        var top = Path.Combine(spec.Folder, "top");
+        await QemuImgAsync("create", "-q", "-f", "qcow2", top, $"{16 << 20}");
+        var over = disk with { Path = top, Backing = [new VmDiskLayer(disk.Path, VmDiskFormat.Qcow2)] };
+        await using var again = await Driver.StartAsync(Spec() with { Disks = [over], From = state }, CancellationToken.None);
+        (await SerialsAsync(again)).ShouldBe(["one"]);
+        await using var console = await TestTerminal.OpenAsync(again);
+        await console.ExchangeAsync('a');
+    }
+
     private static async Task<IReadOnlyList<string>> SerialsAsync(IVirtualMachine machine) =>
         (await machine.ReadMetricsAsync(CancellationToken.None)).Disks.Select(disk => disk.Serial).ToList();
 

@@ -26,10 +26,12 @@ internal sealed class RiscV64Guest : TinyGuest
         // Addresses of the parts, in instructions from the start.
         const int Print = 3;
         const int Loop = 8;
-        const int Off = 22;
-        const int Reset = 25;
-        const int Flood = 28;
-        const int Text = 34;
+        const int Off = 24;
+        const int Reset = 27;
+        const int Flood = 30;
+        const int Finish = 33;
+        const int Counting = 36;
+        const int Text = 41;
         uint[] code =
         [
             Lui(S0, 0x10000),                        //  0         s0 = serial port
@@ -50,30 +52,38 @@ internal sealed class RiscV64Guest : TinyGuest
             BranchEqual(T0, T1, Reset - 15),         // 15
             AddImmediate(T1, 0, TinyGuest.Flood),    // 16
             BranchEqual(T0, T1, Flood - 17),         // 17
-            StoreByte(T0, S0, 0),                    // 18         any other comes back
-            Jump(Loop - 19),                         // 19
-            Jump(0),                                 // 20
-            Jump(0),                                 // 21
-            Lui(T1, FinisherPass >> 12),             // 22 off:
-            AddImmediate(T1, T1, FinisherPass & 0xfff), // 23
-            Jump(31 - 24),                           // 24
-            Lui(T1, (FinisherReset >> 12)),          // 25 reset:
-            AddImmediate(T1, T1, FinisherReset & 0xfff), // 26
-            Jump(31 - 27),                           // 27
-            AddImmediate(T0, 0, 'y'),                // 28 flood:  no wait for the transmitter: QEMU's is never full
-            StoreByte(T0, S0, 0),                    // 29
-            Jump(28 - 30),                           // 30
-            Lui(T2, 0x100),                          // 31 finish:
-            StoreWord(T1, T2, 0),                    // 32
-            Jump(0),                                 // 33
+            AddImmediate(T1, 0, Count),              // 18
+            BranchEqual(T0, T1, Counting - 19),      // 19
+            StoreByte(T0, S0, 0),                    // 20         any other comes back
+            Jump(Loop - 21),                         // 21
+            Jump(0),                                 // 22
+            Jump(0),                                 // 23
+            Lui(T1, FinisherPass >> 12),             // 24 off:
+            AddImmediate(T1, T1, FinisherPass & 0xfff), // 25
+            Jump(Finish - 26),                       // 26
+            Lui(T1, (FinisherReset >> 12)),          // 27 reset:
+            AddImmediate(T1, T1, FinisherReset & 0xfff), // 28
+            Jump(Finish - 29),                       // 29
+            AddImmediate(T0, 0, 'y'),                // 30 flood:  no wait for the transmitter: QEMU's is never full
+            StoreByte(T0, S0, 0),                    // 31
+            Jump(Flood - 32),                        // 32
+            Lui(T2, 0x100),                          // 33 finish:
+            StoreWord(T1, T2, 0),                    // 34
+            Jump(0),                                 // 35
+            LoadByte(T0, S1, 1),                     // 36 counting: s1 = the text's end, and the counter after it
+            AddImmediate(T0, T0, 1),                 // 37
+            StoreByte(T0, S1, 1),                    // 38
+            StoreByte(T0, S0, 0),                    // 39
+            Jump(Loop - 40),                         // 40
         ];
-        var bytes = new byte[(code.Length * 4) + Hello.Length + 1];
+        var bytes = new byte[(code.Length * 4) + Hello.Length + 2];
         for (var i = 0; i < code.Length; i++)
         {
             BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(i * 4), code[i]);
         }
 
         Encoding.ASCII.GetBytes(Hello).CopyTo(bytes, code.Length * 4);
+        bytes[^1] = (byte)'0';
         return bytes;
     }
 

@@ -17,6 +17,9 @@ internal abstract class TinyGuest
     /// <summary>Prints for ever.</summary>
     public const char Flood = 'f';
 
+    /// <summary>Adds one to a counter in the guest's memory, and prints it: <c>1</c> first.</summary>
+    public const char Count = 'c';
+
     /// <summary>Tells the host of a panic, on a board that has the device for it at a fixed place.</summary>
     public const char Panic = 'x';
 

@@ -16,8 +16,8 @@ internal sealed class X64Guest : TinyGuest
     private static readonly byte[] Code =
     [
         0xbc, 0x00, 0x00, 0x09, 0x00,             // start:  mov esp, 0x90000
-        0xbe, 0x8e, 0x00, 0x10, 0x00,             //         mov esi, hello
-        0xe8, 0x72, 0x00, 0x00, 0x00,             //         call print
+        0xbe, 0xa7, 0x00, 0x10, 0x00,             //         mov esi, hello
+        0xe8, 0x76, 0x00, 0x00, 0x00,             //         call print
         0x66, 0xba, 0x02, 0x06,                   //         mov dx, 0x602        PM1 enable:
         0x66, 0xb8, 0x00, 0x01,                   //         mov ax, 0x100        the power button
         0x66, 0xef,                               //         out dx, ax
@@ -25,31 +25,32 @@ internal sealed class X64Guest : TinyGuest
         0x66, 0xba, 0x00, 0x06,                   //         mov dx, 0x600        PM1 status
         0x66, 0xed,                               //         in ax, dx
         0x66, 0xa9, 0x00, 0x01,                   //         test ax, 0x100
-        0x75, 0x25,                               //         jnz off
+        0x75, 0x29,                               //         jnz off
         0x66, 0xba, 0xfd, 0x03,                   //         mov dx, 0x3fd        line status
         0xec,                                     //         in al, dx
         0xa8, 0x01,                               //         test al, 1           data ready
         0x74, 0xe9,                               //         jz loop
         0x66, 0xba, 0xf8, 0x03,                   //         mov dx, 0x3f8
         0xec,                                     //         in al, dx
-        0x3c, (byte)PowerOff, 0x74, 0x13,         //         cmp al, 'p'; je off
-        0x3c, (byte)Reboot, 0x74, 0x1b,           //         cmp al, 'r'; je reset
-        0x3c, (byte)Panic, 0x74, 0x1d,            //         cmp al, 'x'; je panic
-        0x3c, (byte)'t', 0x74, 0x34,              //         cmp al, 't'; je triple
-        0x3c, (byte)Flood, 0x74, 0x1e,            //         cmp al, 'f'; je flood
+        0x3c, (byte)PowerOff, 0x74, 0x17,         //         cmp al, 'p'; je off
+        0x3c, (byte)Reboot, 0x74, 0x1f,           //         cmp al, 'r'; je reset
+        0x3c, (byte)Panic, 0x74, 0x21,            //         cmp al, 'x'; je panic
+        0x3c, (byte)'t', 0x74, 0x38,              //         cmp al, 't'; je triple
+        0x3c, (byte)Flood, 0x74, 0x22,            //         cmp al, 'f'; je flood
+        0x3c, (byte)Count, 0x74, 0x45,            //         cmp al, 'c'; je count
         0xee,                                     //         out dx, al
-        0xeb, 0xcd,                               //         jmp loop
+        0xeb, 0xc9,                               //         jmp loop
         0x66, 0xba, 0x04, 0x06,                   // off:    mov dx, 0x604        PM1 control
         0x66, 0xb8, 0x00, 0x20,                   //         mov ax, 0x2000       sleep enable, type 0: S5
         0x66, 0xef,                               //         out dx, ax
-        0xeb, 0xc1,                               //         jmp loop
+        0xeb, 0xbd,                               //         jmp loop
         0xb0, 0xfe,                               // reset:  mov al, 0xfe         the keyboard controller's reset line
         0xe6, 0x64,                               //         out 0x64, al
-        0xeb, 0xbb,                               //         jmp loop
+        0xeb, 0xb7,                               //         jmp loop
         0x66, 0xba, 0x05, 0x05,                   // panic:  mov dx, 0x505        pvpanic
         0xb0, 0x01,                               //         mov al, 1
         0xee,                                     //         out dx, al
-        0xeb, 0xb2,                               //         jmp loop
+        0xeb, 0xae,                               //         jmp loop
         0x66, 0xba, 0xfd, 0x03,                   // flood:  mov dx, 0x3fd
         0xec,                                     // wait:   in al, dx
         0xa8, 0x20,                               //         test al, 0x20        transmitter empty
@@ -58,7 +59,7 @@ internal sealed class X64Guest : TinyGuest
         0xb0, (byte)'y',                          //         mov al, 'y'
         0xee,                                     //         out dx, al
         0xeb, 0xee,                               //         jmp flood
-        0x0f, 0x01, 0x1d, 0x9c, 0x00, 0x10, 0x00, // triple: lidt [zero]
+        0x0f, 0x01, 0x1d, 0xb5, 0x00, 0x10, 0x00, // triple: lidt [zero]
         0xcc,                                     //         int3                 a fault in a fault in a fault
         0x66, 0xba, 0xf8, 0x03,                   // print:  mov dx, 0x3f8
         0xac,                                     // next:   lodsb
@@ -67,13 +68,18 @@ internal sealed class X64Guest : TinyGuest
         0xee,                                     //         out dx, al
         0xeb, 0xf8,                               //         jmp next
         0xc3,                                     // done:   ret
+        0xfe, 0x05, 0xbb, 0x00, 0x10, 0x00,       // count:  inc byte [counter]
+        0xa0, 0xbb, 0x00, 0x10, 0x00,             //         mov al, [counter]
+        0x66, 0xba, 0xf8, 0x03,                   //         mov dx, 0x3f8
+        0xee,                                     //         out dx, al
+        0xe9, 0x72, 0xff, 0xff, 0xff,             //         jmp loop
     ];
 
     public override byte[] Kernel { get; } = Build();
 
     private static byte[] Build()
     {
-        var loaded = Code.Concat(Encoding.ASCII.GetBytes(Hello + '\0')).Concat(new byte[6]).ToArray();
+        var loaded = Code.Concat(Encoding.ASCII.GetBytes(Hello + '\0')).Concat(new byte[6]).Append((byte)'0').ToArray();
         var file = new byte[CodeOffset + loaded.Length];
         loaded.CopyTo(file, CodeOffset);
         void Put16(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(at), value);

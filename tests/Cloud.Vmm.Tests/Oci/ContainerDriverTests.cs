@@ -13,6 +13,8 @@ public sealed class ContainerDriverTests : VmDriverContract
 
     protected override bool HasPowerButton => true;
 
+    protected override bool KeepsStates => false;
+
     protected override bool HasAgent => true;
 
     protected override bool GuestMayReboot => false;

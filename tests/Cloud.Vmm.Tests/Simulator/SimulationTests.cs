@@ -13,6 +13,8 @@ public sealed class SimulationTests : VmDriverContract
 
     protected override bool HasPowerButton => false;
 
+    protected override bool KeepsStates => false;
+
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
 

@@ -18,6 +18,7 @@ internal static class HostApi
         host.MapGet("/changes", (long after, IHostAgent agent, CancellationToken ct) => agent.WatchAsync(after, ct));
 
         MapVolumes(host);
+        MapSnapshots(host);
         var guests = host.MapGroup("/guests");
         guests.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.ListAsync(ct));
         guests.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
@@ -30,16 +31,29 @@ internal static class HostApi
         guests.MapPost("/{id}/reset", (string id, IHostAgent agent, CancellationToken ct) => agent.ResetAsync(id, ct));
         guests.MapPost("/{id}/pause", (string id, IHostAgent agent, CancellationToken ct) => agent.PauseAsync(id, ct));
         guests.MapPost("/{id}/resume", (string id, IHostAgent agent, CancellationToken ct) => agent.ResumeAsync(id, ct));
+        guests.MapPost("/{id}/suspend", (string id, IHostAgent agent, CancellationToken ct) => agent.SuspendAsync(id, ct));
         guests.MapPut("/{id}/volumes", (string id, GuestVolume volume, IHostAgent agent, CancellationToken ct) =>
             agent.AttachVolumeAsync(id, volume, ct));
         guests.MapDelete("/{id}/volumes/{volume}", (string id, string volume, bool force, IHostAgent agent, CancellationToken ct) =>
             agent.DetachVolumeAsync(id, volume, force, ct));
         guests.MapGet("/{id}/metrics", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadMetricsAsync(id, ct));
+        guests.MapGet("/{id}/exits", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadExitsAsync(id, ct));
         guests.MapPost(
             "/{id}/exec",
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
+    }
+
+    private static void MapSnapshots(RouteGroupBuilder host)
+    {
+        host.MapPut("/guests/{id}/snapshots/{snapshot}", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
+            agent.SnapshotAsync(id, snapshot, ct));
+        host.MapPost("/guests/{id}/snapshots/{snapshot}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
+            agent.RestoreAsync(id, snapshot, ct));
+        host.MapGet("/guest-snapshots", (IHostAgent agent, CancellationToken ct) => agent.ListGuestSnapshotsAsync(ct));
+        host.MapDelete("/guest-snapshots/{id}", (string id, IHostAgent agent, CancellationToken ct) =>
+            agent.DeleteGuestSnapshotAsync(id, ct));
     }
 
     private static void MapVolumes(RouteGroupBuilder host)

@@ -16,6 +16,9 @@ internal sealed class EngineDrivers(QemuDriver machines, OciDriver containers) :
     public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
         spec.Engine == VmEngine.Container ? containers.StartAsync(spec, ct) : machines.StartAsync(spec, ct);
 
+    public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
+        spec.Engine == VmEngine.Container ? containers.MakeTemplateAsync(spec, ct) : machines.MakeTemplateAsync(spec, ct);
+
     public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) =>
         OciDriver.IsContainer(folder) ? containers.AdoptAsync(folder, ct) : machines.AdoptAsync(folder, ct);
 }

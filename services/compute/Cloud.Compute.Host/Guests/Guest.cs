@@ -1,5 +1,6 @@
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
@@ -10,7 +11,7 @@ namespace Cloud.Compute.Host.Guests;
 /// One guest of this host: its folder, its machine while it runs, its boot report. One change at a time; what it is
 /// can be read at any time. Holds nothing that its folder and its process would not tell a new agent.
 /// </summary>
-internal sealed class Guest : IAsyncDisposable
+internal sealed partial class Guest : IAsyncDisposable
 {
     /// <summary>How often the boot report is looked at until the boot has ended.</summary>
     private static readonly TimeSpan BootLook = TimeSpan.FromMilliseconds(20);
@@ -28,6 +29,7 @@ internal sealed class Guest : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Action<Guest> _changed;
     private readonly VolumeFiles _volumes;
+    private readonly SnapshotFiles _snapshots;
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _view = new();
@@ -39,14 +41,16 @@ internal sealed class Guest : IAsyncDisposable
     private Task _watching = Task.CompletedTask;
 
     public Guest(
-        GuestFolder folder, GuestSpec spec, IVmDriver driver, ContainerImages images, VolumeFiles volumes, TimeProvider time,
-        Action<Guest> changed)
+        GuestFolder folder, GuestSpec spec, IVmDriver driver, ContainerImages images, VolumeFiles volumes, SnapshotFiles snapshots,
+        TimeProvider time, Action<Guest> changed)
     {
         Folder = folder;
         Spec = spec;
         _driver = driver;
         _images = images;
         _volumes = volumes;
+        _snapshots = snapshots;
+        _root = GuestRoot.Read(folder.Root);
         _time = time;
         _changed = changed;
     }
@@ -70,11 +74,11 @@ internal sealed class Guest : IAsyncDisposable
                 {
                     VmState.Running => GuestState.Running,
                     VmState.Paused => GuestState.Paused,
-                    _ => GuestState.Stopped,
+                    _ => IsSuspended ? GuestState.Suspended : GuestState.Stopped,
                 },
                 Exit = _exit,
                 Boot = _boot.Phases,
-                BootEnded = _boot.Ended || _answered,
+                BootEnded = (_boot.Ended || _answered) && !_root.Renews,
                 UserDataExitCode = _boot.UserDataExitCode,
                 StartedAt = _run?.StartedAt,
             };
@@ -86,7 +90,7 @@ internal sealed class Guest : IAsyncDisposable
     {
         using var turn = await TurnAsync(ct);
         var run = GuestRun.Read(Folder.Run);
-        if (await _driver.AdoptAsync(Folder.Path, ct) is { } machine)
+        if (await _driver.AdoptAsync(Folder.Path, ct) is { } machine && await SettleAsync(machine, ct))
         {
             lock (_view)
             {
@@ -97,6 +101,7 @@ internal sealed class Guest : IAsyncDisposable
             return;
         }
 
+        SettleStopped();
         lock (_view)
         {
             _run = run;
@@ -112,7 +117,8 @@ internal sealed class Guest : IAsyncDisposable
         using var turn = await TurnAsync(ct);
         spec = spec with { Volumes = Spec.Volumes };
         Folder.WriteSpec(spec);
-        await disks.MakeRootAsync(spec, Folder.RootDisk, ct);
+        await ForkAsync(spec, ct);
+        await disks.MakeRootAsync(spec, PathOf(_root.Layers[0]), ct);
         if (spec.Image.DiskFormat != ContainerImages.Format)
         {
             Seed.Write(spec, Folder.Seed);
@@ -136,18 +142,27 @@ internal sealed class Guest : IAsyncDisposable
             return;
         }
 
+        await StartInTurnAsync(nic, ct);
+    }
+
+    private async Task StartInTurnAsync(VmNic nic, CancellationToken ct)
+    {
         ForgetBoot();
         var run = new GuestRun(GuestRun.PresentBoot, _time.GetUtcNow(), null);
         run.Write(Folder.Run);
         try
         {
-            Hold(await _driver.StartAsync(await ToVmSpecAsync(nic, ct), ct), run);
+            var from = await PrepareToGoOnAsync(ct);
+            var spec = await ToVmSpecAsync(nic, ct);
+            Hold(await _driver.StartAsync(from is null ? spec : from.GivenTo(spec), ct), run);
         }
         catch
         {
             File.Delete(Folder.Run);
             throw;
         }
+
+        await GoOnAsync(ct);
     }
 
     public Task PowerDownAsync(CancellationToken ct) => WithMachineAsync(machine => machine.PowerDownAsync(ct), ct);
@@ -160,8 +175,6 @@ internal sealed class Guest : IAsyncDisposable
 
     public Task PauseAsync(CancellationToken ct) => WithMachineAsync(machine => machine.PauseAsync(ct), ct);
 
-    public Task ResumeAsync(CancellationToken ct) => WithMachineAsync(machine => machine.ResumeAsync(ct), ct);
-
     /// <summary>Ends the machine, if one runs; when the task ends none does.</summary>
     public async Task KillAsync(CancellationToken ct)
     {
@@ -171,6 +184,8 @@ internal sealed class Guest : IAsyncDisposable
             await machine.KillAsync(ct);
             await _watching.WaitAsync(ct);
         }
+
+        ForgetSuspended();
     }
 
     /// <summary>
@@ -304,6 +319,7 @@ internal sealed class Guest : IAsyncDisposable
         await KillAsync(ct);
         using var turn = await TurnAsync(ct);
         Folder.Delete();
+        _root = new GuestRoot([GuestRoot.Own]);
     }
 
     public IVirtualMachine RequireMachine() =>
@@ -451,10 +467,11 @@ internal sealed class Guest : IAsyncDisposable
     private VmDisk RootDisk() => new()
     {
         Serial = "root",
-        Path = Folder.RootDisk,
+        Path = PathOf(_root.Layers[0]),
         Format = VmDiskFormat.Qcow2,
         Backing =
         [
+            .. _root.Layers.Skip(1).Select(layer => new VmDiskLayer(PathOf(layer), VmDiskFormat.Qcow2)),
             new VmDiskLayer(
                 Path.Combine(Spec.Image.Folder, Spec.Image.Disk),
                 Spec.Image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2),

@@ -9,7 +9,8 @@ namespace Cloud.Compute.Host.Guests;
 /// <code>
 /// guests/i-…/guest.json      the spec, as the control plane gave it
 ///            run.json        the latest run: when it began, how it ended
-///            root.qcow2      the root disk, copy-on-write over the image's
+///            root.qcow2      the root disk, copy-on-write over the image's; once it was snapshotted its files lie in
+///            root.json       snapshots/layers, and this says which, and what the next start goes on from
 ///            seed.iso        NoCloud
 ///            console.log  boot.jsonl  process.log      see VmFolder
 ///            …               the driver's own
@@ -26,6 +27,8 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     public string Path { get; } = System.IO.Path.Combine(guestsFolder, id);
 
     public string RootDisk => File("root.qcow2");
+
+    public string Root => File("root.json");
 
     public string Seed => File("seed.iso");
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
@@ -16,6 +17,7 @@ internal sealed partial class HostAgent(
     IDiskMaker disks,
     ContainerImages images,
     VolumeFiles volumes,
+    SnapshotFiles snapshots,
     GuestNetwork network,
     TimeProvider time,
     ILogger<HostAgent> log) : IHostAgent, IAsyncDisposable
@@ -62,6 +64,7 @@ internal sealed partial class HostAgent(
 
         await SettleVolumesAsync(ct);
         await images.SweepAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
+        SweepLayers();
         await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         _adopted.TrySetResult();
         _probes.TrySetResult(await probing);
@@ -170,13 +173,6 @@ internal sealed partial class HostAgent(
         return guest.Report();
     }
 
-    public async Task<GuestReport> ResumeAsync(string id, CancellationToken ct)
-    {
-        var guest = await RequireAsync(id, ct);
-        await ByEngineAsync(() => guest.ResumeAsync(ct));
-        return guest.Report();
-    }
-
     public async Task RemoveAsync(string id, CancellationToken ct)
     {
         await _adopted.Task.WaitAsync(ct);
@@ -191,6 +187,8 @@ internal sealed partial class HostAgent(
         {
             await guest.DisposeAsync();
         }
+
+        SweepLayers();
     }
 
     public async Task<GuestReport> AttachVolumeAsync(string id, GuestVolume volume, CancellationToken ct)
@@ -236,6 +234,18 @@ internal sealed partial class HostAgent(
             Disks = metrics.Disks.Select(disk => new GuestDiskMetrics(
                 disk.Serial, disk.ReadBytes, disk.ReadOperations, disk.WrittenBytes, disk.WriteOperations)).ToList(),
         };
+    }
+
+    public async Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct)
+    {
+        var machine = (await RequireAsync(id, ct)).RequireMachine();
+        GuestExits? exits = null;
+        await ByEngineAsync(async () =>
+        {
+            var read = await machine.ReadExitsAsync(ct);
+            exits = new GuestExits(read.Counter, read.Reasons);
+        });
+        return exits!;
     }
 
     public async Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct)
@@ -321,7 +331,8 @@ internal sealed partial class HostAgent(
         }
     }
 
-    private Guest NewGuest(GuestFolder folder, GuestSpec spec) => new(folder, spec, driver, images, volumes, time, Changed);
+    private Guest NewGuest(GuestFolder folder, GuestSpec spec) =>
+        new(folder, spec, driver, images, volumes, snapshots, time, Changed);
 
     private async Task<Guest> RequireAsync(string id, CancellationToken ct)
     {

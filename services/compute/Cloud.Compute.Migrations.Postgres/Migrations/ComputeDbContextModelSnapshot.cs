@@ -180,6 +180,61 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                     b.ToTable("Images");
                 });
 
+            modelBuilder.Entity("Cloud.Compute.InstanceSnapshots.InstanceSnapshot", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("HostName")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Instance")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("LabelText")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Project")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("StatusReason")
+                        .HasColumnType("text");
+
+                    b.Property<long>("StoredBytes")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("bigint");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Instance");
+
+                    b.HasIndex("Project", "Name")
+                        .IsUnique()
+                        .HasFilter("\"Status\" <> 4");
+
+                    b.ToTable("InstanceSnapshots");
+                });
+
             modelBuilder.Entity("Cloud.Compute.InstanceTypes.InstanceType", b =>
                 {
                     b.Property<string>("Id")
@@ -255,6 +310,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .HasColumnType("text");
 
                     b.Property<string>("EngineReason")
+                        .HasColumnType("text");
+
+                    b.Property<string>("ForkOf")
                         .HasColumnType("text");
 
                     b.Property<long>("Generation")

@@ -175,6 +175,61 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                     b.ToTable("Images");
                 });
 
+            modelBuilder.Entity("Cloud.Compute.InstanceSnapshots.InstanceSnapshot", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("HostName")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Instance")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("LabelText")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Project")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("StatusReason")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("StoredBytes")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Instance");
+
+                    b.HasIndex("Project", "Name")
+                        .IsUnique()
+                        .HasFilter("\"Status\" <> 4");
+
+                    b.ToTable("InstanceSnapshots");
+                });
+
             modelBuilder.Entity("Cloud.Compute.InstanceTypes.InstanceType", b =>
                 {
                     b.Property<string>("Id")
@@ -250,6 +305,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<string>("EngineReason")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("ForkOf")
                         .HasColumnType("TEXT");
 
                     b.Property<long>("Generation")

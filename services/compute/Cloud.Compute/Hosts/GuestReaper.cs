@@ -1,5 +1,6 @@
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Instances;
+using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
 using Cloud.Primitives;
@@ -32,6 +33,8 @@ internal sealed partial class GuestReaper(
 
     private async Task ReconcileAsync(string host, IHostAgent agent, CancellationToken ct)
     {
+        await ReapSnapshotsAsync(host, agent, ct);
+
         // The guests first: a row that is made after this look is newer than it and is not judged by it.
         var guests = (await agent.ListAsync(ct)).ToDictionary(guest => guest.Id);
         await using var db = await databases.CreateDbContextAsync(ct);
@@ -49,7 +52,7 @@ internal sealed partial class GuestReaper(
             {
                 await reports.TakeAsync(guest, ct);
             }
-            else if (row.Status is InstanceStatus.Running or InstanceStatus.Paused)
+            else if (row.Status is InstanceStatus.Running or InstanceStatus.Paused or InstanceStatus.Suspended)
             {
                 await changes.ApplyAsync(row.Id, "failed", (instance, now) =>
                 {
@@ -64,6 +67,31 @@ internal sealed partial class GuestReaper(
             }
         }
     }
+
+    /// <summary>A snapshot stays as long as its row, or while instances that are its forks have not started.</summary>
+    private async Task ReapSnapshotsAsync(string host, IHostAgent agent, CancellationToken ct)
+    {
+        var snapshots = await agent.ListGuestSnapshotsAsync(ct);
+        if (snapshots.Count == 0)
+        {
+            return;
+        }
+
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var kept = (await db.InstanceSnapshots.AsNoTracking().Existing().Where(row => row.HostName == host).Select(row => row.Id)
+            .ToListAsync(ct)).Select(id => id.Value).ToHashSet(StringComparer.Ordinal);
+        kept.UnionWith(await db.Instances.AsNoTracking().Existing()
+            .Where(row => row.ForkOf != null && (row.Status == InstanceStatus.Provisioning || row.Status == InstanceStatus.Starting))
+            .Select(row => row.ForkOf!).ToListAsync(ct));
+        foreach (var snapshot in snapshots.Where(snapshot => !kept.Contains(snapshot.Id)))
+        {
+            LogSnapshotReaped(log, snapshot.Id, host);
+            await agent.DeleteGuestSnapshotAsync(snapshot.Id, ct);
+        }
+    }
+
+    [LoggerMessage(EventId = 2700, Level = LogLevel.Information, Message = "Removed snapshot {Snapshot} of host {Host}: nothing needs it")]
+    private static partial void LogSnapshotReaped(ILogger log, string snapshot, string host);
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "Removed guest {Guest} of host {Host}: it has no instance")]
     private static partial void LogReaped(ILogger log, string guest, string host);

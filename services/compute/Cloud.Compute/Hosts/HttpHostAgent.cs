@@ -14,6 +14,7 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 {
     private const string Root = "/internal/v1/host";
     private const string VolumesRoot = $"{Root}/volumes";
+    private const string GuestSnapshotsRoot = $"{Root}/guest-snapshots";
     private const string SnapshotsRoot = $"{Root}/volume-snapshots";
 
     public IVolumeStore Volumes => this;
@@ -52,6 +53,22 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
     public Task<GuestReport> ResumeAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "resume", ct);
 
+    public Task<GuestReport> SuspendAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "suspend", ct);
+
+    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct) =>
+        SendAsync<StoredGuestSnapshot>(HttpMethod.Put, $"{Root}/guests/{id}/snapshots/{snapshot}", null, ct);
+
+    public Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct) =>
+        ActAsync<GuestReport>(id, $"snapshots/{snapshot}/restore", ct);
+
+    public Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct) =>
+        GetAsync<IReadOnlyList<StoredGuestSnapshot>>(GuestSnapshotsRoot, ct);
+
+    public async Task DeleteGuestSnapshotAsync(string snapshot, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Delete, $"{GuestSnapshotsRoot}/{snapshot}", null, ct);
+    }
+
     public async Task RemoveAsync(string id, CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Delete, $"{Root}/guests/{id}", null, ct);
@@ -65,6 +82,8 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
+
+    public Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct) => GetAsync<GuestExits>($"{Root}/guests/{id}/exits", ct);
 
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         SendAsync<GuestExec>(HttpMethod.Post, $"{Root}/guests/{id}/exec", command, ct);

@@ -33,6 +33,7 @@ internal static class GuestSpecs
         MemoryBytes = instance.MemoryBytes,
         RootDiskBytes = instance.RootDiskBytes,
         Image = instance.BootsFrom!,
+        ForkOf = instance.ForkOf,
         UserData = instance.UserData,
         AuthorizedKeys = instance.AuthorizedKeys,
         MacAddress = instance.MacAddress,

@@ -9,8 +9,8 @@ namespace Cloud.Compute.Instances;
 /// <summary>
 /// A machine as its user sees it. The row holds what was asked for (<see cref="ShouldRun"/>) and what is (<see cref="Status"/>).
 /// <code>
-///  provisioning ─▶ starting ─▶ running ◀─▶ pausing / paused / resuming
-///       │             ▲  │      │  ▲ └───▶ rebooting
+///  provisioning ─▶ starting ─▶ running ◀─▶ pausing / paused / resuming / suspending / suspended
+///       │             ▲  │      │  ▲ └───▶ rebooting / restoring
 ///       ▼             │  ▼      ▼  │
 ///     failed ─────────┴─ stopping ─▶ stopped ─▶ resizing
 ///  any ─▶ deleting ─▶ deleted
@@ -59,6 +59,9 @@ internal sealed class Instance : IVersioned
 
     /// <summary>The image's files as they were at the first boot; null before. A newer build changes nothing for it.</summary>
     public GuestImage? BootsFrom { get; private set; }
+
+    /// <summary>The snapshot of another instance that its first start goes on from; null where it booted.</summary>
+    public string? ForkOf { get; private init; }
 
     public string Type { get; private set; } = "";
 
@@ -132,7 +135,8 @@ internal sealed class Instance : IVersioned
     public bool Settled => Status switch
     {
         InstanceStatus.Running => Booted,
-        InstanceStatus.Stopped or InstanceStatus.Paused or InstanceStatus.Failed or InstanceStatus.Deleted => true,
+        InstanceStatus.Stopped or InstanceStatus.Paused or InstanceStatus.Suspended or InstanceStatus.Failed
+            or InstanceStatus.Deleted => true,
         _ => false,
     };
 
@@ -167,6 +171,8 @@ internal sealed class Instance : IVersioned
         RestartPolicy = asked.RestartPolicy,
         DeletionProtection = asked.DeletionProtection,
         Container = asked.Container,
+        ForkOf = asked.ForkOf,
+        BootsFrom = asked.BootsFrom,
         CreatedAt = now,
         UpdatedAt = now,
     };
@@ -207,7 +213,9 @@ internal sealed class Instance : IVersioned
 
     public void BeginStop(DateTimeOffset now)
     {
-        Require("stop", InstanceStatus.Running, InstanceStatus.Starting, InstanceStatus.Paused, InstanceStatus.Rebooting);
+        Require(
+            "stop", InstanceStatus.Running, InstanceStatus.Starting, InstanceStatus.Paused, InstanceStatus.Suspended,
+            InstanceStatus.Rebooting);
         ShouldRun = false;
         Enter(InstanceStatus.Stopping, null, now, InstanceLimits.Stopping);
     }
@@ -227,8 +235,37 @@ internal sealed class Instance : IVersioned
 
     public void BeginResume(DateTimeOffset now)
     {
-        Require("resume", InstanceStatus.Paused);
-        Enter(InstanceStatus.Resuming, null, now, InstanceLimits.Pausing);
+        Require("resume", InstanceStatus.Paused, InstanceStatus.Suspended);
+        Enter(InstanceStatus.Resuming, null, now, InstanceLimits.Saving);
+    }
+
+    public void BeginSuspend(DateTimeOffset now)
+    {
+        RequireKept("suspend");
+        Enter(InstanceStatus.Suspending, null, now, InstanceLimits.Saving);
+    }
+
+    /// <summary>Goes back to what a snapshot of it holds.</summary>
+    public void BeginRestore(DateTimeOffset now)
+    {
+        Require(
+            "restore", InstanceStatus.Running, InstanceStatus.Paused, InstanceStatus.Suspended, InstanceStatus.Stopped,
+            InstanceStatus.Failed);
+        ShouldRun = true;
+        RestartAt = null;
+        StartedAt = now;
+        Enter(InstanceStatus.Restoring, null, now, InstanceLimits.Saving);
+    }
+
+    /// <exception cref="CloudException">The instance does not run, or by an engine that cannot keep what a guest is.</exception>
+    public void RequireKept(string verb)
+    {
+        if (Engine is not ("emulation" or "hardware"))
+        {
+            throw CloudException.Conflict("engine-keeps-no-states", $"Engine '{Engine}' cannot keep what a guest is, to {verb} it.");
+        }
+
+        Require(verb, InstanceStatus.Running);
     }
 
     public void BeginResize(string type, int vcpus, long memoryBytes, long rootDiskBytes, DateTimeOffset now)
@@ -271,6 +308,8 @@ internal sealed class Instance : IVersioned
         Booted = true;
         Enter(InstanceStatus.Running, reason, now, null);
     }
+
+    public void IsSuspended(DateTimeOffset now) => Enter(InstanceStatus.Suspended, null, now, null);
 
     public void IsPaused(DateTimeOffset now) => Enter(InstanceStatus.Paused, null, now, null);
 

@@ -19,6 +19,8 @@ internal static class InstanceEndpoints
             .WithSummary("Shows why it is on its host");
         read.MapGet("/{id}/metrics", GetInstanceMetrics.HandleAsync).WithName("GetInstanceMetrics")
             .WithSummary("Shows counters of the guest's process");
+        read.MapGet("/{id}/exits", GetInstanceExits.HandleAsync).WithName("GetInstanceExits")
+            .WithSummary("Shows what took the processors out of the guest's code, and how often");
 
         var change = routes.MapGroup("/v1/instances").WithTags("Instances").RequireRole(Role.Editor);
         change.MapPost("/", CreateInstance.HandleAsync).WithName("CreateInstance").WithSummary("Makes an instance and boots it");
@@ -30,7 +32,12 @@ internal static class InstanceEndpoints
         change.MapPost("/{id}/stop", StopInstance.HandleAsync).WithName("StopInstance").WithSummary("Powers an instance off");
         change.MapPost("/{id}/reboot", RebootInstance.HandleAsync).WithName("RebootInstance").WithSummary("Resets an instance");
         change.MapPost("/{id}/pause", PauseInstance.HandleAsync).WithName("PauseInstance").WithSummary("Stops an instance's processors");
-        change.MapPost("/{id}/resume", ResumeInstance.HandleAsync).WithName("ResumeInstance").WithSummary("Lets a paused instance go on");
+        change.MapPost("/{id}/resume", ResumeInstance.HandleAsync).WithName("ResumeInstance")
+            .WithSummary("Lets a paused or suspended instance go on");
+        change.MapPost("/{id}/suspend", SuspendInstance.HandleAsync).WithName("SuspendInstance")
+            .WithSummary("Keeps an instance's memory on disk and frees it; resume lets it go on");
+        change.MapPost("/{id}/fork", ForkInstance.HandleAsync).WithName("ForkInstance")
+            .WithSummary("Makes running instances that go on from what this one is now");
         change.MapPost("/{id}/resize", ResizeInstance.HandleAsync).WithName("ResizeInstance")
             .WithSummary("Gives a stopped instance, or a container, another type");
         change.MapPost("/{id}/exec", ExecInInstance.HandleAsync).WithName("ExecInInstance").WithSummary("Runs a command in the guest");

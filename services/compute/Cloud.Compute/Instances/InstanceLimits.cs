@@ -9,6 +9,9 @@ internal static class InstanceLimits
     public static readonly TimeSpan Booting = TimeSpan.FromMinutes(5);
     public static readonly TimeSpan Stopping = TimeSpan.FromSeconds(60);
     public static readonly TimeSpan Pausing = TimeSpan.FromSeconds(30);
+    /// <summary>To write or read a guest's memory.</summary>
+    public static readonly TimeSpan Saving = TimeSpan.FromMinutes(5);
+
     public static readonly TimeSpan Deleting = TimeSpan.FromSeconds(60);
 
     /// <summary>From asking the guest to power off to ending it by force.</summary>

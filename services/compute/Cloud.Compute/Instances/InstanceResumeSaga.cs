@@ -7,7 +7,7 @@ internal sealed class InstanceResumeSaga(InstanceSteps steps) : Saga<InstanceSag
 {
     public override IReadOnlyList<SagaStep<InstanceSagaData>> Steps =>
     [
-        new("resume-guest", steps.ResumeAsync),
+        new("resume-guest", steps.ResumeAsync, limit: InstanceLimits.Saving),
         new("say-running", steps.SayRunningAsync),
     ];
 

@@ -19,6 +19,12 @@ public enum InstanceStatus
 
     Resuming = 6,
 
+    /// <summary>What the guest is is being kept on its host's disk.</summary>
+    Suspending = 7,
+
+    /// <summary>The guest does not run and takes no memory; it goes on from where it was.</summary>
+    Suspended = 8,
+
     /// <summary>Reset, and booting again.</summary>
     Rebooting = 9,
 
@@ -36,4 +42,7 @@ public enum InstanceStatus
 
     /// <summary>Gone; the row stays for the answer to a second DELETE.</summary>
     Deleted = 16,
+
+    /// <summary>Going back to a snapshot of it.</summary>
+    Restoring = 17,
 }

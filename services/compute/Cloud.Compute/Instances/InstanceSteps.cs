@@ -2,6 +2,7 @@ using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
+using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
 using Cloud.Primitives;
@@ -179,8 +180,21 @@ internal sealed class InstanceSteps(
     public Task<StepResult> PauseAsync(InstanceSagaData data, CancellationToken ct) =>
         AskHostAsync(data, agent => agent.PauseAsync(data.Instance.Value, ct), ct);
 
-    public Task<StepResult> ResumeAsync(InstanceSagaData data, CancellationToken ct) =>
-        AskHostAsync(data, agent => agent.ResumeAsync(data.Instance.Value, ct), ct);
+    public Task<StepResult> SuspendAsync(InstanceSagaData data, CancellationToken ct) =>
+        AskHostAsync(data, agent => agent.SuspendAsync(data.Instance.Value, ct), ct);
+
+    /// <summary>Of a guest that was suspended, what was reported before is of the run before.</summary>
+    public async Task<StepResult> ResumeAsync(InstanceSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        var guest = await hosts.AgentOf(instance.HostName).ResumeAsync(data.Instance.Value, ct);
+        await changes.ApplyAsync(data.Instance, "resuming", (row, _) =>
+        {
+            row.ListensFrom(guest.Generation);
+            return row.Status == InstanceStatus.Resuming;
+        }, ct);
+        return StepResult.Done;
+    }
 
     public async Task<StepResult> RemoveAsync(InstanceSagaData data, CancellationToken ct)
     {
@@ -208,6 +222,9 @@ internal sealed class InstanceSteps(
     public Task<StepResult> SayPausedAsync(InstanceSagaData data, CancellationToken ct) =>
         SayAsync(data, "paused", [InstanceStatus.Pausing], (row, now) => row.IsPaused(now), ct);
 
+    public Task<StepResult> SaySuspendedAsync(InstanceSagaData data, CancellationToken ct) =>
+        SayAsync(data, "suspended", [InstanceStatus.Suspending], (row, now) => row.IsSuspended(now), ct);
+
     public Task<StepResult> SayRunningAsync(InstanceSagaData data, CancellationToken ct) =>
         SayAsync(data, "running", [InstanceStatus.Resuming], (row, now) => row.GoesOn(now), ct);
 
@@ -222,6 +239,7 @@ internal sealed class InstanceSteps(
             }
 
             row.IsDeleted(now);
+            await db.DeleteSnapshotsOfAsync(row, now, ct);
             await InstanceQuotas.ReleaseAsync(db, row, ct);
             return true;
         }, ct);

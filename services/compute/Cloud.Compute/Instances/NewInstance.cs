@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Primitives;
@@ -59,6 +60,11 @@ internal sealed record NewInstance
 
     /// <summary>Null for a machine.</summary>
     public InstanceContainer? Container { get; init; }
+
+    /// <summary>The snapshot that it goes on from, and the files that lie below it; null where it boots.</summary>
+    public string? ForkOf { get; init; }
+
+    public GuestImage? BootsFrom { get; init; }
 }
 
 /// <summary>A port of the guest, published on loopback.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.Instances;
+using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
 using Cloud.Messaging;
@@ -26,6 +27,8 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
 
     internal DbSet<InstancePlacement> Placements => Set<InstancePlacement>();
 
+    internal DbSet<InstanceSnapshot> InstanceSnapshots => Set<InstanceSnapshot>();
+
     internal DbSet<Image> Images => Set<Image>();
 
     internal DbSet<InstanceType> InstanceTypes => Set<InstanceType>();
@@ -38,6 +41,10 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
     internal void AddResourceEvent<TView>(string type, string project, string resource, TView view) =>
         this.Outbox().Add(
             ResourceEvent.Of(type, project, resource, JsonSerializer.SerializeToElement(view, JsonDefaults.Options)), resource);
+
+    /// <summary>The same of an instance's snapshot.</summary>
+    internal void AddInstanceSnapshotEvent(InstanceSnapshot snapshot, string what) => AddResourceEvent(
+        $"instance-snapshot.{what}", snapshot.Project, snapshot.Id.Value, InstanceSnapshotView.From(snapshot));
 
     /// <summary>
     /// Begins a transaction that is alone in placing instances, over all replicas of this service. In SQLite every transaction that
@@ -86,6 +93,14 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         {
             placement.HasKey(row => row.Instance);
             placement.Property(row => row.Hosts).HasJsonConversion();
+        });
+        modelBuilder.Entity<InstanceSnapshot>(snapshot =>
+        {
+            snapshot.Ignore(row => row.Labels);
+            snapshot.Ignore(row => row.Settled);
+            snapshot.HasIndex(row => row.Instance);
+            snapshot.HasIndex(row => new { row.Project, row.Name }).IsUnique()
+                .HasFilter(Quoted(nameof(InstanceSnapshot.Status), $"<> {(int)InstanceSnapshotStatus.Deleted}"));
         });
         modelBuilder.Entity<Image>(image =>
         {

@@ -15,6 +15,9 @@ internal sealed class ContainerAgent(ContainerMachine machine, OciParts parts) :
 
     public Task ThawAsync(CancellationToken ct) => Task.CompletedTask;
 
+    /// <summary>A container's clock is its host's.</summary>
+    public Task<bool> SetTimeAsync(DateTimeOffset now, TimeSpan timeout, CancellationToken ct) => Task.FromResult(false);
+
     public async Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct)
     {
         if (machine.State != VmState.Running)

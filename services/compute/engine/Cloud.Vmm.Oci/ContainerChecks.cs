@@ -15,6 +15,7 @@ internal static class ContainerChecks
     public static void Check(VmSpec spec)
     {
         Require(spec.Engine == VmEngine.Container, "This driver runs containers alone.");
+        Require(spec.From is null && spec.Template is null, "What a container is cannot be kept.");
         var container = spec.Container ?? throw new VmException("A container is made from a container image.");
         Require(
             spec.Id.Length is > 0 and <= IdLengthMax

@@ -143,6 +143,15 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
         throw new VmException("The volumes of a container are laid over while it is stopped: stop it first.");
 
+    public bool KeepsStates => false;
+
+    public Task<VmSavedState> SaveAsync(
+        string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct) =>
+        throw new VmException("What a container is cannot be kept.");
+
+    public Task<VmExits> ReadExitsAsync(CancellationToken ct) =>
+        throw new VmException("A container runs on its host's kernel: nothing is left for it, and nothing counted.");
+
     public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) => Task.FromResult(0);
 
     public Task<VmMetrics> ReadMetricsAsync(CancellationToken ct)

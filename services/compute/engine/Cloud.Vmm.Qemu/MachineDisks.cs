@@ -83,7 +83,19 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
         return true;
     }, ct);
 
-    public Task LayOverAsync(QmpClient qmp, IReadOnlyDictionary<string, string> overlays, CancellationToken ct) => InTurnAsync(async () =>
+    public Task LayOverAsync(QmpClient qmp, IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
+        LayOverAsync(qmp, overlays, layOver => layOver(), ct);
+
+    /// <param name="qmp">The machine.</param>
+    /// <param name="overlays">The new files by the disks' serials.</param>
+    /// <param name="when">Is given what lays them over, once they are open, and calls it at its instant.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task LayOverAsync(
+        QmpClient qmp, IReadOnlyDictionary<string, string> overlays, Func<Func<Task>, Task> when, CancellationToken ct) =>
+        InTurnAsync(() => LayOverInTurnAsync(qmp, overlays, when, ct), ct);
+
+    private static async Task<bool> LayOverInTurnAsync(
+        QmpClient qmp, IReadOnlyDictionary<string, string> overlays, Func<Func<Task>, Task> when, CancellationToken ct)
     {
         var actions = new JsonArray();
         foreach (var (serial, path) in overlays)
@@ -106,9 +118,11 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
             });
         }
 
-        await qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = actions }, ct);
+        await when(() => actions.Count == 0
+            ? Task.CompletedTask
+            : qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = actions }, ct));
         return true;
-    }, ct);
+    }
 
     public void Dispose() => _one.Dispose();
 

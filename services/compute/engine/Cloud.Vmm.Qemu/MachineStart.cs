@@ -1,6 +1,7 @@
 using Cloud.Vmm.Qemu.Cgroups;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -10,6 +11,9 @@ namespace Cloud.Vmm.Qemu;
 /// </summary>
 internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
 {
+    private SafeFileHandle? _memory = spec.Template?.Memory;
+    private int? _from;
+
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
         | UnixFileMode.GroupWrite
         | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
@@ -18,7 +22,39 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     private Task<ProcessExit>? _exit;
     private MachineState? _state;
 
-    public async Task<IVirtualMachine> RunAsync(FileLock folderLock, CancellationToken ct)
+    public Task<QemuMachine> RunAsync(FileLock folderLock, CancellationToken ct) => RunAsync(folderLock, async (machine, limit) =>
+    {
+        await machine.ContinueAsync(limit);
+        (_state! with { Phase = MachinePhase.Running }).Write(spec.Folder);
+    }, ct);
+
+    /// <summary>
+    /// Loads the state into a file that is the machine's memory, and writes its devices beside it. The guest does not run.
+    /// </summary>
+    public async Task<VmTemplate> MakeTemplateAsync(FileLock folderLock, CancellationToken ct)
+    {
+        var memory = MemoryFile.Create("guest-memory", spec.MemoryBytes);
+        var devices = MemoryFile.Create("guest-devices");
+        try
+        {
+            _memory = memory;
+            await using (var machine = await RunAsync(folderLock, (machine, _) => machine.SaveDevicesAsync(devices), ct))
+            {
+                await machine.KillAsync(CancellationToken.None);
+            }
+
+            MemoryFile.Seal(memory);
+            return new VmTemplate(memory, devices, spec.From!.Slots);
+        }
+        catch
+        {
+            memory.Dispose();
+            devices.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<QemuMachine> RunAsync(FileLock folderLock, Func<QemuMachine, CancellationToken, Task> end, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
         limit.CancelAfter(parts.Options.StartLimit);
@@ -30,8 +66,12 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
             {
                 await machine.FollowAsync(limit.Token);
                 OpenSockets();
-                await machine.ContinueAsync(limit.Token);
-                (_state! with { Phase = MachinePhase.Running }).Write(spec.Folder);
+                if (_from is { } from)
+                {
+                    await machine.LoadAsync(from, devicesOnly: spec.Template is not null, limit.Token);
+                }
+
+                await end(machine, limit.Token);
                 return machine;
             }
             catch
@@ -56,8 +96,9 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         // The simulator's program may lie where that user cannot look: it becomes the user when it has loaded itself.
         var runAs = spec.Engine == VmEngine.Simulation ? user?.Uid : null;
         using (var files = MachineFiles.OpenAll(
-            spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
+            spec, _memory, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
         {
+            _from = files.Numbers.State;
             _process = MachineProcess.Start(
                 program, QemuCommandLine.Build(spec, files.Numbers, parts.HardwareCpu, runAs), spec.Folder, files.Open,
                 runAs is null ? user?.Uid : null, KvmDevice.GroupsFor(spec.Engine));

@@ -36,6 +36,12 @@ internal abstract class QemuBoard
     /// <summary>Whether a disk can come and go while the machine runs.</summary>
     public virtual bool TakesDisksWhileRunning => false;
 
+    /// <summary>Whether a machine's state can be kept and gone on from.</summary>
+    public virtual bool KeepsStates => true;
+
+    /// <summary>QEMU's name of the guest's memory in a saved state.</summary>
+    public abstract string MemoryName { get; }
+
     /// <summary>The bus of a disk, where it matters.</summary>
     public virtual string? DiskBus(int index) => null;
 }
@@ -60,6 +66,8 @@ internal sealed class X64Board : QemuBoard
     public override string Virtio(string device) => $"virtio-{device}-pci";
 
     public override bool TakesDisksWhileRunning => true;
+
+    public override string MemoryName => "pc.ram";
 }
 
 /// <summary>
@@ -89,6 +97,8 @@ internal class RiscV64Board : QemuBoard
 
     public override string Disk(int index) => index < MmioDisksMax ? Virtio("blk") : "virtio-blk-pci";
 
+    public override string MemoryName => "riscv_virt_board.ram";
+
     public override string? DiskBus(int index) => index < MmioDisksMax ? null : $"port{index - MmioDisksMax}";
 }
 
@@ -100,4 +110,6 @@ internal sealed class SimulatedBoard : RiscV64Board
     public override IReadOnlyList<string> Buses => [];
 
     public override string? PanicDevice => null;
+
+    public override bool KeepsStates => false;
 }

@@ -36,7 +36,7 @@ internal static class QemuCommandLine
             // The guest waits for "cont": nothing of it runs before its limits and rights are set. At its end the process waits for
             // "quit", so that an agent that was away learns how it ended.
             "-S", "-action", "shutdown=pause,reboot=reset,panic=pause",
-            "-machine", board.Machine,
+            "-machine", descriptors.Memory is null ? board.Machine : $"{board.Machine},memory-backend={board.MemoryName}",
             "-accel", Accelerator(spec),
             "-cpu", spec.Engine == VmEngine.Hardware ? hardwareCpu ?? board.HardwareCpus[0] : board.EmulatedCpu,
             "-smp", $"cpus={spec.Vcpus},sockets=1,cores={spec.Vcpus},threads=1",
@@ -48,12 +48,28 @@ internal static class QemuCommandLine
             line.AddRange(["-runas", RunAs(user)]);
         }
 
+        if (descriptors.Memory is { } memory)
+        {
+            // Its own copy of what it writes; a template is written by the one that makes it.
+            Add(
+                line, "-object",
+                ("qom-type", "memory-backend-file"), ("id", board.MemoryName), ("size", spec.MemoryBytes),
+                ("mem-path", $"/proc/self/fd/{memory}"), ("share", spec.Template is null),
+                ("x-use-canonical-path-for-ramblock-id", false));
+        }
+
+        if (descriptors.State is not null)
+        {
+            line.AddRange(["-incoming", "defer"]);
+        }
+
         line.AddRange(board.Buses);
-        AddChannels(line, board, descriptors);
+        var slots = board.TakesDisksWhileRunning ? spec.From?.Slots ?? spec.Template?.Slots : null;
+        AddChannels(line, board, descriptors, slots);
         AddKernel(line, spec, descriptors);
         for (var i = 0; i < spec.Disks.Count; i++)
         {
-            AddDisk(line, board, spec.Disks[i], i, descriptors.Disks[i], boots: spec.Kernel is null);
+            AddDisk(line, board, spec.Disks[i], i, descriptors.Disks[i], boots: spec.Kernel is null, slots);
         }
 
         if (descriptors.Seed is { } seed)
@@ -64,19 +80,18 @@ internal static class QemuCommandLine
                 "-blockdev", DiskNodes.File("seed", InFdSet(seed), readOnly: true).ToJsonString(),
                 "-blockdev", DiskNodes.Format("seed", VmDiskFormat.Raw, readOnly: true, below: null).ToJsonString(),
             ]);
-            Add(line, "-device", ("driver", board.Virtio("scsi")), ("id", "scsi"));
+            AddDevice(line, slots, "scsi", ("driver", board.Virtio("scsi")));
             Add(line, "-device", ("driver", "scsi-cd"), ("id", "cd"), ("bus", "scsi.0"), ("drive", "seed"));
         }
 
         for (var i = 0; i < spec.Nics.Count; i++)
         {
-            AddNic(line, board, spec.Nics[i], i, descriptors.NicFolders[i]);
+            AddNic(line, board, spec.Nics[i], i, descriptors.NicFolders[i], slots);
         }
 
-        Add(line, "-device", ("driver", board.Virtio("rng")), ("rng", "random"));
-        Add(
-            line, "-device",
-            ("driver", board.Virtio("balloon")), ("id", "balloon"), ("deflate-on-oom", true), ("free-page-reporting", true));
+        AddDevice(line, slots, "rng", ("driver", board.Virtio("rng")), ("rng", "random"));
+        AddDevice(
+            line, slots, "balloon", ("driver", board.Virtio("balloon")), ("deflate-on-oom", true), ("free-page-reporting", true));
         if (board.PanicDevice is { } panic)
         {
             Add(line, "-device", ("driver", panic));
@@ -96,7 +111,8 @@ internal static class QemuCommandLine
     };
 
     /// <summary>QMP, the console, the guest agent and the boot report.</summary>
-    private static void AddChannels(List<string> line, QemuBoard board, QemuDescriptors descriptors)
+    private static void AddChannels(
+        List<string> line, QemuBoard board, QemuDescriptors descriptors, IReadOnlyDictionary<string, string>? slots)
     {
         line.AddRange(
         [
@@ -110,7 +126,7 @@ internal static class QemuCommandLine
             "-add-fd", FdSet(descriptors.BootReport),
             "-chardev", $"file,id=boot,path={InFdSet(descriptors.BootReport)},append=on",
         ]);
-        Add(line, "-device", ("driver", board.Virtio("serial")), ("id", "ports"));
+        AddDevice(line, slots, "ports", ("driver", board.Virtio("serial")));
         AddPort(line, 1, "agent", "org.qemu.guest_agent.0");
         AddPort(line, 2, "boot", "org.cloud.boot.0");
     }
@@ -133,7 +149,9 @@ internal static class QemuCommandLine
         }
     }
 
-    private static void AddDisk(List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots)
+    private static void AddDisk(
+        List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots,
+        IReadOnlyDictionary<string, string>? slots)
     {
         foreach (var file in files)
         {
@@ -161,10 +179,12 @@ internal static class QemuCommandLine
             device["bus"] = bus;
         }
 
-        line.AddRange(["-device", device.ToJsonString()]);
+        AddDevice(line, slots, device);
     }
 
-    private static void AddNic(List<string> line, QemuBoard board, VmNic nic, int index, (int Guest, int Switch) folders)
+    private static void AddNic(
+        List<string> line, QemuBoard board, VmNic nic, int index, (int Guest, int Switch) folders,
+        IReadOnlyDictionary<string, string>? slots)
     {
         var id = $"net{index.ToString(CultureInfo.InvariantCulture)}";
 
@@ -179,6 +199,26 @@ internal static class QemuCommandLine
         {
             // No boot from the network: its ROM would cost time at every boot.
             device["romfile"] = "";
+        }
+
+        AddDevice(line, slots, device);
+    }
+
+    private static void AddDevice(
+        List<string> line, IReadOnlyDictionary<string, string>? slots, string id,
+        params ReadOnlySpan<(string Name, JsonNode? Value)> members)
+    {
+        var device = Json(members);
+        device["id"] = id;
+        AddDevice(line, slots, device);
+    }
+
+    /// <summary>A device, in the slot where the saved state has it.</summary>
+    private static void AddDevice(List<string> line, IReadOnlyDictionary<string, string>? slots, JsonObject device)
+    {
+        if (slots?.TryGetValue((string)device["id"]!, out var slot) == true)
+        {
+            device["addr"] = slot;
         }
 
         line.AddRange(["-device", device.ToJsonString()]);

@@ -24,6 +24,12 @@ internal sealed record QemuDescriptors
 
     public int? Seed { get; init; }
 
+    /// <summary>What it goes on from.</summary>
+    public int? State { get; init; }
+
+    /// <summary>The file that is the guest's memory.</summary>
+    public int? Memory { get; init; }
+
     /// <summary>Of each disk, its own file first and then its layers, nearest first.</summary>
     public required IReadOnlyList<IReadOnlyList<int>> Disks { get; init; }
 

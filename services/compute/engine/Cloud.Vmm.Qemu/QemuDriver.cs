@@ -24,7 +24,13 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
 
     public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => new EngineProber(_parts).ProbeAsync(ct);
 
-    public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct)
+    public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
+        await BeginAsync(spec, (start, folderLock) => start.RunAsync(folderLock, ct));
+
+    public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
+        BeginAsync(spec, (start, folderLock) => start.MakeTemplateAsync(folderLock, ct));
+
+    private async Task<T> BeginAsync<T>(VmSpec spec, Func<MachineStart, FileLock, Task<T>> run)
     {
         ArgumentNullException.ThrowIfNull(spec);
         SpecChecks.Check(spec);
@@ -34,7 +40,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
         using var folderLock = FileLock.TryTake(Path.Combine(spec.Folder, MachineFolder.Lock))
             ?? throw new VmException("The machine runs already.");
         _parts.Clean(spec.Folder, MachineState.Read(spec.Folder));
-        return await new MachineStart(_parts, spec, program).RunAsync(folderLock, ct);
+        return await run(new MachineStart(_parts, spec, program), folderLock);
     }
 
     public async Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct)
@@ -47,14 +53,20 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             limit.CancelAfter(_parts.Options.StartLimit);
             try
             {
-                if (await machine.FollowAsync(limit.Token) != "prelaunch")
+                if (await machine.FollowAsync(limit.Token) is var status && status != "prelaunch")
                 {
+                    if (QemuBoard.For(state.Engine, state.Architecture).KeepsStates)
+                    {
+                        await machine.UndoSavingAsync();
+                    }
+
                     return machine;
                 }
 
                 await machine.KillAsync(ct);
             }
-            catch (Exception silent) when (silent is QmpException || (silent is OperationCanceledException && !ct.IsCancellationRequested))
+            catch (Exception silent)
+                when (silent is QmpException or VmException || (silent is OperationCanceledException && !ct.IsCancellationRequested))
             {
                 LogSilent(_log, state.Id, silent.Message);
                 await machine.DisposeAsync();

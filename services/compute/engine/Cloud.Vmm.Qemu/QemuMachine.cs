@@ -6,6 +6,7 @@ using Cloud.Vmm.Qemu.Console;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -170,6 +171,48 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) =>
         CallAsync(qmp => _disks.CountLayersAsync(qmp, serial, ct));
 
+    public bool KeepsStates => QemuBoard.For(_state.Engine, _state.Architecture).KeepsStates;
+
+    public Task<VmSavedState> SaveAsync(
+        string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct) => CallAsync(async qmp =>
+    {
+        RequireStates();
+        var runs = _observed == VmState.Running;
+        var slots = await MachineSlots.ReadAsync(qmp, ct);
+        using (var file = Descriptor.Open(path, LibC.OpenReadWrite | LibC.OpenCreate | LibC.OpenExclusive | LibC.OpenNoFollow))
+        {
+            try
+            {
+                await new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, overlays, devicesOnly: false);
+            }
+            catch
+            {
+                File.Delete(path);
+                throw;
+            }
+        }
+
+        if (runs && goOn)
+        {
+            await ResumeAsync(CancellationToken.None);
+        }
+
+        return new VmSavedState(path, slots);
+    });
+
+    /// <summary>Takes in what it is to go on from.</summary>
+    public Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct) =>
+        CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).LoadAsync(descriptor, devicesOnly, ct));
+
+    /// <summary>Writes the devices alone, of a machine that has not run yet.</summary>
+    public Task SaveDevicesAsync(SafeFileHandle file) => CallAsync(qmp =>
+        new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, new Dictionary<string, string>(), devicesOnly: true));
+
+    /// <summary>Lets a guest go on that an agent before this one was saving.</summary>
+    public Task UndoSavingAsync() => CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).UndoAsync());
+
+    public Task<VmExits> ReadExitsAsync(CancellationToken ct) => CallAsync(qmp => MachineExits.ReadAsync(qmp, _state.Engine, ct));
+
     public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
 
     public async ValueTask DisposeAsync()
@@ -210,6 +253,14 @@ internal sealed partial class QemuMachine : IVirtualMachine
         if (!QemuBoard.For(_state.Engine, _state.Architecture).TakesDisksWhileRunning)
         {
             throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
+        }
+    }
+
+    private void RequireStates()
+    {
+        if (!KeepsStates)
+        {
+            throw new VmException("The state of this machine's engine cannot be kept.");
         }
     }
 
@@ -284,8 +335,11 @@ internal sealed partial class QemuMachine : IVirtualMachine
             case "internal-error":
                 WantEnd(new VmExit(VmExitKind.Failed, "The virtualization hardware gave up on the guest."));
                 break;
-            case "paused" or "io-error" or "prelaunch":
+            case "paused" or "io-error" or "prelaunch" or "inmigrate":
                 _observed = VmState.Paused;
+                break;
+            case "finish-migrate" or "postmigrate":
+                // It stands still while it is saved; the events around that have said so.
                 break;
             default:
                 _observed = VmState.Running;

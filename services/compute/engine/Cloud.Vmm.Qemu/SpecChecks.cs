@@ -30,6 +30,10 @@ internal static partial class SpecChecks
         Require(
             spec.Engine != VmEngine.Simulation || spec.Disks.All(disk => disk.Limits is null),
             "The simulated board keeps no limits of disks.");
+        Require(
+            (spec.From is null && spec.Template is null) || QemuBoard.For(spec.Engine, spec.Architecture).KeepsStates,
+            "The state of a machine of this engine cannot be kept.");
+        Require(spec.From is null || spec.Template is null, "A machine goes on from one state.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");
         Require(spec.Disks.Count <= DisksMax, $"A machine has at most {DisksMax} disks at its start.");

@@ -12,6 +12,9 @@ public interface IGuestAgent
     /// <summary>Lets writes go on after a freeze.</summary>
     Task ThawAsync(CancellationToken ct);
 
+    /// <summary>Sets the guest's clock; false where it cannot or does not answer in time.</summary>
+    Task<bool> SetTimeAsync(DateTimeOffset now, TimeSpan timeout, CancellationToken ct);
+
     /// <summary>Runs a command in the guest, with no shell, and waits for its end.</summary>
     /// <exception cref="VmException">The agent does not answer, or the command cannot be started.</exception>
     Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct);

@@ -59,8 +59,26 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>How many files, one over the other, the running machine has open of a disk; 0 for a disk that it does not have.</summary>
     Task<int> CountDiskLayersAsync(string serial, CancellationToken ct);
 
+    /// <summary>Whether what it is can be kept (<see cref="SaveAsync"/>).</summary>
+    bool KeepsStates { get; }
+
+    /// <summary>
+    /// Writes memory and devices to a new file and lays an empty file over each disk named, all at one instant. The guest runs while most
+    /// of it is written, and stands still for the rest.
+    /// </summary>
+    /// <param name="path">The file to make; not synced.</param>
+    /// <param name="overlays">As for <see cref="LayDisksOverAsync"/>.</param>
+    /// <param name="goOn">Whether the guest runs on; else it stays paused, and its disks are as they were at that instant.</param>
+    /// <param name="ct">Heeded until the saving begins; then it ends by itself, well or undone.</param>
+    /// <exception cref="VmException">The machine's engine keeps no states, or the file could not be written.</exception>
+    Task<VmSavedState> SaveAsync(string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct);
+
     /// <summary>CPU time, memory and device counters of the real process.</summary>
     Task<VmMetrics> ReadMetricsAsync(CancellationToken ct);
+
+    /// <summary>What took the processors out of the guest's code, from the engine's own counters.</summary>
+    /// <exception cref="VmException">The machine's engine counts none.</exception>
+    Task<VmExits> ReadExitsAsync(CancellationToken ct);
 
     /// <summary>
     /// Connects to the guest's serial console: bytes both ways. The console's log is written whether or not anybody is connected.

@@ -16,7 +16,15 @@ public interface IVmDriver
     /// why.</exception>
     Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct);
 
-    /// <summary>Takes over the machine whose folder this is, whoever started it; null when none runs there.</summary>
+    /// <summary>Lays a saved state out in memory, so that any number of machines can start from it. Runs nothing of the guest.</summary>
+    /// <param name="spec">As <see cref="StartAsync"/> takes it, with <see cref="VmSpec.From"/>; its folder and disks are used up.</param>
+    /// <param name="ct">Ends it; nothing is left then.</param>
+    /// <exception cref="VmException">The engine keeps no states, or this one does not fit the spec.</exception>
+    Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct);
+
+    /// <summary>
+    /// Takes over the machine whose folder this is, whoever started it; null when none runs there. One that was being saved goes on.
+    /// </summary>
     Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct);
 }
 

@@ -33,6 +33,15 @@ public sealed record VmSpec
 
     /// <summary>For the engine <see cref="VmEngine.Container"/> what runs; else null.</summary>
     public VmContainer? Container { get; init; }
+
+    /// <summary>
+    /// What a machine of the same processors, memory, image and devices was at one instant: it goes on from there, over disks that hold
+    /// what they held then. Null boots.
+    /// </summary>
+    public VmSavedState? From { get; init; }
+
+    /// <summary>The same, from memory that many machines share until they write to it; not with <see cref="From"/>.</summary>
+    public VmTemplate? Template { get; init; }
 }
 
 /// <summary>A kernel to boot directly.</summary>

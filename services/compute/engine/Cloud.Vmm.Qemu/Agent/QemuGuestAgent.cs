@@ -14,6 +14,7 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     private const int OutputBytesMax = 16 << 20;
     private const string StatusCommand = "guest-exec-status";
     private const int SignalBase = 128;
+    private const long NanosecondsPerTick = 100;
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StatusPauseMin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StatusPauseMax = TimeSpan.FromMilliseconds(500);
@@ -48,6 +49,20 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     }
 
     public Task ThawAsync(CancellationToken ct) => AskAsync("guest-fsfreeze-thaw", null, AnswerLimit, ct);
+
+    public async Task<bool> SetTimeAsync(DateTimeOffset now, TimeSpan timeout, CancellationToken ct)
+    {
+        try
+        {
+            var nanoseconds = (now - DateTimeOffset.UnixEpoch).Ticks * NanosecondsPerTick;
+            await AskAsync("guest-set-time", new JsonObject { ["time"] = nanoseconds }, timeout, ct);
+            return true;
+        }
+        catch (VmException)
+        {
+            return false;
+        }
+    }
 
     public async Task<GuestExecResult> ExecAsync(IReadOnlyList<string> command, CancellationToken ct)
     {

@@ -10,6 +10,7 @@ internal static partial class LibC
     public const int OpenWriteOnly = 1;
     public const int OpenReadWrite = 2;
     public const int OpenCreate = 0x40;
+    public const int OpenExclusive = 0x80;
     public const int OpenAppend = 0x400;
     public const int OpenDirectory = 0x10000;
     public const int OpenNoFollow = 0x20000;

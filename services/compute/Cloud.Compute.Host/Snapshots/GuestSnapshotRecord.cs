@@ -1,0 +1,18 @@
+using Cloud.Compute.Host.Contracts;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Snapshots;
+
+/// <summary>A guest's snapshot as its file <c>snapshot.json</c> tells it; none of its files is written any more.</summary>
+/// <param name="Id">The snapshot; the guest's own id for what a suspended guest goes on from.</param>
+/// <param name="Guest">The guest that it is of.</param>
+/// <param name="Layers">The files of the root disk at that instant, the nearest first.</param>
+/// <param name="State">Memory and devices.</param>
+/// <param name="Vcpus">The guest's at that time.</param>
+/// <param name="MemoryBytes">The guest's at that time.</param>
+/// <param name="StoredBytes">The size of the state.</param>
+internal sealed record GuestSnapshotRecord(
+    string Id, string Guest, IReadOnlyList<string> Layers, VmSavedState State, int Vcpus, long MemoryBytes, long StoredBytes)
+{
+    public StoredGuestSnapshot ToStored() => new(Id, Guest, StoredBytes);
+}

@@ -1,0 +1,184 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Cloud.Compute.Host.Disks;
+using Cloud.Compute.Host.Guests;
+using Cloud.Vmm;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.Compute.Host.Snapshots;
+
+/// <summary>
+/// The snapshots of this host's guests on its disk, and the files that root disks are made of once they were snapshotted: guests and
+/// snapshots share them. A file that none names is swept.
+/// <code>
+/// snapshots/snapshots/isnap-…/state            memory and devices
+///                             snapshot.json    written last: without it the folder is no snapshot
+///           layers/…                           qcow2; what each lies over is said by guests and snapshots alone
+/// </code>
+/// </summary>
+internal sealed class SnapshotFiles : IDisposable
+{
+    private const string RecordName = "snapshot.json";
+
+    private readonly string _folder;
+    private readonly ConcurrentDictionary<string, GuestSnapshotRecord> _snapshots = new(StringComparer.Ordinal);
+
+    // Kept in memory while machines are started from them; an agent that is started anew makes them anew.
+    private readonly ConcurrentDictionary<string, VmTemplate> _templates = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _oneTemplate = new(1, 1);
+
+    // A file that is made and not named yet is not swept.
+    private readonly ConcurrentDictionary<string, bool> _new = new(StringComparer.Ordinal);
+
+    public SnapshotFiles(IOptions<HostOptions> options)
+    {
+        _folder = Path.Combine(options.Value.Folder, "snapshots");
+        Directory.CreateDirectory(LayersFolder);
+        foreach (var path in Directory.CreateDirectory(Path.Combine(_folder, "snapshots")).EnumerateDirectories())
+        {
+            if (File.Exists(Path.Combine(path.FullName, RecordName)))
+            {
+                _snapshots[path.Name] = JsonSerializer.Deserialize<GuestSnapshotRecord>(
+                    File.ReadAllBytes(Path.Combine(path.FullName, RecordName)))!;
+            }
+            else
+            {
+                path.Delete(recursive: true);
+            }
+        }
+    }
+
+    public IEnumerable<GuestSnapshotRecord> Snapshots => _snapshots.Values;
+
+    private string LayersFolder => Path.Combine(_folder, "layers");
+
+    public GuestSnapshotRecord? Find(string id) => _snapshots.GetValueOrDefault(id);
+
+    public string PathOf(string layer) => Path.Combine(LayersFolder, layer);
+
+    /// <summary>The file to keep a state in, which is not there; a half-made one of before is gone.</summary>
+    public string NewState(string id)
+    {
+        Remove(id);
+        return Path.Combine(Directory.CreateDirectory(FolderOf(id)).FullName, "state");
+    }
+
+    /// <summary>Durable when this ends: the state first, then the record that makes it a snapshot.</summary>
+    public void Put(GuestSnapshotRecord snapshot)
+    {
+        using (var state = File.OpenHandle(snapshot.State.Path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.FlushToDisk(state);
+        }
+
+        DurableFile.Write(Path.Combine(FolderOf(snapshot.Id), RecordName), JsonSerializer.SerializeToUtf8Bytes(snapshot));
+        _snapshots[snapshot.Id] = snapshot;
+    }
+
+    /// <summary>The snapshot laid out for many machines: made at the first call, kept until the snapshot is removed.</summary>
+    /// <param name="id">The snapshot.</param>
+    /// <param name="make">Makes it in an empty folder, which is removed afterwards.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<VmTemplate> TemplateOfAsync(string id, Func<string, Task<VmTemplate>> make, CancellationToken ct)
+    {
+        await _oneTemplate.WaitAsync(ct);
+        var scratch = Path.Combine(FolderOf(id), "template");
+        try
+        {
+            if (!_templates.TryGetValue(id, out var template))
+            {
+                DeleteIfThere(scratch);
+                template = await make(Directory.CreateDirectory(scratch).FullName);
+                _templates[id] = template;
+            }
+
+            return template;
+        }
+        finally
+        {
+            DeleteIfThere(scratch);
+            _oneTemplate.Release();
+        }
+    }
+
+    public void Remove(string id)
+    {
+        _snapshots.TryRemove(id, out _);
+        if (_templates.TryRemove(id, out var template))
+        {
+            template.Dispose();
+        }
+
+        if (Directory.Exists(FolderOf(id)))
+        {
+            File.Delete(Path.Combine(FolderOf(id), RecordName));
+            Directory.Delete(FolderOf(id), recursive: true);
+        }
+    }
+
+    /// <summary>A new empty file to be laid over another.</summary>
+    public async Task<string> CreateOverlayAsync(long sizeBytes, CancellationToken ct)
+    {
+        var layer = NewName();
+        await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+        return layer;
+    }
+
+    /// <summary>Gives a guest's own file a second name here, for it to be shared.</summary>
+    public string Share(string path)
+    {
+        var layer = NewName();
+        HardLink.Create(path, PathOf(layer));
+        return layer;
+    }
+
+    /// <summary>Removes the files that neither a guest nor a snapshot names.</summary>
+    public void Sweep(IEnumerable<GuestRoot> roots)
+    {
+        // In this order, so that one that is named meanwhile is seen as new or as named.
+        var onDisk = Directory.EnumerateFiles(LayersFolder).ToList();
+        var kept = _new.Keys.ToHashSet(StringComparer.Ordinal);
+        kept.UnionWith(roots.SelectMany(root => root.Next is { } next ? root.Layers.Append(next) : root.Layers));
+        kept.UnionWith(Snapshots.SelectMany(snapshot => snapshot.Layers));
+        foreach (var path in onDisk.Where(path => !kept.Contains(Path.GetFileName(path))))
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>A guest names these from now on.</summary>
+    public void AreNamed(GuestRoot root)
+    {
+        foreach (var layer in root.Next is { } next ? root.Layers.Append(next) : root.Layers)
+        {
+            _new.TryRemove(layer, out _);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var template in _templates.Values)
+        {
+            template.Dispose();
+        }
+
+        _oneTemplate.Dispose();
+    }
+
+    private static void DeleteIfThere(string folder)
+    {
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private string NewName()
+    {
+        var layer = $"{Guid.CreateVersion7():n}.qcow2";
+        _new[layer] = true;
+        return layer;
+    }
+
+    private string FolderOf(string id) => Path.Combine(_folder, "snapshots", id);
+}

@@ -1,0 +1,42 @@
+using Cloud.Compute.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Compute.InstanceSnapshots;
+
+/// <summary>Changes a snapshot's row and says so, in one save, whoever else changes it at the same time.</summary>
+internal sealed class InstanceSnapshotChanges(IDbContextFactory<ComputeDbContext> databases, TimeProvider time)
+{
+    /// <summary>How often a save is tried that another change came before.</summary>
+    private const int TriesMax = 10;
+
+    /// <param name="id">Which snapshot; nothing is done where there is none.</param>
+    /// <param name="what">The event's name after <c>instance-snapshot.</c></param>
+    /// <param name="change">Answers false where there is nothing to change any more.</param>
+    public async Task ApplyAsync(
+        InstanceSnapshotId id, string what, Func<ComputeDbContext, InstanceSnapshot, DateTimeOffset, Task<bool>> change,
+        CancellationToken ct)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            await using var db = await databases.CreateDbContextAsync(ct);
+            try
+            {
+                await using var transaction = await db.Database.BeginTransactionAsync(ct);
+                var row = await db.InstanceSnapshots.SingleOrDefaultAsync(row => row.Id == id, ct);
+                if (row is null || !await change(db, row, time.GetUtcNow()))
+                {
+                    return;
+                }
+
+                db.AddInstanceSnapshotEvent(row, what);
+                await db.SaveChangesAsync(ct);
+                await transaction.CommitAsync(ct);
+                return;
+            }
+            catch (DbUpdateConcurrencyException) when (tries < TriesMax)
+            {
+                // Somebody changed the snapshot at this moment: look at it again.
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Cloud.Vmm.Qemu.Qmp;
+using Microsoft.Win32.SafeHandles;
+
+namespace Cloud.Vmm.Qemu;
+
+/// <summary>
+/// Saves and loads what a machine is, by QEMU's migration to and from a file (docs/devel/migration.rst): memory is written while the guest
+/// runs, what it changed meanwhile is written again, and for the rest, and the devices, it stands still.
+/// </summary>
+internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvider time)
+{
+    /// <summary>A guest that changes memory faster than it is written is stopped after this, and the rest written then.</summary>
+    private static readonly TimeSpan RunLimit = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(3);
+    private const string FileName = "saved";
+
+    /// <summary>No bound: it goes to a file and not to a network.</summary>
+    private const long BytesPerSecondMax = 1L << 40;
+
+    private const int StandstillMilliseconds = 100;
+
+    /// <summary>Saves to an open file, and lays the overlays at the same instant. The guest stands still when this ends well.</summary>
+    /// <param name="file">Empty.</param>
+    /// <param name="overlays">By the disks' serials.</param>
+    /// <param name="devicesOnly">Memory that is a file of its own is left out.</param>
+    /// <exception cref="QmpException">It could not be saved; the guest goes on as it was.</exception>
+    /// <exception cref="VmException">A disk cannot be laid over; the guest goes on as it was.</exception>
+    public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, string> overlays, bool devicesOnly) =>
+        disks.LayOverAsync(qmp, overlays, async layOver =>
+        {
+            await SetCapabilitiesAsync(pauses: true, devicesOnly);
+            await qmp.ExecuteAsync(
+                "migrate-set-parameters",
+                new JsonObject { ["max-bandwidth"] = BytesPerSecondMax, ["downtime-limit"] = StandstillMilliseconds },
+                CancellationToken.None);
+            await qmp.ExecuteAsync("getfd", new JsonObject { ["fdname"] = FileName }, file, CancellationToken.None);
+            await qmp.ExecuteAsync("migrate", new JsonObject { ["uri"] = $"fd:{FileName}" }, CancellationToken.None);
+            try
+            {
+                await FollowAsync(layOver);
+            }
+            catch
+            {
+                await UndoAsync();
+                throw;
+            }
+        }, CancellationToken.None);
+
+    /// <summary>Takes in what was saved, in a machine that waits for it.</summary>
+    /// <param name="descriptor">The file's number in the machine's process.</param>
+    /// <param name="devicesOnly">As it was saved.</param>
+    /// <exception cref="QmpException">It does not fit; the process has ended.</exception>
+    public async Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct)
+    {
+        await SetCapabilitiesAsync(pauses: false, devicesOnly);
+        await qmp.ExecuteAsync("migrate-incoming", new JsonObject { ["uri"] = $"fd:{descriptor}" }, ct);
+        while (await qmp.QueryStatusAsync(ct) == "inmigrate")
+        {
+            await Task.Delay(Look, time, ct);
+        }
+    }
+
+    /// <summary>Ends what an agent before this one had begun and not ended; the guest goes on.</summary>
+    public async Task UndoAsync()
+    {
+        var began = time.GetTimestamp();
+        while (await ReadStatusAsync() is "setup" or "active" or "pre-switchover" or "device" or "cancelling")
+        {
+            await qmp.ExecuteAsync("migrate_cancel", null, CancellationToken.None);
+            Require(began, "The saving does not end.");
+            await Task.Delay(Look, time);
+        }
+
+        if (await qmp.QueryStatusAsync(CancellationToken.None) is "postmigrate" or "finish-migrate")
+        {
+            await qmp.ContinueAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task FollowAsync(Func<Task> layOver)
+    {
+        var began = time.GetTimestamp();
+        var stopped = false;
+        while (await ReadStatusAsync() is var status && status != "completed")
+        {
+            if (status == "pre-switchover")
+            {
+                await layOver();
+                await qmp.ExecuteAsync("migrate-continue", new JsonObject { ["state"] = status }, CancellationToken.None);
+            }
+            else if (status is not ("setup" or "active" or "device"))
+            {
+                throw new QmpException("GenericError", "Its memory could not be written to the host's disk.");
+            }
+            else if (!stopped && time.GetElapsedTime(began) > RunLimit)
+            {
+                await qmp.StopAsync(CancellationToken.None);
+                stopped = true;
+            }
+
+            Require(began, "Its memory was not written in time.");
+            await Task.Delay(Look, time);
+        }
+    }
+
+    private void Require(long began, string otherwise)
+    {
+        if (time.GetElapsedTime(began) > Limit)
+        {
+            throw new QmpException("GenericError", otherwise);
+        }
+    }
+
+    private Task<JsonElement> SetCapabilitiesAsync(bool pauses, bool devicesOnly)
+    {
+        static JsonNode Capability(string name, bool state) => new JsonObject { ["capability"] = name, ["state"] = state };
+        return qmp.ExecuteAsync(
+            "migrate-set-capabilities",
+            new JsonObject
+            {
+                ["capabilities"] = new JsonArray(Capability("pause-before-switchover", pauses), Capability("x-ignore-shared", devicesOnly)),
+            },
+            CancellationToken.None);
+    }
+
+    private async Task<string> ReadStatusAsync()
+    {
+        var answer = await qmp.ExecuteAsync("query-migrate", null, CancellationToken.None);
+        return answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("status", out var status)
+            && status.ValueKind == JsonValueKind.String ? status.GetString()! : "none";
+    }
+}

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Cloud.Benchmarks;
+
+/// <summary>A running guest that is suspended, resumed, snapshotted and restored; and forked, beside the boot that it came from.</summary>
+internal static class SnapshotBenchmark
+{
+    public static async Task SnapshotsAsync(CloudUnderMeasure cloud, int rounds)
+    {
+        var id = IdOf(await cloud.CreateInstanceAsync("bench-snapshots", "#!/bin/sh\necho ready"));
+        var (suspend, resume, snapshot, restore) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < rounds; round++)
+        {
+            suspend.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/suspend?wait=60", null)));
+            resume.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/resume?wait=60", null)));
+            var taken = default(JsonElement);
+            snapshot.Add(await TimeAsync(async () =>
+                taken = await ActAsync(cloud, $"/v1/instances/{id}/snapshot?wait=60", new { name = $"bench-{round}" })));
+            restore.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instance-snapshots/{IdOf(taken)}/restore?wait=60", null)));
+        }
+
+        await cloud.DeleteInstanceAsync(id);
+        Figures.Print("POST suspend to suspended, wall", suspend, "s");
+        Figures.Print("POST resume to running, wall", resume, "s");
+        Figures.Print("POST snapshot to available, wall", snapshot, "s");
+        Figures.Print("POST restore to running, wall", restore, "s");
+    }
+
+    public static async Task ForksAsync(CloudUnderMeasure cloud, int count)
+    {
+        var since = Stopwatch.GetTimestamp();
+        var id = IdOf(await cloud.CreateInstanceAsync("bench-forks", "#!/bin/sh\necho ready"));
+        var boot = Stopwatch.GetElapsedTime(since).TotalSeconds;
+        var bootCpu = await CpuSecondsAsync(cloud, id);
+        var one = new List<double>();
+        for (var round = 0; round < 3; round++)
+        {
+            since = Stopwatch.GetTimestamp();
+            var forked = await ActAsync(cloud, $"/v1/instances/{id}/fork?wait=120", new { count = 1 });
+            one.Add(Stopwatch.GetElapsedTime(since).TotalSeconds);
+            await cloud.DeleteInstanceAsync(IdOf(forked.GetProperty("items")[0]));
+        }
+
+        since = Stopwatch.GetTimestamp();
+        var all = await ActAsync(cloud, $"/v1/instances/{id}/fork?wait=300", new { count });
+        var took = Stopwatch.GetElapsedTime(since).TotalSeconds;
+        var (cpu, own) = (new List<double>(), new List<double>());
+        foreach (var fork in all.GetProperty("items").EnumerateArray().Select(IdOf))
+        {
+            cpu.Add(await CpuSecondsAsync(cloud, fork));
+            own.Add(OwnMebibytes(cloud, fork));
+            await cloud.DeleteInstanceAsync(fork);
+        }
+
+        await cloud.DeleteInstanceAsync(id);
+        Figures.Print("POST create to ready, wall", [boot], "s");
+        Figures.Print("POST fork of one to ready, wall", one, "s");
+        Figures.Print($"POST fork of {count} to all ready, wall", [took], "s");
+        Figures.Print("a booted guest's process, CPU", [bootCpu], "s");
+        Figures.Print("a fork's process, CPU", cpu, "s");
+        Figures.PrintRatio("fork / boot, CPU", Figures.Median(cpu) / bootCpu);
+        Figures.Print("memory of a fork's own", own, "MiB");
+    }
+
+    private static string IdOf(JsonElement resource) => resource.GetProperty("id").GetString()!;
+
+    private static async Task<double> TimeAsync(Func<Task> act)
+    {
+        var since = Stopwatch.GetTimestamp();
+        await act();
+        return Stopwatch.GetElapsedTime(since).TotalSeconds;
+    }
+
+    private static async Task<JsonElement> ActAsync(CloudUnderMeasure cloud, string path, object? body)
+    {
+        using var response = await cloud.Http.PostAsJsonAsync(path, body ?? new { });
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
+    private static async Task<double> CpuSecondsAsync(CloudUnderMeasure cloud, string id) =>
+        (await cloud.Http.GetFromJsonAsync<JsonElement>($"/v1/instances/{id}/metrics")).GetProperty("cpuSeconds").GetDouble();
+
+    /// <summary>What the guest's process shares with none (smaps_rollup).</summary>
+    private static double OwnMebibytes(CloudUnderMeasure cloud, string id)
+    {
+        using var machine = JsonDocument.Parse(File.ReadAllText(Path.Combine(cloud.Data, "host", "guests", id, "machine.json")));
+        var process = machine.RootElement.GetProperty("ProcessId").GetInt32();
+        return File.ReadLines($"/proc/{process}/smaps_rollup")
+            .Where(line => line.StartsWith("Private_", StringComparison.Ordinal))
+            .Sum(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024;
+    }
+}
