@@ -39,11 +39,11 @@ switch (args)
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
-    case ["storage"]:
-        await StorageBenchmark.RunAsync(cloud);
+    case ["objects"]:
+        await ObjectsBenchmark.RunAsync(cloud);
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, storage. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects. See README.md.");
         return 2;
 }

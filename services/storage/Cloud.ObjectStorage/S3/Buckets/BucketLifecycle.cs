@@ -47,6 +47,11 @@ internal static class BucketLifecycle
     {
         if (element.Child("Transition") is not null || element.Child("NoncurrentVersionTransition") is not null)
         {
+            foreach (var transition in element.Children("Transition"))
+            {
+                _ = Date(transition);
+            }
+
             throw S3Error.NotImplemented.With("There is one storage class: nothing moves to another.");
         }
 

@@ -8,15 +8,18 @@ using System.Text.RegularExpressions;
 namespace Cloud.Benchmarks;
 
 /// <summary>
-/// Objects beside nginx with the same bytes as files (GET), and beside the disk's own rate of flushed files (PUT), at 16 connections.
+/// Objects beside nginx with the same bytes as files (GET), beside the disk's own rate of flushed files (small PUT) and beside nginx's
+/// WebDAV with each file flushed (large PUT).
 /// </summary>
-internal static partial class StorageBenchmark
+internal static partial class ObjectsBenchmark
 {
     private const int Connections = 16;
     private const int Seconds = 8;
     private const int SmallBytes = 4 << 10;
     private const int BigBytes = 1 << 20;
     private const int PutUrls = 64;
+    private const int LargeBytes = 8 << 20;
+    private const int LargeAtOnce = 4;
 
     public static async Task RunAsync(CloudUnderMeasure cloud)
     {
@@ -50,6 +53,16 @@ internal static partial class StorageBenchmark
             var flushes = FlushRate(folder);
             Print("files of 4 KiB flushed by 16 threads", flushes, "files/s");
             Compare("PUT 4 KiB, signed, durable", await RateAsync(s3, await PutScriptAsync(cloud, bucket, folder)), flushes, "requests/s");
+            var large = new List<Uri>();
+            for (var at = 0; at < LargeAtOnce; at++)
+            {
+                large.Add(new Uri(await PresignAsync(cloud, bucket, $"large/{at}", "PUT")));
+            }
+
+            var dav = await LargeRateAsync(
+                at => new Uri($"http://127.0.0.1:{port}/dav-{at}"), at => Flush(Path.Combine(folder, $"dav-{at}")));
+            Print("PUT 8 MiB, nginx WebDAV, and the file flushed", dav, "MiB/s");
+            Compare("PUT 8 MiB, signed, durable", await LargeRateAsync(at => large[at], _ => { }), dav, "MiB/s");
         }
         finally
         {
@@ -102,10 +115,39 @@ internal static partial class StorageBenchmark
             daemon off; worker_processes auto; pid {{folder}}/nginx.pid; error_log /dev/null; user root;
             events { worker_connections 1024; }
             http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
-              server { listen 127.0.0.1:{{port}}; root {{folder}}; } }
+              server { listen 127.0.0.1:{{port}}; root {{folder}};
+                dav_methods PUT; client_max_body_size 0; client_body_temp_path {{folder}}; } }
             """);
         var process = Process.Start(new ProcessStartInfo("/usr/sbin/nginx", ["-c", config, "-p", folder]))!;
         return (process, port);
+    }
+
+    private static async Task<double> LargeRateAsync(Func<int, Uri> urlOf, Action<int> after)
+    {
+        using var http = new HttpClient();
+        var bytes = RandomNumberGenerator.GetBytes(LargeBytes);
+        var started = TimeProvider.System.GetTimestamp();
+        var counts = await Task.WhenAll(Enumerable.Range(0, LargeAtOnce).Select(at => Task.Run(async () =>
+        {
+            var count = 0;
+            for (; TimeProvider.System.GetElapsedTime(started).TotalSeconds < Seconds; count++)
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Put, urlOf(at));
+                request.Content = new ByteArrayContent(bytes);
+                using var answer = await http.SendAsync(request);
+                answer.EnsureSuccessStatusCode();
+                after(at);
+            }
+
+            return count;
+        })));
+        return counts.Sum() * (LargeBytes >> 20) / TimeProvider.System.GetElapsedTime(started).TotalSeconds;
+    }
+
+    private static void Flush(string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
     }
 
     private static double FlushRate(string folder)
