@@ -75,5 +75,8 @@ public sealed class ProxyTests
         using var answer = await cloud.GetAsync("/v1/instances/a%2Fb%20c%C3%BC");
         answer.StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await answer.JsonAsync()).GetProperty("detail").GetString().ShouldBe("There is no note 'a%2Fb cü'.");
+        const string Target = "/v1/instances/a%2Fb%20c%C3%BC%25/target?x=%2F&y=%20";
+        using var target = await cloud.GetAsync(Target);
+        (await target.Content.ReadAsStringAsync()).ShouldContain(Target);
     }
 }

@@ -52,6 +52,7 @@ public static class SampleService
         var read = sample.MapGroup("/v1/instances").WithTags("Notes").RequireRole(Role.Viewer);
         read.MapGet("/", ListNotesAsync).WithName("ListNotes").WithSummary("Lists notes");
         read.MapGet("/{id}", GetNoteAsync).WithName("GetNote").WithSummary("Shows a note").Produces<NoteView>();
+        read.MapGet("/{id}/target", Target).WithName("ShowTarget").WithSummary("Shows the path as it came");
         read.MapGet("/{id}/console", FollowAsync).WithName("FollowNote").WithSummary("Streams forever");
         read.MapGet("/{id}/console/ws", EchoAsync).WithName("EchoNote").WithSummary("Echoes over WebSocket");
         var change = sample.MapGroup("/v1/instances").WithTags("Notes").RequireRole(Role.Editor);
@@ -193,6 +194,9 @@ public static class SampleService
 
         return TypedResults.Json(new { Id = id, Length = length, Sha256 = Convert.ToHexStringLower(hash.GetHashAndReset()) });
     }
+
+    private static string Target(string id, HttpContext context) =>
+        context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget;
 
     private static object Who(Caller caller, HttpContext context) => new
     {
