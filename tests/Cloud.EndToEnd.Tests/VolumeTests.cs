@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
@@ -82,6 +83,34 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         await UntilStatusAsync(second, "available");
         await UntilStatusAsync(first, null);
         await DeleteAsync(second);
+    }
+
+    [Fact]
+    public async Task Snapshots_OfARunningGuest_AreDownloaded_AndUploadedByTheirChangesAlone()
+    {
+        var instance = await InstanceAsync("volume-content");
+        var volume = await CreateAsync("content");
+        var serial = SerialOf(await AttachAsync(volume, instance));
+        await WriteAsync(instance, serial);
+        var first = await SnapshotAsync(volume, "content-1");
+        var disk = await DiskAsync(instance, serial);
+        await cloud.ShellAsync(instance, $"dd if=/dev/urandom of=/dev/{disk} bs=65536 seek=100 count=3 conv=notrunc,fsync 2>/dev/null");
+        var written = await ChecksumAsync(instance, serial);
+        var second = await SnapshotAsync(volume, "content-2");
+
+        (await ExtentsAsync($"/v1/snapshots/{second}/changes?since={first}")).ShouldBe([(100 * 65536, 3 * 65536)]);
+        var copy = await CreateAsync("content-copy");
+        await CopyAsync(first, copy, await ExtentsAsync($"/v1/snapshots/{first}/changes"));
+        await CopyAsync(second, copy, await ExtentsAsync($"/v1/snapshots/{second}/changes?since={first}"));
+
+        await DetachAsync(volume);
+        (await ChecksumAsync(instance, SerialOf(await AttachAsync(copy, instance)))).ShouldBe(written);
+        await DetachAsync(copy);
+        await DeleteSnapshotAsync(first);
+        await DeleteSnapshotAsync(second);
+        await DeleteAsync(copy);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
     }
 
     [Fact]
@@ -232,6 +261,37 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         await DeleteAsync(copy);
         await DeleteAsync(volume);
         await cloud.DeleteInstanceAsync(instance);
+    }
+
+    private async Task<string> SnapshotAsync(string volume, string name)
+    {
+        var taken = await cloud.PostAsync("/v1/snapshots?wait=60", new { name, volume });
+        taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
+        return taken.GetProperty("id").GetString()!;
+    }
+
+    private async Task<List<(long Offset, long LengthBytes)>> ExtentsAsync(string path) =>
+        (await cloud.GetAsync(path)).GetProperty("items").EnumerateArray()
+        .Select(one => (one.GetProperty("offset").GetInt64(), one.GetProperty("lengthBytes").GetInt64())).ToList();
+
+    /// <summary>Parts of a snapshot to where they were, in a volume.</summary>
+    private async Task CopyAsync(string snapshot, string volume, IReadOnlyList<(long Offset, long LengthBytes)> extents)
+    {
+        extents.ShouldNotBeEmpty();
+        foreach (var (offset, length) in extents)
+        {
+            using var get = new HttpRequestMessage(HttpMethod.Get, $"/v1/snapshots/{snapshot}/content");
+            get.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
+            using var part = await cloud.Http.SendAsync(get, HttpCompletionOption.ResponseHeadersRead);
+            part.StatusCode.ShouldBe(HttpStatusCode.PartialContent);
+            using var put = new HttpRequestMessage(HttpMethod.Put, $"/v1/volumes/{volume}/content")
+            {
+                Content = new StreamContent(await part.Content.ReadAsStreamAsync()),
+            };
+            put.Content.Headers.ContentRange = new ContentRangeHeaderValue(offset, offset + length - 1);
+            using var answer = await cloud.Http.SendAsync(put);
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync());
+        }
     }
 
     private async Task DeleteSnapshotAsync(string snapshot) => (await cloud.SendAsync(

@@ -28,6 +28,19 @@ public interface IVolumeHosts
     /// <summary>Brings a volume back to a snapshot of it; refused while an instance has it.</summary>
     Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct);
 
+    /// <summary>
+    /// Bytes that a snapshot holds, or a volume that no instance has. Whoever asks disposes of the stream; one that ends early has failed.
+    /// </summary>
+    Task<Stream> ReadContentAsync(string host, string source, long offset, long lengthBytes, CancellationToken ct);
+
+    /// <summary>Writes bytes of a volume that no instance has, durable when this ends.</summary>
+    Task WriteContentAsync(string host, string volume, long offset, Stream content, CancellationToken ct);
+
+    /// <summary>
+    /// The blocks from an offset on that a snapshot may hold otherwise than another; of one alone, those that were ever written.
+    /// </summary>
+    Task<HostedExtents> ListExtentsAsync(string host, string snapshot, string? since, long offset, int countMax, CancellationToken ct);
+
     /// <summary>An image that the project may use, by name or id; null where there is none that is ready.</summary>
     Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct);
 
@@ -56,6 +69,13 @@ public sealed record HostedVolume(
 /// <summary>A snapshot on a host.</summary>
 /// <param name="FileSystemsFrozen">The guest had written everything down when it was taken.</param>
 public sealed record HostedSnapshot(string Id, string Volume, long SizeBytes, bool FileSystemsFrozen);
+
+/// <summary>Extents in the order of their offsets.</summary>
+/// <param name="NextOffset">Where the next page starts; null after the last.</param>
+public sealed record HostedExtents(IReadOnlyList<HostedExtent> Extents, long? NextOffset);
+
+/// <summary>Bytes that lie together, in whole blocks of 64 KiB.</summary>
+public sealed record HostedExtent(long Offset, long LengthBytes);
 
 /// <summary>An image that a volume can be made of.</summary>
 /// <param name="SizeBytes">The least that the volume must have.</param>

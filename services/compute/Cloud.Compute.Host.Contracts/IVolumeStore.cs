@@ -34,7 +34,33 @@ public interface IVolumeStore
 
     /// <summary>Brings a volume back to a snapshot. Refused with <see cref="HostErrors.VolumeInUse"/> while a guest has it.</summary>
     Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct);
+
+    /// <summary>
+    /// Bytes that a snapshot holds, or a volume; of a volume they stand still meanwhile. Refused with
+    /// <see cref="HostErrors.VolumeInUse"/> while a guest has the volume. Whoever asks disposes of the stream.
+    /// </summary>
+    Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct);
+
+    /// <summary>
+    /// Writes bytes of a volume, durable when this ends; zeros take no space. Refused with <see cref="HostErrors.VolumeInUse"/> while a
+    /// guest has it.
+    /// </summary>
+    Task WriteContentAsync(string volume, long offset, Stream content, CancellationToken ct);
+
+    /// <summary>
+    /// The blocks from an offset on that a snapshot may hold otherwise than another; of one alone, those that were ever written.
+    /// </summary>
+    /// <param name="since">The other; null for none.</param>
+    /// <param name="countMax">How many extents are told at once.</param>
+    Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct);
 }
+
+/// <summary>Extents in the order of their offsets.</summary>
+/// <param name="NextOffset">Where the next page starts; null after the last.</param>
+public sealed record VolumeExtents(IReadOnlyList<VolumeExtent> Extents, long? NextOffset);
+
+/// <summary>Bytes that lie together, in whole blocks of 64 KiB.</summary>
+public sealed record VolumeExtent(long Offset, long LengthBytes);
 
 /// <summary>A volume to make.</summary>
 public sealed record VolumeSpec

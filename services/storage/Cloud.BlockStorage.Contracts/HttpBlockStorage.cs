@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -27,6 +28,64 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
             return null;
         }
     }
+
+    public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) =>
+        SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/volumes", volume, ct);
+
+    public Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct) =>
+        SendAsync<bool>(HttpMethod.Delete, $"{Of(project)}/volumes/{Uri.EscapeDataString(volume)}", null, ct);
+
+    public Task<IReadOnlyList<BlockSnapshot>> SnapshotAsync(
+        string project, IReadOnlyDictionary<string, string> names, CancellationToken ct) =>
+        SendAsync<IReadOnlyList<BlockSnapshot>>(HttpMethod.Put, $"{Of(project)}/snapshots", names, ct);
+
+    public async Task<BlockSnapshot?> FindSnapshotAsync(string project, string snapshot, CancellationToken ct)
+    {
+        try
+        {
+            return await SendAsync<BlockSnapshot>(HttpMethod.Get, $"{Of(project)}/snapshots/{Uri.EscapeDataString(snapshot)}", null, ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<bool> DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct) =>
+        SendAsync<bool>(HttpMethod.Delete, $"{Of(project)}/snapshots/{Uri.EscapeDataString(snapshot)}", null, ct);
+
+    public async Task<Stream> ReadAsync(string project, string source, long offset, long lengthBytes, CancellationToken ct)
+    {
+        // The response ends with its stream.
+        var response = await SendAsync(
+            HttpMethod.Get,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Of(project)}/content/{Uri.EscapeDataString(source)}?offset={offset}&lengthBytes={lengthBytes}"),
+            null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
+
+    public async Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var response = await SendAsync(
+            HttpMethod.Put,
+            string.Create(CultureInfo.InvariantCulture, $"{Of(project)}/content/{Uri.EscapeDataString(volume)}?offset={offset}"),
+            new StreamContent(content), ct);
+    }
+
+    public Task<BlockExtents> ListChangesAsync(
+        string project, string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        var path = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Of(project)}/snapshots/{Uri.EscapeDataString(snapshot)}/changes?offset={offset}&countMax={countMax}");
+        return SendAsync<BlockExtents>(
+            HttpMethod.Get, since is null ? path : $"{path}&since={Uri.EscapeDataString(since)}", null, ct);
+    }
+
+    public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct) => SendAsync<BlockVolume>(
+        HttpMethod.Post, $"{Of(project)}/volumes/{Uri.EscapeDataString(volume)}/detach?force={(force ? "true" : "false")}", null, ct);
 
     public Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct) =>
         SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/attachments", attachment, ct);

@@ -17,6 +17,7 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
     private readonly Dictionary<string, (string Volume, long SizeBytes)> _snapshots = [];
     private readonly Dictionary<string, (string Project, VolumeInstance Instance)> _instances = [];
     private readonly Dictionary<string, PluggedVolume> _plugged = [];
+    private readonly Dictionary<string, byte[]> _bytes = [];
 
     /// <summary>
     /// What the next call of this name with this id answers instead; the id is the volume's; for the delete of a snapshot, its own.
@@ -108,6 +109,7 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
             {
                 var sizeBytes = Require(volume).SizeBytes;
                 _snapshots[snapshot] = (volume, sizeBytes);
+                _bytes[snapshot] = (byte[])BytesOf(volume, sizeBytes).Clone();
                 taken.Add(new HostedSnapshot(snapshot, volume, sizeBytes, _plugged.ContainsKey(volume)));
             }, ct);
         }
@@ -130,6 +132,49 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
             _volumes[volume] = Require(volume) with { SizeBytes = taken.SizeBytes };
             Restores.Enqueue((volume, snapshot));
         }, ct);
+
+    public Task<Stream> ReadContentAsync(string host, string source, long offset, long lengthBytes, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            var bytes = BytesOf(source, _snapshots.TryGetValue(source, out var taken) ? taken.SizeBytes : Require(source).SizeBytes);
+            return Task.FromResult<Stream>(new MemoryStream(bytes, (int)offset, (int)lengthBytes));
+        }
+    }
+
+    public async Task WriteContentAsync(string host, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var all = new MemoryStream();
+        await content.CopyToAsync(all, ct);
+        await ActAsync(nameof(WriteContentAsync), volume, () =>
+        {
+            RequireUnplugged(volume);
+            all.ToArray().CopyTo(BytesOf(volume, Require(volume).SizeBytes), offset);
+        }, ct);
+    }
+
+    /// <summary>Compared block by block: a host tells at least these.</summary>
+    public Task<HostedExtents> ListExtentsAsync(
+        string host, string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        const int Block = 1 << 16;
+        lock (_changing)
+        {
+            var (now, then) = (_bytes[snapshot], since is null ? null : _bytes[since]);
+            var extents = new List<HostedExtent>();
+            for (var at = (int)offset; at < now.Length; at += Block)
+            {
+                var block = now.AsSpan(at, Block);
+                if (then is null ? block.ContainsAnyExcept((byte)0) : !block.SequenceEqual(then.AsSpan(at, Block)))
+                {
+                    extents.Add(new HostedExtent(at, Block));
+                }
+            }
+
+            return Task.FromResult(new HostedExtents(
+                extents.Take(countMax).ToList(), extents.Count > countMax ? extents[countMax].Offset : null));
+        }
+    }
 
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         Task.FromResult(image == "tiny" ? new VolumeImage("img-tiny", "tiny", 64 << 20) : null);
@@ -190,6 +235,16 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
         {
             act();
         }
+    }
+
+    private byte[] BytesOf(string source, long sizeBytes)
+    {
+        if (!_bytes.TryGetValue(source, out var bytes))
+        {
+            _bytes[source] = bytes = new byte[sizeBytes];
+        }
+
+        return bytes;
     }
 
     private HostedVolume Require(string volume) => _volumes.GetValueOrDefault(volume) ?? throw CloudException.NotFound("volume", volume);

@@ -57,6 +57,45 @@ public abstract class BlockStorageServiceTests(BlockStorageUnderTest storage, IB
     }
 
     [Fact]
+    public async Task Volume_IsMadeWrittenSnapshottedClonedReadAndRemoved_EachTwiceAsOnce()
+    {
+        var asked = new NewBlockVolume(Project, NewName("vol"), 2 * Mebibyte);
+        var volume = await service.CreateVolumeAsync(asked, Ct);
+        (volume.Status, volume.SizeBytes).ShouldBe((BlockVolume.Available, 2 * Mebibyte));
+        (await service.CreateVolumeAsync(asked, Ct)).ShouldBe(volume);
+        byte[] written = [1, 2, 3, 4];
+        await service.WriteAsync(Project, volume.Id, Mebibyte, new MemoryStream(written), Ct);
+
+        var names = new Dictionary<string, string> { [volume.Id] = NewName("snap") };
+        var snapshot = (await service.SnapshotAsync(Project, names, Ct)).ShouldHaveSingleItem();
+        snapshot.Status.ShouldBe("available");
+        (await service.SnapshotAsync(Project, names, Ct)).ShouldBe([snapshot]);
+        (await service.FindSnapshotAsync(Project, snapshot.Name, Ct)).ShouldBe(snapshot);
+        (await service.ListChangesAsync(Project, snapshot.Id, null, 0, 10, Ct)).Extents.ShouldBe([new BlockExtent(Mebibyte, 1 << 16)]);
+        await using (var content = await service.ReadAsync(Project, snapshot.Id, Mebibyte, 4, Ct))
+        {
+            var read = new byte[5];
+            (await content.ReadAtLeastAsync(read, 5, throwOnEndOfStream: false, Ct)).ShouldBe(4);
+            read[..4].ShouldBe(written);
+        }
+
+        var clone = await service.CreateVolumeAsync(new NewBlockVolume(Project, NewName("vol"), null, Snapshot: snapshot.Id), Ct);
+        clone.Status.ShouldBe(BlockVolume.Available);
+        await service.AttachAsync(new BlockAttachment(Project, clone.Id, AddInstance(), false, false), Ct);
+        (await Should.ThrowAsync<CloudException>(() => service.DeleteVolumeAsync(Project, clone.Id, Ct))).Code.ShouldBe("volume-in-use");
+        (await service.DetachAsync(Project, clone.Id, force: false, Ct)).Status.ShouldBe(BlockVolume.Available);
+        (await service.DetachAsync(Project, clone.Id, force: false, Ct)).Status.ShouldBe(BlockVolume.Available);
+        foreach (var id in new[] { clone.Id, volume.Id, volume.Id })
+        {
+            (await service.DeleteVolumeAsync(Project, id, Ct)).ShouldBeTrue();
+        }
+
+        (await service.DeleteSnapshotAsync(Project, snapshot.Id, Ct)).ShouldBeTrue();
+        (await service.DeleteSnapshotAsync(Project, snapshot.Id, Ct)).ShouldBeTrue();
+        (await service.FindVolumeAsync(Project, volume.Id, Ct)).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task Release_FreesWhatTheInstanceHas_AndDeletesNone()
     {
         var instance = AddInstance();

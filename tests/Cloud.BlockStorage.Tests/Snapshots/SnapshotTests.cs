@@ -14,6 +14,50 @@ public sealed class SnapshotTestsOnPostgres(BlockStorages storages) : SnapshotTe
 public abstract class SnapshotTests(BlockStorageUnderTest storage) : BlockStorageTest(storage)
 {
     [Fact]
+    public async Task Snapshots_OfSeveralVolumes_AreTakenInOneCall_OrNone()
+    {
+        var instance = AddInstance();
+        string[] volumes = [await CreateAsync(), await CreateAsync()];
+        foreach (var volume in volumes)
+        {
+            await AttachAsync(volume, instance);
+        }
+
+        var name = NewName("group");
+        var (status, made) = await PostAsync("/v1/snapshots?wait=60", new { name, volumes });
+        status.ShouldBe(HttpStatusCode.Created, made.ToString());
+        var items = made.GetProperty("items").EnumerateArray().ToList();
+        items.Select(StatusOf).ShouldBe(["available", "available"]);
+        items.Select(one => one.GetProperty("name").GetString()).ShouldBe([$"{name}-1", $"{name}-2"]);
+        items.Select(one => Hosts.SnapshotOf(IdOf(one))).ShouldBe(volumes);
+
+        var free = await CreateAsync();
+        var mixed = await PostAsync("/v1/snapshots", new { name = NewName("group"), volumes = new[] { volumes[0], free } });
+        RefusalOf(mixed, HttpStatusCode.Conflict).ShouldBe("not-one-instance");
+        ShouldName(await PostAsync("/v1/snapshots", new { name, volume = free, volumes }), "volume");
+        ShouldName(await PostAsync("/v1/snapshots", new { name }), "volume");
+        ShouldName(await PostAsync("/v1/snapshots", new { name, volumes = Array.Empty<string>() }), "volumes");
+        ShouldName(await PostAsync("/v1/snapshots", new { name, volumes = new[] { free, "vol-none" } }), "volumes[1]");
+        ShouldName(await PostAsync("/v1/snapshots", new { name, volumes = new[] { free, free } }), "volumes");
+    }
+
+    [Fact]
+    public async Task Snapshot_IsRenamedAndLabelled()
+    {
+        var volume = await CreateAsync();
+        var (first, second) = (await SnapshotAsync(volume), await SnapshotAsync(volume));
+        var name = NewName("renamed");
+        var (status, patched) = await SendAsync(
+            HttpMethod.Patch, $"/v1/snapshots/{first}", new { name, labels = new Dictionary<string, string?> { ["kept"] = "yes" } });
+        status.ShouldBe(HttpStatusCode.OK, patched.ToString());
+        patched.GetProperty("name").GetString().ShouldBe(name);
+        patched.GetProperty("labels").GetProperty("kept").GetString().ShouldBe("yes");
+        var taken = await SendAsync(HttpMethod.Patch, $"/v1/snapshots/{second}", new { name });
+        RefusalOf(taken, HttpStatusCode.Conflict).ShouldBe("name-taken");
+        ShouldName(await SendAsync(HttpMethod.Patch, $"/v1/snapshots/{second}", new { name = "No Name" }), "name");
+    }
+
+    [Fact]
     public async Task Snapshot_OutlivesItsVolume_AndMakesAnother()
     {
         var volume = await CreateAsync();

@@ -218,7 +218,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         _agent = new HostAgent(
             options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, new SnapshotFiles(options), _network,
             TimeProvider.System, NullLogger<HostAgent>.Instance);
-        _store = new VolumeStore(_files, _agent);
+        _store = new VolumeStore(_files, _agent, TimeProvider.System);
         _made.Add(_files);
         await _agent.AdoptAllAsync(Ct);
     }
@@ -300,21 +300,5 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         await tool.WaitForExitAsync(Ct);
         said.ShouldContain("64 KiB, 1 ops");
         return said;
-    }
-
-    private sealed class NoDriver : IVmDriver
-    {
-        public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<EngineProbe>>([]);
-
-        public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
-
-        public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
-
-        public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) => Task.FromResult<IVirtualMachine?>(null);
-    }
-
-    private sealed class NoDisks : IDiskMaker
-    {
-        public Task MakeRootAsync(GuestSpec spec, string path, CancellationToken ct) => Task.CompletedTask;
     }
 }

@@ -57,6 +57,28 @@ internal sealed class FakeBlockStorage : IBlockStorage
         return Task.CompletedTask;
     }
 
+    public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) => throw NotAsked();
+
+    public Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct) => throw NotAsked();
+
+    public Task<IReadOnlyList<BlockSnapshot>> SnapshotAsync(
+        string project, IReadOnlyDictionary<string, string> names, CancellationToken ct) => throw NotAsked();
+
+    public Task<BlockSnapshot?> FindSnapshotAsync(string project, string snapshot, CancellationToken ct) => throw NotAsked();
+
+    public Task<bool> DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct) => throw NotAsked();
+
+    public Task<Stream> ReadAsync(string project, string source, long offset, long lengthBytes, CancellationToken ct) => throw NotAsked();
+
+    public Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct) => throw NotAsked();
+
+    public Task<BlockExtents> ListChangesAsync(
+        string project, string snapshot, string? since, long offset, int countMax, CancellationToken ct) => throw NotAsked();
+
+    public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct) => throw NotAsked();
+
+    private static NotSupportedException NotAsked() => new("Compute never asks for this.");
+
     private BlockVolume Set(BlockVolume volume)
     {
         _volumes[volume.Id] = (_volumes[volume.Id].Project, volume);

@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Edge;
 
 namespace Cloud.Compute.Host.Api;
 
@@ -72,6 +73,18 @@ internal static class HostApi
         snapshots.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ListSnapshotsAsync(ct));
         snapshots.MapPut("/", (Dictionary<string, string> wanted, IHostAgent agent, CancellationToken ct) =>
             agent.Volumes.SnapshotVolumesAsync(wanted, ct));
+        snapshots.MapGet(
+            "/{id}/extents",
+            (string id, string? since, long offset, int countMax, IHostAgent agent, CancellationToken ct) =>
+                agent.Volumes.ListExtentsAsync(id, since, offset, countMax, ct));
+        host.MapGet(
+            "/volume-content/{id}",
+            async (string id, long offset, long lengthBytes, IHostAgent agent, CancellationToken ct) => TypedResults.Stream(
+                await agent.Volumes.ReadContentAsync(id, offset, lengthBytes, ct), "application/octet-stream"));
+        host.MapPut(
+            "/volume-content/{id}",
+            (string id, long offset, HttpRequest request, IHostAgent agent, CancellationToken ct) =>
+                agent.Volumes.WriteContentAsync(id, offset, request.Body, ct)).WithStreamedBody();
         snapshots.MapDelete("/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.DeleteSnapshotAsync(id, ct));
     }
 

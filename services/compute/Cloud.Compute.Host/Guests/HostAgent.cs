@@ -35,7 +35,7 @@ internal sealed partial class HostAgent(
     private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
     private readonly TaskCompletionSource<IReadOnlyList<EngineProbe>> _probes = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public IVolumeStore Volumes => new VolumeStore(volumes, this);
+    public IVolumeStore Volumes => new VolumeStore(volumes, this, time);
 
     private string GuestsFolder => Path.Combine(options.Value.Folder, "guests");
 
@@ -219,6 +219,15 @@ internal sealed partial class HostAgent(
     /// <summary>The guest that has a volume; null for none.</summary>
     public Guest? HolderOf(string volume) =>
         _guests.Values.FirstOrDefault(guest => guest.Spec.Volumes.Any(one => one.Volume == volume));
+
+    /// <exception cref="CloudException">A guest has the volume.</exception>
+    public void RequireFree(string volume)
+    {
+        if (HolderOf(volume) is { } guest)
+        {
+            throw CloudException.Conflict(HostErrors.VolumeInUse, $"Guest {guest.Spec.Id} has the volume.");
+        }
+    }
 
     /// <summary>Ends when the guests of the agent before this one are found.</summary>
     public Task AdoptedAsync(CancellationToken ct) => _adopted.Task.WaitAsync(ct);

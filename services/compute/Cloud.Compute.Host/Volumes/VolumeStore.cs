@@ -6,12 +6,14 @@ using Cloud.Primitives;
 namespace Cloud.Compute.Host.Volumes;
 
 /// <summary>This host's volumes for block storage: their files, and the guests that have them.</summary>
-internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeStore
+internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvider time) : IVolumeStore
 {
     private const int SectorBytes = 512;
 
     /// <summary>A machine opens all files of a chain.</summary>
     private const int LayersMax = 190;
+
+    private readonly VolumeContent _content = new(files, agent, time);
 
     public async Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct)
     {
@@ -59,7 +61,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
     public async Task DeleteVolumeAsync(string volume, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
-        RequireFree(volume);
+        agent.RequireFree(volume);
         files.RemoveVolume(volume);
     }
 
@@ -103,13 +105,22 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
     {
         using var turn = await TurnAsync(ct);
         var record = Require(volume);
-        RequireFree(volume);
+        agent.RequireFree(volume);
         var kept = files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
         var top = await files.CreateOverlayAsync(kept.SizeBytes, ct);
         files.Put(record with { SizeBytes = kept.SizeBytes, Layers = [top, .. kept.Layers], Next = null });
         files.Sweep();
         return ToStored(Require(volume));
     }
+
+    public Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct) =>
+        _content.ReadAsync(source, offset, lengthBytes, ct);
+
+    public Task WriteContentAsync(string volume, long offset, Stream content, CancellationToken ct) =>
+        _content.WriteAsync(volume, offset, content, ct);
+
+    public Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct) =>
+        _content.ListExtentsAsync(snapshot, since, offset, countMax, ct);
 
     /// <summary>
     /// Every volume gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before:
@@ -216,14 +227,6 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent) : IVolumeS
         if (spec.SizeBytes < leastBytes)
         {
             throw CloudException.Invalid("sizeBytes", $"Expected at least {leastBytes}, the size of {what}.");
-        }
-    }
-
-    private void RequireFree(string volume)
-    {
-        if (agent.HolderOf(volume) is { } guest)
-        {
-            throw CloudException.Conflict(HostErrors.VolumeInUse, $"Guest {guest.Spec.Id} has the volume.");
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     private const string VolumesRoot = $"{Root}/volumes";
     private const string GuestSnapshotsRoot = $"{Root}/guest-snapshots";
     private const string SnapshotsRoot = $"{Root}/volume-snapshots";
+    private const string ContentRoot = $"{Root}/volume-content";
 
     public IVolumeStore Volumes => this;
 
@@ -156,6 +157,27 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     public Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct) =>
         SendAsync<StoredVolume>(HttpMethod.Post, $"{VolumesRoot}/{volume}/restore?snapshot={snapshot}", null, ct);
 
+    public async Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{ContentRoot}/{source}?offset={offset}&lengthBytes={lengthBytes}");
+        // The response ends with its stream.
+        var response = await SendAsync(HttpMethod.Get, path, null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
+
+    public async Task WriteContentAsync(string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var body = new StreamContent(content);
+        using var response = await SendAsync(
+            HttpMethod.Put, string.Create(CultureInfo.InvariantCulture, $"{ContentRoot}/{volume}?offset={offset}"), body, ct);
+    }
+
+    public Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{SnapshotsRoot}/{snapshot}/extents?offset={offset}&countMax={countMax}");
+        return GetAsync<VolumeExtents>(since is null ? path : $"{path}&since={since}", ct);
+    }
+
     private Task<T> ActAsync<T>(string id, string verb, CancellationToken ct) =>
         SendAsync<T>(HttpMethod.Post, $"{Root}/guests/{id}/{verb}", null, ct);
 
@@ -177,13 +199,13 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         using var request = new HttpRequestMessage(method, path);
         if (body is not null)
         {
-            request.Content = JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
+            request.Content = body as HttpContent ?? JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
         }
 
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, ct);
+            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
         }
         catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
         {

@@ -1,6 +1,7 @@
 using Cloud.Compute.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Edge;
 
 namespace Cloud.Compute.Volumes;
 
@@ -36,6 +37,19 @@ internal static class VolumeEndpoints
         volumes.MapDelete(
             "/{host}/snapshots/{snapshot}",
             (string host, string snapshot, IVolumeHosts hosts, CancellationToken ct) => hosts.DeleteSnapshotAsync(host, snapshot, ct));
+        volumes.MapGet(
+            "/{host}/content/{source}",
+            async (string host, string source, long offset, long lengthBytes, IVolumeHosts hosts, CancellationToken ct) =>
+                TypedResults.Stream(
+                    await hosts.ReadContentAsync(host, source, offset, lengthBytes, ct), "application/octet-stream"));
+        volumes.MapPut(
+            "/{host}/content/{volume}",
+            (string host, string volume, long offset, HttpRequest request, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.WriteContentAsync(host, volume, offset, request.Body, ct)).WithStreamedBody();
+        volumes.MapGet(
+            "/{host}/snapshots/{snapshot}/extents",
+            (string host, string snapshot, string? since, long offset, int countMax, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.ListExtentsAsync(host, snapshot, since, offset, countMax, ct));
         volumes.MapPost(
             "/{host}/volumes/{volume}/restore",
             (string host, string volume, string snapshot, IVolumeHosts hosts, CancellationToken ct) =>

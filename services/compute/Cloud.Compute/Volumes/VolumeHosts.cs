@@ -51,6 +51,20 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
     public Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct) =>
         hosts.AgentOf(host).Volumes.RestoreVolumeAsync(volume, snapshot, ct);
 
+    public Task<Stream> ReadContentAsync(string host, string source, long offset, long lengthBytes, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.ReadContentAsync(source, offset, lengthBytes, ct);
+
+    public Task WriteContentAsync(string host, string volume, long offset, Stream content, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.WriteContentAsync(volume, offset, content, ct);
+
+    public async Task<HostedExtents> ListExtentsAsync(
+        string host, string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        var page = await hosts.AgentOf(host).Volumes.ListExtentsAsync(snapshot, since, offset, countMax, ct);
+        return new HostedExtents(
+            page.Extents.Select(extent => new HostedExtent(extent.Offset, extent.LengthBytes)).ToList(), page.NextOffset);
+    }
+
     public async Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);

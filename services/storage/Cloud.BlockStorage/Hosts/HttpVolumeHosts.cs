@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Cloud.Compute.Contracts;
@@ -45,6 +46,36 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
     public Task RestoreAsync(string host, string volume, string snapshot, CancellationToken ct) => CallAsync(
         HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/restore?snapshot={snapshot}", null, ct);
 
+    public async Task<Stream> ReadContentAsync(string host, string source, long offset, long lengthBytes, CancellationToken ct)
+    {
+        // The response ends with its stream.
+        var response = await SendAsync(
+            HttpMethod.Get,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Root}/{Uri.EscapeDataString(host)}/content/{source}?offset={offset}&lengthBytes={lengthBytes}"),
+            null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
+
+    public async Task WriteContentAsync(string host, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var body = new StreamContent(content);
+        await CallAsync(
+            HttpMethod.Put,
+            string.Create(CultureInfo.InvariantCulture, $"{Root}/{Uri.EscapeDataString(host)}/content/{volume}?offset={offset}"), body, ct);
+    }
+
+    public async Task<HostedExtents> ListExtentsAsync(
+        string host, string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        var path = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Root}/{Uri.EscapeDataString(host)}/snapshots/{snapshot}/extents?offset={offset}&countMax={countMax}");
+        using var response = await SendAsync(HttpMethod.Get, since is null ? path : $"{path}&since={since}", null, ct);
+        return (await response.Content.ReadFromJsonAsync<HostedExtents>(JsonDefaults.Options, ct))!;
+    }
+
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         FindAsync<VolumeImage>($"{Root}/images/{Uri.EscapeDataString(image)}?project={Uri.EscapeDataString(project)}", ct);
 
@@ -72,13 +103,13 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
         using var request = new HttpRequestMessage(method, path);
         if (body is not null)
         {
-            request.Content = JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
+            request.Content = body as HttpContent ?? JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
         }
 
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, ct);
+            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
         }
         catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
         {

@@ -1,9 +1,13 @@
+using Cloud.BlockStorage.Content;
 using Cloud.BlockStorage.Contracts;
 using Cloud.BlockStorage.Persistence;
+using Cloud.BlockStorage.Snapshots;
 using Cloud.BlockStorage.Volumes;
+using Cloud.Compute.Contracts;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
+using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Waiting;
 using Microsoft.EntityFrameworkCore;
 
@@ -11,7 +15,8 @@ namespace Cloud.BlockStorage.Neighbours;
 
 /// <summary>What the cloud's other services ask of block storage: the same rows, guards and sagas as a user's calls.</summary>
 internal sealed class BlockStorageService(
-    IDbContextFactory<BlockStorageDbContext> databases, VolumeChanges changes, VolumeWaiter waiter) : IBlockStorage
+    IDbContextFactory<BlockStorageDbContext> databases, VolumeChanges changes, VolumeWaiter waiter, SnapshotChanges snapshotChanges,
+    SnapshotWaiter snapshotWaiter, IVolumeHosts hosts, TimeProvider time) : IBlockStorage
 {
     /// <summary>How long a call is held for what usually takes less than a second.</summary>
     private static readonly WaitQuery AWhile = new(TimeSpan.FromSeconds(5));
@@ -20,6 +25,142 @@ internal sealed class BlockStorageService(
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         return await db.Volumes.AsNoTracking().FindNamedOrDefaultAsync(project, volume, ct) is { } row ? ViewOf(row) : null;
+    }
+
+    public async Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.Volumes.AsNoTracking().Existing()
+            .SingleOrDefaultAsync(one => one.Project == volume.Project && one.Name == volume.Name, ct);
+        row ??= await CreateVolume.StartAsync(
+            new CreateVolumeRequest
+            {
+                Name = volume.Name,
+                SizeBytes = volume.SizeBytes is { } sizeBytes ? new ByteSize(sizeBytes) : null,
+                Snapshot = volume.Snapshot,
+                Volume = volume.Volume,
+                Labels = volume.Labels,
+            },
+            CallerFor(volume.Project), db, hosts, time, ct);
+        return ViewOf(await waiter.WaitAsync(row, AWhile, ct));
+    }
+
+    public async Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        if (await db.Volumes.AsNoTracking().FindNamedOrDefaultAsync(project, volume, ct) is not { } found)
+        {
+            return true;
+        }
+
+        await changes.ApplyAsync(found.Id, "deleting", (own, row, now) =>
+        {
+            var begins = row.Status is not (VolumeStatus.Deleting or VolumeStatus.Deleted);
+            if (begins)
+            {
+                row.BeginDelete(now);
+                own.Sagas().Start<VolumeDeleteSaga, VolumeSagaData>(new VolumeSagaData(row.Id), row.Id.Value);
+            }
+
+            return Task.FromResult(begins);
+        }, ct);
+        return (await waiter.WaitAsync(found, AWhile, ct)).Status == VolumeStatus.Deleted;
+    }
+
+    public async Task<IReadOnlyList<BlockSnapshot>> SnapshotAsync(
+        string project, IReadOnlyDictionary<string, string> names, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var rows = await db.Snapshots.AsNoTracking().Existing()
+            .Where(row => row.Project == project && names.Values.Contains(row.Name)).ToListAsync(ct);
+        if (rows.Count == 0)
+        {
+            var wanted = new List<(Volume, string)>();
+            foreach (var (volume, name) in names)
+            {
+                wanted.Add((await RequireAsync(project, volume, ct), name));
+            }
+
+            var labels = new Labels(new Dictionary<string, string>());
+            rows.AddRange(await CreateSnapshot.StartAsync(db, wanted, labels, time, ct));
+        }
+
+        var views = new List<BlockSnapshot>();
+        foreach (var row in rows)
+        {
+            views.Add(ViewOf(await snapshotWaiter.WaitAsync(row, AWhile, ct)));
+        }
+
+        return views;
+    }
+
+    public async Task<BlockSnapshot?> FindSnapshotAsync(string project, string snapshot, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Snapshots.AsNoTracking().FindNamedOrDefaultAsync(project, snapshot, ct) is { } row ? ViewOf(row) : null;
+    }
+
+    public async Task<bool> DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        if (await db.Snapshots.AsNoTracking().FindNamedOrDefaultAsync(project, snapshot, ct) is not { } found)
+        {
+            return true;
+        }
+
+        await snapshotChanges.BeginDeleteAsync(found.Id, ct);
+        return (await snapshotWaiter.WaitAsync(found, AWhile, ct)).Status == SnapshotStatus.Deleted;
+    }
+
+    public async Task<Stream> ReadAsync(string project, string source, long offset, long lengthBytes, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        if (await db.Snapshots.AsNoTracking().FindNamedOrDefaultAsync(project, source, ct) is { } snapshot)
+        {
+            snapshot.RequireAvailable();
+            return await hosts.ReadContentAsync(snapshot.HostName, snapshot.Id.Value, offset, lengthBytes, ct);
+        }
+
+        var volume = await RequireAsync(project, source, ct);
+        volume.RequireStill("read");
+        return await hosts.ReadContentAsync(volume.HostName!, volume.Id.Value, offset, lengthBytes, ct);
+    }
+
+    public async Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        var row = await RequireAsync(project, volume, ct);
+        row.RequireStill("written");
+        await foreach (var _ in PutContent.WriteAsync(hosts, row, offset, null, content, ct))
+        {
+            // Written already; nobody asks for its checksum here.
+        }
+    }
+
+    public async Task<BlockExtents> ListChangesAsync(
+        string project, string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    {
+        var own = await RequireSnapshotAsync(project, snapshot, ct);
+        var older = since is null ? null : await RequireSnapshotAsync(project, since, ct);
+        var page = await hosts.ListExtentsAsync(own.HostName, own.Id.Value, older?.Id.Value, offset, countMax, ct);
+        return new BlockExtents(
+            page.Extents.Select(extent => new BlockExtent(extent.Offset, extent.LengthBytes)).ToList(), page.NextOffset);
+    }
+
+    public async Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct)
+    {
+        var found = await RequireAsync(project, volume, ct);
+        await changes.ApplyAsync(found.Id, "detaching", (db, row, now) =>
+        {
+            var begins = row.Status is not (VolumeStatus.Available or VolumeStatus.Detaching);
+            if (begins)
+            {
+                row.BeginDetach(now);
+                db.Sagas().Start<VolumeDetachSaga, VolumeSagaData>(new VolumeSagaData(row.Id, force), row.Id.Value);
+            }
+
+            return Task.FromResult(begins);
+        }, ct);
+        return ViewOf(await waiter.WaitAsync(found, AWhile, ct));
     }
 
     public async Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct)
@@ -67,6 +208,20 @@ internal sealed class BlockStorageService(
         return await db.Volumes.AsNoTracking().FindNamedOrDefaultAsync(project, volume, ct)
             ?? throw CloudException.NotFound("volume", volume);
     }
+
+    private async Task<Snapshot> RequireSnapshotAsync(string project, string snapshot, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.Snapshots.AsNoTracking().FindNamedOrDefaultAsync(project, snapshot, ct)
+            ?? throw CloudException.NotFound("snapshot", snapshot);
+        row.RequireAvailable();
+        return row;
+    }
+
+    private static Caller CallerFor(string project) => new(BlockStorageSetup.Name, "", project, project, Role.Editor);
+
+    private static BlockSnapshot ViewOf(Snapshot row) => new(
+        row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.Volume.Value, row.SizeBytes, row.FileSystemsFrozen);
 
     private static BlockVolume ViewOf(Volume row) => new(
         row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.SizeBytes, row.HostName, row.Instance);

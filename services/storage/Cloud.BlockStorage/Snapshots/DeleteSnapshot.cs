@@ -1,5 +1,4 @@
 using Cloud.BlockStorage.Persistence;
-using Cloud.Messaging;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
 using Cloud.ServiceDefaults.Waiting;
@@ -21,17 +20,7 @@ internal static class DeleteSnapshot
 
         var found = await db.Snapshots.AsNoTracking().FindVisibleAsync(caller, id, ct);
         ifMatch.Require(found.Version);
-        await changes.ApplyAsync(found.Id, "deleting", (own, row, now) =>
-        {
-            if (row.Status is SnapshotStatus.Deleting or SnapshotStatus.Deleted)
-            {
-                return Task.FromResult(false);
-            }
-
-            row.BeginDelete(now);
-            own.Sagas().Start<SnapshotDeleteSaga, SnapshotSagaData>(new SnapshotSagaData(row.Id), row.Id.Value);
-            return Task.FromResult(true);
-        }, ct);
+        await changes.BeginDeleteAsync(found.Id, ct);
         var begun = await db.Snapshots.AsNoTracking().SingleAsync(row => row.Id == found.Id, ct);
         var latest = await waiter.WaitAsync(begun, wait, ct);
         return latest.Status == SnapshotStatus.Deleted

@@ -15,9 +15,9 @@ internal sealed class Snapshot : IVersioned
 
     public string Project { get; private init; } = "";
 
-    public string Name { get; private init; } = "";
+    public string Name { get; private set; } = "";
 
-    public string LabelText { get; private init; } = "";
+    public string LabelText { get; private set; } = "";
 
     public Labels Labels => Labels.FromText(LabelText);
 
@@ -56,6 +56,10 @@ internal sealed class Snapshot : IVersioned
         CreatedAt = now,
         UpdatedAt = now,
     };
+
+    public void Rename(string name, DateTimeOffset now) => (Name, UpdatedAt) = (name, now);
+
+    public void Relabel(Labels labels, DateTimeOffset now) => (LabelText, UpdatedAt) = (labels.Text, now);
 
     public void IsTaken(long sizeBytes, bool fileSystemsFrozen, DateTimeOffset now)
     {

@@ -1,4 +1,5 @@
 using Cloud.BlockStorage.Persistence;
+using Cloud.Messaging;
 using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.BlockStorage.Snapshots;
@@ -8,6 +9,19 @@ internal sealed class SnapshotChanges(IDbContextFactory<BlockStorageDbContext> d
 {
     /// <summary>How often a save is tried that another change came before.</summary>
     private const int TriesMax = 10;
+
+    /// <summary>Begins to remove a snapshot, unless that is under way.</summary>
+    public Task BeginDeleteAsync(SnapshotId id, CancellationToken ct) => ApplyAsync(id, "deleting", (db, row, now) =>
+    {
+        var begins = row.Status is not (SnapshotStatus.Deleting or SnapshotStatus.Deleted);
+        if (begins)
+        {
+            row.BeginDelete(now);
+            db.Sagas().Start<SnapshotDeleteSaga, SnapshotSagaData>(new SnapshotSagaData(row.Id), row.Id.Value);
+        }
+
+        return Task.FromResult(begins);
+    }, ct);
 
     /// <param name="id">Which snapshot; nothing is done where there is none.</param>
     /// <param name="what">The event's name after <c>snapshot.</c></param>
@@ -28,7 +42,7 @@ internal sealed class SnapshotChanges(IDbContextFactory<BlockStorageDbContext> d
                 }
 
                 db.AddSnapshotEvent(row, what);
-                await db.SaveChangesAsync(ct);
+                await db.SaveNamedAsync("snapshot", row.Name, ct);
                 await transaction.CommitAsync(ct);
                 return;
             }

@@ -1,3 +1,4 @@
+using Cloud.BlockStorage.Content;
 using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.BlockStorage.Snapshots;
@@ -9,9 +10,15 @@ internal static class SnapshotEndpoints
         var read = routes.MapGroup("/v1/snapshots").WithTags("Snapshots").RequireRole(Role.Viewer);
         read.MapGet("/", ListSnapshots.HandleAsync).WithName("ListSnapshots").WithSummary("Lists the project's snapshots");
         read.MapGet("/{id}", GetSnapshot.HandleAsync).WithName("GetSnapshot").WithSummary("Shows one snapshot");
+        read.MapGet("/{id}/content", GetContent.OfSnapshotAsync).WithName("GetSnapshotContent")
+            .WithSummary("Downloads a snapshot as a raw disk image, or a range of it");
+        read.MapGet("/{id}/changes", ListChanges.HandleAsync).WithName("ListSnapshotChanges")
+            .WithSummary("Lists the blocks that differ from an older snapshot, or all that were written");
 
         var change = routes.MapGroup("/v1/snapshots").WithTags("Snapshots").RequireRole(Role.Editor);
-        change.MapPost("/", CreateSnapshot.HandleAsync).WithName("CreateSnapshot").WithSummary("Keeps what a volume holds now");
+        change.MapPost("/", CreateSnapshot.HandleAsync).WithName("CreateSnapshot")
+            .WithSummary("Keeps what one volume, or several at one instant, hold now");
+        change.MapPatch("/{id}", PatchSnapshot.HandleAsync).WithName("PatchSnapshot").WithSummary("Renames or labels a snapshot");
         change.MapDelete("/{id}", DeleteSnapshot.HandleAsync).WithName("DeleteSnapshot")
             .WithSummary("Removes a snapshot; volumes made of it stay");
     }

@@ -18,6 +18,18 @@ internal static class SnapshotQueries
             ? await snapshots.Existing().SingleOrDefaultAsync(row => row.Id == snapshotId && row.Project == caller.Project, ct)
             : null;
 
+    /// <summary>By id or name.</summary>
+    /// <returns>Null where the project has none such.</returns>
+    public static async Task<Snapshot?> FindNamedOrDefaultAsync(
+        this IQueryable<Snapshot> snapshots, string project, string idOrName, CancellationToken ct)
+    {
+        var own = snapshots.Existing().Where(snapshot => snapshot.Project == project);
+        return SnapshotId.TryParse(idOrName, out var snapshotId)
+            && await own.SingleOrDefaultAsync(row => row.Id == snapshotId, ct) is { } found
+            ? found
+            : await own.SingleOrDefaultAsync(row => row.Name == idOrName, ct);
+    }
+
     /// <exception cref="CloudException">The project has no such snapshot.</exception>
     public static async Task<Snapshot> FindVisibleAsync(
         this IQueryable<Snapshot> snapshots, Caller caller, string id, CancellationToken ct) =>

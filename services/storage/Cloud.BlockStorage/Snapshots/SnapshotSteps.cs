@@ -12,30 +12,40 @@ internal sealed class SnapshotSteps(IDbContextFactory<BlockStorageDbContext> dat
 {
     public async Task<StepResult> TakeAsync(SnapshotSagaData data, CancellationToken ct)
     {
-        var row = await ReadAsync(data, ct);
-        if (row.Status != SnapshotStatus.Creating)
+        var rows = await ReadAllAsync(data, ct);
+        if (rows.All(row => row.Status != SnapshotStatus.Creating))
         {
             return StepResult.Done;
         }
 
-        var taken = (await hosts.SnapshotAsync(
-            row.HostName, new Dictionary<string, string> { [row.Volume.Value] = row.Id.Value }, ct)).Single();
-        await changes.ApplyAsync(data.Snapshot, "available", (_, snapshot, now) =>
+        var wanted = rows.ToDictionary(row => row.Volume.Value, row => row.Id.Value, StringComparer.Ordinal);
+        foreach (var taken in await hosts.SnapshotAsync(rows[0].HostName, wanted, ct))
         {
-            if (snapshot.Status != SnapshotStatus.Creating)
+            await changes.ApplyAsync(new SnapshotId(taken.Id), "available", (_, snapshot, now) =>
             {
-                return Task.FromResult(false);
-            }
+                if (snapshot.Status != SnapshotStatus.Creating)
+                {
+                    return Task.FromResult(false);
+                }
 
-            snapshot.IsTaken(taken.SizeBytes, taken.FileSystemsFrozen, now);
-            return Task.FromResult(true);
-        }, ct);
+                snapshot.IsTaken(taken.SizeBytes, taken.FileSystemsFrozen, now);
+                return Task.FromResult(true);
+            }, ct);
+        }
+
         return StepResult.Done;
     }
 
     /// <summary>Undoes a take, unless the snapshot was said to be there.</summary>
-    public async Task<StepResult> TakeBackAsync(SnapshotSagaData data, CancellationToken ct) =>
-        (await ReadAsync(data, ct)).Status == SnapshotStatus.Creating ? await RemoveAsync(data, ct) : StepResult.Done;
+    public async Task<StepResult> TakeBackAsync(SnapshotSagaData data, CancellationToken ct)
+    {
+        foreach (var row in (await ReadAllAsync(data, ct)).Where(row => row.Status == SnapshotStatus.Creating))
+        {
+            await hosts.DeleteSnapshotAsync(row.HostName, row.Id.Value, ct);
+        }
+
+        return StepResult.Done;
+    }
 
     public async Task<StepResult> RemoveAsync(SnapshotSagaData data, CancellationToken ct)
     {
@@ -61,18 +71,30 @@ internal sealed class SnapshotSteps(IDbContextFactory<BlockStorageDbContext> dat
         return StepResult.Done;
     }
 
-    /// <summary>What was under way has failed for good: the row says so.</summary>
-    public Task FailAsync(SnapshotSagaData data, string reason, CancellationToken ct) =>
-        changes.ApplyAsync(data.Snapshot, "failed", (_, row, now) =>
+    /// <summary>What was under way has failed for good: the rows say so.</summary>
+    public async Task FailAsync(SnapshotSagaData data, string reason, CancellationToken ct)
+    {
+        foreach (var id in data.All)
         {
-            if (row.Settled)
+            await changes.ApplyAsync(id, "failed", (_, row, now) =>
             {
-                return Task.FromResult(false);
-            }
+                if (row.Settled)
+                {
+                    return Task.FromResult(false);
+                }
 
-            row.Fails(reason, now);
-            return Task.FromResult(true);
-        }, ct);
+                row.Fails(reason, now);
+                return Task.FromResult(true);
+            }, ct);
+        }
+    }
+
+    private async Task<IReadOnlyList<Snapshot>> ReadAllAsync(SnapshotSagaData data, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var rows = await db.Snapshots.AsNoTracking().Where(row => data.All.Contains(row.Id)).ToListAsync(ct);
+        return rows.Count == data.All.Count ? rows : throw CloudException.NotFound("snapshot", data.Snapshot.Value);
+    }
 
     private async Task<Snapshot> ReadAsync(SnapshotSagaData data, CancellationToken ct)
     {

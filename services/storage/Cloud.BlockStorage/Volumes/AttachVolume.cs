@@ -34,6 +34,7 @@ internal static class AttachVolume
 
         return await action.RunAsync<VolumeAttachSaga>(id, caller, ifMatch, wait, context, "attaching", (volume, now) =>
         {
+            volume.RequireOnHost(instance.Host);
             volume.BeginAttach(instance.Id, request.ReadOnly, request.DeleteOnTermination, now);
             return Task.FromResult(new VolumeSagaData(volume.Id));
         }, ct);

@@ -48,6 +48,14 @@ internal static class CreateVolume
         CreateVolumeRequest request, Caller caller, WaitQuery wait, HttpContext context, BlockStorageDbContext db, VolumeWaiter waiter,
         IVolumeHosts hosts, TimeProvider time, CancellationToken ct)
     {
+        var latest = await waiter.WaitAsync(await StartAsync(request, caller, db, hosts, time, ct), wait, ct);
+        return ResourceResults.Created(context, $"/v1/volumes/{latest.Id}", VolumeView.From(latest), latest.Version);
+    }
+
+    /// <summary>Makes the row and starts what makes the volume.</summary>
+    public static async Task<Volume> StartAsync(
+        CreateVolumeRequest request, Caller caller, BlockStorageDbContext db, IVolumeHosts hosts, TimeProvider time, CancellationToken ct)
+    {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
         ResourceName.CheckLabels(request.Labels, errors);
@@ -65,17 +73,13 @@ internal static class CreateVolume
 
         var volume = Volume.Create(
             TypedId.New<VolumeId>(time), caller.Project, request.Name, source, sizeBytes, request, time.GetUtcNow());
-        await using (var transaction = await db.Database.BeginTransactionAsync(ct))
-        {
-            await VolumeQuotas.ReserveAsync(db, caller.Project, 1, sizeBytes, ct);
-            db.Volumes.Add(volume);
-            db.Sagas().Start<VolumeCreateSaga, VolumeSagaData>(new VolumeSagaData(volume.Id), volume.Id.Value);
-            db.AddVolumeEvent(volume, "creating");
-            await db.SaveNamedAsync("volume", volume.Name, ct);
-            await transaction.CommitAsync(ct);
-        }
-
-        var latest = await waiter.WaitAsync(volume, wait, ct);
-        return ResourceResults.Created(context, $"/v1/volumes/{latest.Id}", VolumeView.From(latest), latest.Version);
+        await using var transaction = await db.Database.BeginTransactionAsync(ct);
+        await VolumeQuotas.ReserveAsync(db, caller.Project, 1, sizeBytes, ct);
+        db.Volumes.Add(volume);
+        db.Sagas().Start<VolumeCreateSaga, VolumeSagaData>(new VolumeSagaData(volume.Id), volume.Id.Value);
+        db.AddVolumeEvent(volume, "creating");
+        await db.SaveNamedAsync("volume", volume.Name, ct);
+        await transaction.CommitAsync(ct);
+        return volume;
     }
 }

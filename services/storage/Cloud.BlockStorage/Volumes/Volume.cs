@@ -101,6 +101,15 @@ internal sealed class Volume : IVersioned
     /// <summary>For its whole life.</summary>
     public void GoesTo(string host, DateTimeOffset now) => (HostName, UpdatedAt) = (host, now);
 
+    /// <exception cref="CloudException">The instance that is to have it is on another host.</exception>
+    public void RequireOnHost(string? host)
+    {
+        if (host is not null && HostName is not null && host != HostName)
+        {
+            throw CloudException.Conflict("volume-elsewhere", $"The volume is on host '{HostName}' and the instance on '{host}'.");
+        }
+    }
+
     /// <exception cref="CloudException">An instance has it already, or something else is under way.</exception>
     public void BeginAttach(string instance, bool readOnly, bool deleteOnTermination, DateTimeOffset now)
     {
@@ -143,6 +152,14 @@ internal sealed class Volume : IVersioned
     /// <exception cref="CloudException">It is not there yet, or goes.</exception>
     public void RequireBytes() => RequireStatus(
         "copied", VolumeStatus.Available, VolumeStatus.Attached, VolumeStatus.Attaching, VolumeStatus.Detaching);
+
+    /// <summary>No guest writes to it: its bytes stand still.</summary>
+    /// <exception cref="CloudException">An instance has it, or something else is under way.</exception>
+    public void RequireStill(string what)
+    {
+        RequireUnattached(what);
+        RequireStatus(what, VolumeStatus.Available);
+    }
 
     /// <exception cref="CloudException">It is protected, an instance has it, or something else is under way.</exception>
     public void BeginDelete(DateTimeOffset now)

@@ -1,4 +1,6 @@
+using Cloud.BlockStorage.Content;
 using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Edge;
 
 namespace Cloud.BlockStorage.Volumes;
 
@@ -9,11 +11,15 @@ internal static class VolumeEndpoints
         var read = routes.MapGroup("/v1/volumes").WithTags("Volumes").RequireRole(Role.Viewer);
         read.MapGet("/", ListVolumes.HandleAsync).WithName("ListVolumes").WithSummary("Lists the project's volumes");
         read.MapGet("/{id}", GetVolume.HandleAsync).WithName("GetVolume").WithSummary("Shows one volume");
+        read.MapGet("/{id}/content", GetContent.OfVolumeAsync).WithName("GetVolumeContent")
+            .WithSummary("Downloads a detached volume as a raw disk image, or a range of it");
 
         var change = routes.MapGroup("/v1/volumes").WithTags("Volumes").RequireRole(Role.Editor);
         change.MapPost("/", CreateVolume.HandleAsync).WithName("CreateVolume").WithSummary("Makes a blank volume");
         change.MapPatch("/{id}", PatchVolume.HandleAsync).WithName("PatchVolume").WithSummary("Renames, labels or protects a volume");
         change.MapDelete("/{id}", DeleteVolume.HandleAsync).WithName("DeleteVolume").WithSummary("Removes a volume and all that is on it");
+        change.MapPut("/{id}/content", PutContent.HandleAsync).WithStreamedBody().WithName("PutVolumeContent")
+            .WithSummary("Writes a raw disk image to a detached volume, whole or in parts by Content-Range");
         change.MapPost("/{id}/resize", ResizeVolume.HandleAsync).WithName("ResizeVolume")
             .WithSummary("Grows a volume; an instance that has it sees the new size");
         change.MapPost("/{id}/restore", RestoreVolume.HandleAsync).WithName("RestoreVolume")

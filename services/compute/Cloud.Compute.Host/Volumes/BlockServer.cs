@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Cloud.Compute.Host.Disks;
+using Cloud.Primitives;
+
+namespace Cloud.Compute.Host.Volumes;
+
+/// <summary>
+/// A qemu-nbd that has a disk's files open, for one session. QEMU locks them: what is read stands still, what is written is nobody else's.
+/// Every file is named here; what a file's header names is never opened.
+/// </summary>
+internal sealed class BlockServer : IDisposable
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+
+    private readonly Process _process;
+    private readonly string _folder;
+
+    private BlockServer(Process process, string folder) => (_process, _folder) = (process, folder);
+
+    public NbdConnection Disk { get; private set; } = null!;
+
+    /// <param name="layers">The disk's files: the one that is written first, then what that lies over.</param>
+    /// <exception cref="CloudException">The files are in use, or cannot be opened.</exception>
+    public static async Task<BlockServer> StartAsync(
+        IReadOnlyList<(string Path, string Format)> layers, bool readOnly, TimeProvider time, CancellationToken ct)
+    {
+        foreach (var (path, format) in layers)
+        {
+            // Refuses a file whose data lies elsewhere.
+            DiskFile.VirtualBytes(path, format);
+        }
+
+        var folder = Directory.CreateTempSubdirectory("cloud-nbd-").FullName;
+        var socket = Path.Combine(folder, "s");
+        string[] mode = readOnly ? ["--read-only"] : ["--discard=unmap", "--detect-zeroes=unmap"];
+        var process = Process.Start(new ProcessStartInfo(
+            "qemu-nbd", [.. mode, "--allocation-depth", $"--socket={socket}", $"json:{Chain(layers, readOnly).ToJsonString()}"])
+        {
+            RedirectStandardError = true,
+        }) ?? throw new InvalidOperationException("qemu-nbd was not started.");
+        var server = new BlockServer(process, folder);
+        try
+        {
+            server.Disk = await NbdConnection.OpenAsync(await server.ConnectAsync(socket, time, ct), ct);
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Disk?.Dispose();
+        if (!_process.WaitForExit(TimeSpan.FromSeconds(2)))
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task<Socket> ConnectAsync(string path, TimeProvider time, CancellationToken ct)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+                return socket;
+            }
+            catch (SocketException) when (!_process.HasExited && time.GetElapsedTime(began) < StartLimit)
+            {
+                socket.Dispose();
+                await Task.Delay(Look, time, ct);
+            }
+            catch (SocketException failed)
+            {
+                socket.Dispose();
+                var said = _process.HasExited ? (await _process.StandardError.ReadToEndAsync(ct)).Trim() : "no answer";
+                throw said.Contains("lock", StringComparison.Ordinal)
+                    ? new CloudException(
+                        ErrorKind.Conflict, "volume-busy", "The volume is being read, written or attached.", new IOException(said))
+                    : new CloudException(
+                        ErrorKind.Unavailable, "disk-failed", "A disk could not be opened on this host.", new IOException(said, failed));
+            }
+        }
+    }
+
+    private static JsonObject Chain(IReadOnlyList<(string Path, string Format)> layers, bool readOnly)
+    {
+        JsonObject? below = null;
+        for (var at = layers.Count - 1; at >= 0; at--)
+        {
+            var node = new JsonObject
+            {
+                ["driver"] = layers[at].Format,
+                ["read-only"] = readOnly || at > 0,
+                ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = layers[at].Path, ["read-only"] = readOnly || at > 0 },
+            };
+            if (layers[at].Format == DiskFile.Qcow2)
+            {
+                node["backing"] = below;
+            }
+
+            below = node;
+        }
+
+        return below!;
+    }
+}

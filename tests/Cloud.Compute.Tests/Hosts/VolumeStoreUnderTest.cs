@@ -1,0 +1,62 @@
+using Cloud.Compute.Host;
+using Cloud.Compute.Host.Containers;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Guests;
+using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Snapshots;
+using Cloud.Compute.Host.Volumes;
+using Cloud.Vmm;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.Compute.Tests.Hosts;
+
+/// <summary>A host's volumes in a folder of their own, with no guest that could have them.</summary>
+internal sealed class VolumeStoreUnderTest : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("cloud-volumes-").FullName;
+    private VolumeFiles _files = null!;
+    private GuestNetwork _network = null!;
+    private HostAgent _agent = null!;
+
+    public IVolumeStore Store { get; private set; } = null!;
+
+    public async ValueTask StartAsync()
+    {
+        var options = Options.Create(new HostOptions { Folder = _folder });
+        _files = new VolumeFiles(options);
+        _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
+        _agent = new HostAgent(
+            options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, new SnapshotFiles(options), _network,
+            TimeProvider.System, NullLogger<HostAgent>.Instance);
+        Store = _agent.Volumes;
+        await _agent.AdoptAllAsync(CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _agent.DisposeAsync();
+        await _network.StopAsync(CancellationToken.None);
+        await _network.DisposeAsync();
+        _files.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
+
+/// <summary>Runs no guest.</summary>
+internal sealed class NoDriver : IVmDriver
+{
+    public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<EngineProbe>>([]);
+
+    public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
+
+    public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
+
+    public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) => Task.FromResult<IVirtualMachine?>(null);
+}
+
+/// <summary>Makes no disk.</summary>
+internal sealed class NoDisks : IDiskMaker
+{
+    public Task MakeRootAsync(GuestSpec spec, string path, CancellationToken ct) => Task.CompletedTask;
+}
