@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Stops the cloud, its guests and their network too, also after parts of it were killed. What it holds stays for the next up.sh.
-#   --keep-guests        leave the guests running; the next up.sh finds them
+# Stops the cloud, its guests, their network and the databases' servers too, also after parts of it were killed. What it holds stays for the next up.sh.
+#   --keep-guests        leave the guests and the databases' servers running; the next up.sh finds them
 # CLOUD_DATA says which cloud.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -32,9 +32,10 @@ host_program() {
 # Services first, so that nothing starts a guest any more; then guests; then what stores.
 stop_unit supervisor TERM 5
 stop_unit jobs/images TERM 5
-for name in gateway objects block-storage compute identity host cloud; do stop_unit "$name" TERM 30; done
+for name in gateway database objects block-storage compute identity host cloud; do stop_unit "$name" TERM 30; done
 
 status=0
+[ -n "$keep" ] || stop_databases
 if [ -n "$keep" ]; then
   [ ! -d "$CLOUD_DATA/host" ] || : > "$CLOUD_DATA/run/guests-kept"
 elif [ -d "$CLOUD_DATA/host" ] && program=$(host_program) && [ -n "$program" ]; then

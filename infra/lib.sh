@@ -10,8 +10,9 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 command -v dotnet > /dev/null || [ ! -x "$HOME/.dotnet/dotnet" ] || export PATH=$PATH:$HOME/.dotnet DOTNET_ROOT=$HOME/.dotnet
 
 # What each part needs from Debian, beside what infra/images/build.sh names itself.
-packages_local=(curl qemu-system-x86 qemu-utils libslirp0 runc e2fsprogs)
-packages_distributed=("${packages_local[@]}" postgresql-15 rabbitmq-server)
+packages_host=(curl qemu-system-x86 qemu-utils libslirp0 runc e2fsprogs)
+packages_local=("${packages_host[@]}" postgresql-15)
+packages_distributed=("${packages_local[@]}" rabbitmq-server)
 # shellcheck disable=SC2034
 packages_tests=("${packages_distributed[@]}" qemu-system-misc busybox-static chromium iproute2 procps openssh-client sudo shellcheck docker-compose awscli s3cmd rclone restic python3-boto3 docker-registry)
 

@@ -58,3 +58,25 @@ stop_unit() {
   sweep_unit "$1"
   rm -f "$CLOUD_DATA/run/$1.pid"
 }
+
+# The servers of databases that run, by the data folders that they were started on.
+database_servers() {
+  local file pid
+  for file in "$CLOUD_DATA"/databases/*/*/data/postmaster.pid; do
+    { read -r pid < "$file"; } 2> /dev/null || continue
+    ! grep -qzxF -- "${file%/postmaster.pid}" "/proc/$pid/cmdline" 2> /dev/null || printf '%s\n' "$pid"
+  done
+}
+
+# Ends them in good order: what was acknowledged is on the disk in any case.
+stop_databases() {
+  local ticks=300 pids
+  while pids=$(database_servers) && [ -n "$pids" ] && [ $((ticks -= 1)) -gt 0 ]; do
+    [ $((ticks % 50)) != 49 ] || say "Stopping the databases …"
+    # shellcheck disable=SC2086
+    kill -s INT $pids 2> /dev/null || :
+    pause 0.1
+  done
+  # shellcheck disable=SC2086
+  [ -z "$pids" ] || kill -9 $pids 2> /dev/null || :
+}

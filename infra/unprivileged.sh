@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Replaces itself by a command as an unprivileged user, who can reach a folder wherever it lies; who is not root runs the command as he is.
 #   unprivileged.sh USER FOLDER COMMAND…
+# USER is a name, or a number that need not have one.
 # The folder is made where it is missing and becomes the user's, mode 0700. Where a folder above it is closed to the user (a checkout below /root, say),
 # the command runs in a mount namespace of its own in which the closed one holds nothing but the way to the folder: paths stay the same, nothing
 # is opened to anybody else. Where no namespace may be made, as in a container, it says so and ends.
@@ -13,8 +14,8 @@ chmod 700 "$folder"
 [ "$(id -u)" = 0 ] || exec "$@"
 cd /
 
-group=$(id -gn "$user")
-[ "$(stat -c %U "$folder")" = "$user" ] || chown -R "$user:$group" "$folder"
+if [[ $user =~ ^[0-9]+$ ]]; then uid=$user group=$user; else uid=$(id -u "$user") group=$(id -gn "$user"); fi
+[ "$(stat -c %u "$folder")" = "$uid" ] || chown -R "$user:$group" "$folder"
 become=(setpriv "--reuid=$user" "--regid=$group" --clear-groups --no-new-privs)
 ! "${become[@]}" test -x "$folder" || exec "${become[@]}" "$@"
 

@@ -5,6 +5,8 @@ using Cloud.BlockStorage.Persistence;
 using Cloud.Compute;
 using Cloud.Compute.Host;
 using Cloud.Compute.Persistence;
+using Cloud.Database;
+using Cloud.Database.Persistence;
 using Cloud.Gateway;
 using Cloud.Gateway.Persistence;
 using Cloud.Identity;
@@ -26,6 +28,7 @@ builder.AddCompute();
 builder.AddComputeHost();
 builder.AddObjectStorage();
 builder.AddBlockStorage();
+builder.AddDatabase();
 builder.AddGateway();
 
 var app = builder.Build();
@@ -34,6 +37,7 @@ await Task.WhenAll(
     app.Services.MigrateCloudDatabaseAsync<ComputeDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<ObjectStorageDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<BlockStorageDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<DatabaseDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None));
 app.UseGateway();
 app.MapGateway();
@@ -41,4 +45,5 @@ app.MapIdentity();
 app.MapCompute();
 app.MapObjectStorage();
 app.MapBlockStorage();
+app.MapDatabase();
 await app.RunAsync();

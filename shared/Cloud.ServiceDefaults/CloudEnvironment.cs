@@ -19,6 +19,7 @@ public static class CloudEnvironment
         ("CLOUD_COMPUTE_URL", "Cloud:Services:Compute"),
         ("CLOUD_OBJECT_STORAGE_URL", "Cloud:Services:ObjectStorage"),
         ("CLOUD_BLOCK_STORAGE_URL", "Cloud:Services:BlockStorage"),
+        ("CLOUD_DATABASE_URL", "Cloud:Services:Database"),
         ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
     ];
 

@@ -4,10 +4,12 @@ using Cloud.Identity.Contracts;
 using Cloud.Messaging;
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
+using Cloud.ObjectStorage.Contracts;
 using Cloud.ObjectStorage.Index;
 using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
+using Cloud.ObjectStorage.Private;
 using Cloud.ObjectStorage.S3;
 using Cloud.ObjectStorage.S3.Logging;
 using Cloud.ObjectStorage.S3.Signing;
@@ -86,6 +88,7 @@ public static class ObjectStorageSetup
         var storage = routes.MapGroup("").WithGroupName(Name).WithIdempotency<ObjectStorageDbContext>();
         storage.MapBuckets();
         storage.MapObjects();
+        routes.MapPrivateBuckets();
     }
 
     private static void AddStore(IServiceCollection services)
@@ -100,6 +103,7 @@ public static class ObjectStorageSetup
         services.AddSingleton<BucketStore>();
         services.AddSingleton<BucketLife>();
         services.AddSingleton<ObjectStore>();
+        services.AddSingleton<IPrivateObjects, PrivateObjects>();
         // What these have seen is kept from one look to the next.
         services.AddSingleton<OrphanSweeper>();
         services.AddSingleton<AccessLogs>();

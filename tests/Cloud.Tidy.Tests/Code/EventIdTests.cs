@@ -19,6 +19,7 @@ public sealed partial class EventIdTests
         ("gateway/", 5000, 5999),
         ("services/storage/Cloud.ObjectStorage/", 7000, 7999),
         ("services/storage/Cloud.BlockStorage/", 8000, 8999),
+        ("services/database/", 9000, 9999),
         ("infra/Cloud.Local/", 6000, 6099),
     ];
 

@@ -10,7 +10,7 @@ internal static class DistributedProfile
     public static IReadOnlyList<string> Packages { get; } = [.. Ask("echo ${packages_distributed[@]}").Single().Split(' ')];
 
     /// <summary>The packages that a host needs for its guests.</summary>
-    public static IReadOnlyList<string> HostPackages { get; } = [.. Ask("echo ${packages_local[@]}").Single().Split(' ')];
+    public static IReadOnlyList<string> HostPackages { get; } = [.. Ask("echo ${packages_host[@]}").Single().Split(' ')];
 
     /// <summary>The variables that a unit is told, beside those that say where its folders are.</summary>
     public static IReadOnlyDictionary<string, string> EnvironmentOf(string unit) =>

@@ -1,0 +1,72 @@
+using Cloud.Database.Databases;
+using Cloud.Database.Persistence;
+using Cloud.Database.Servers;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Cloud.Database.Archive;
+
+/// <summary>From when to when a database can be brought back to.</summary>
+internal sealed class RecoveryWindow(DatabaseDbContext db, LogArchivers archivers, ServerConnections connections)
+{
+    /// <summary>The window; of a server that runs, all that was committed until now is stored first.</summary>
+    /// <returns>Null where there is none yet.</returns>
+    public async Task<RecoveryWindowView?> ReadAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var earliest = await db.BaseBackups.AsNoTracking().Where(backup => backup.Database == database.Id)
+            .OrderBy(backup => backup.CompletedAt).Select(backup => (DateTimeOffset?)backup.CompletedAt).FirstOrDefaultAsync(ct);
+        if (earliest is null)
+        {
+            return null;
+        }
+
+        var latest = await LatestAsync(database, ct) ?? await db.ArchivedLogs.AsNoTracking().Where(log => log.Database == database.Id)
+            .OrderByDescending(log => log.At).Select(log => (DateTimeOffset?)log.At).FirstOrDefaultAsync(ct);
+        return new RecoveryWindowView(earliest.Value, latest > earliest ? latest.Value : earliest.Value);
+    }
+
+    /// <summary>A time to go back to must lie in the window.</summary>
+    /// <exception cref="CloudException">It does not; the window is in the answer.</exception>
+    public async Task RequireAsync(ManagedDatabase database, DateTimeOffset to, CancellationToken ct)
+    {
+        var window = await ReadAsync(database, ct)
+            ?? throw CloudException.Conflict("no-recovery-window", "The database cannot be restored yet: it has no backup.");
+        if (to < window.Earliest || to > window.Latest)
+        {
+            var message = $"Expected a time from {Text(window.Earliest)} to {Text(window.Latest)}.";
+            throw new CloudException(ErrorKind.Invalid, "outside-recovery-window", message)
+            {
+                Errors = new Dictionary<string, string[]> { ["to"] = [message] },
+                Details = new Dictionary<string, object> { ["earliest"] = Text(window.Earliest), ["latest"] = Text(window.Latest) },
+            };
+        }
+    }
+
+    private async Task<DateTimeOffset?> LatestAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        if (!database.ShouldRun || archivers.Find(database) is not { } archiver)
+        {
+            return null;
+        }
+
+        try
+        {
+            await using var admin = await connections.OpenAsync(database, ct);
+            var (position, now) = await admin.PositionAndTimeAsync(ct);
+            await archiver.StoreAsync(position, ct);
+            return now;
+        }
+        catch (Exception away) when (away is NpgsqlException or CloudException { Kind: ErrorKind.Unavailable })
+        {
+            // The server has died, or does not keep up: what is stored is what there is.
+            return null;
+        }
+    }
+
+    private static string Text(DateTimeOffset at) =>
+        at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture);
+}
+
+/// <summary>From when to when a database can be brought back to, both included.</summary>
+public sealed record RecoveryWindowView(DateTimeOffset Earliest, DateTimeOffset Latest);

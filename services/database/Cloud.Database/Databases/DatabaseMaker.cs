@@ -1,0 +1,56 @@
+using Cloud.Database.Persistence;
+using Cloud.Database.Secrets;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Changes;
+using Cloud.ServiceDefaults.Quotas;
+using Cloud.ServiceDefaults.Waiting;
+
+namespace Cloud.Database.Databases;
+
+/// <summary>Makes a database's row and starts what makes its server: of nothing, of an archive, or of another that runs.</summary>
+internal sealed class DatabaseMaker(
+    DatabaseDbContext db, DatabaseWaiter waiter, PasswordBox passwords, DatabaseOptions options, TimeProvider time)
+{
+    /// <summary>Answers 201 with the connection string, the password in it.</summary>
+    public async Task<IResult> MakeAsync(
+        DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, Caller caller, WaitQuery wait, HttpContext context,
+        CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var id = TypedId.New<DatabaseId>(time);
+        var password = PasswordBox.NewPassword();
+        var (port, uid) = await DatabaseAddress.ChooseAsync(db, options, ct);
+        var row = ManagedDatabase.Create(
+            new NewDatabase(
+                id, caller.Project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
+                desired.DeletionProtection, port, uid, passwords.Seal(PasswordBox.NewPassword(), id), passwords.Seal(password, id),
+                desired.Source?.Value),
+            now);
+        await using (var transaction = await db.Database.BeginTransactionAsync(ct))
+        {
+            await db.Quotas().ReserveAsync(caller.Project, "databases", 1, ct);
+            db.Databases.Add(row);
+            db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);
+            db.AddDatabaseEvent(row, "provisioning");
+            await db.SaveNamedAsync(row.Name, ct);
+            await transaction.CommitAsync(ct);
+        }
+
+        var latest = await waiter.WaitAsync(row, wait, ct);
+        return ResourceResults.Created(context, $"/v1/databases/{latest.Id}", DatabaseView.From(latest, password), latest.Version);
+    }
+}
+
+/// <summary>What a caller wants.</summary>
+internal sealed record DesiredDatabase(string Name, DatabaseType Type, long SizeBytes)
+{
+    public Labels Labels { get; init; } = Labels.None;
+
+    public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();
+
+    public bool DeletionProtection { get; init; }
+
+    public DatabaseId? Source { get; init; }
+}

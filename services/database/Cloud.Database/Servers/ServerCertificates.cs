@@ -1,0 +1,79 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Cloud.ServiceDefaults.Auth;
+
+namespace Cloud.Database.Servers;
+
+/// <summary>The authority that signs the certificates of databases' servers. Its key never leaves <c>{Cloud:Data}/secrets</c>.</summary>
+internal sealed class ServerCertificates(DatabaseOptions options, TimeProvider time)
+{
+    private static readonly TimeSpan AuthorityLife = TimeSpan.FromDays(3650);
+    private static readonly TimeSpan ServerLife = TimeSpan.FromDays(1825);
+
+    // Clocks differ.
+    private static readonly TimeSpan Before = TimeSpan.FromDays(1);
+
+    private readonly Lock _turn = new();
+
+    /// <summary>The authority's certificate, as a file that clients take (<c>sslrootcert</c>).</summary>
+    public string AuthorityPath => Path.ChangeExtension(options.AuthorityFile, ".crt");
+
+    /// <summary>The authority's certificate in PEM.</summary>
+    public string AuthorityText()
+    {
+        using var authority = Authority();
+        return authority.ExportCertificatePem() + "\n";
+    }
+
+    /// <summary>Writes a key and a certificate for the loopback address; kept where they are.</summary>
+    public void Write(ServerFolder folder, string name)
+    {
+        var (certificateFile, keyFile) = (Path.Combine(folder.Certificates, "server.crt"), Path.Combine(folder.Certificates, "server.key"));
+        if (File.Exists(certificateFile) && File.Exists(keyFile))
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(folder.Certificates);
+        using var authority = Authority();
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        names.AddDnsName("localhost");
+        names.AddDnsName(name);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
+        var now = time.GetUtcNow();
+        using var certificate = request.Create(authority, now - Before, now + ServerLife, RandomNumberGenerator.GetBytes(16));
+        PrivateFile.Replace(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
+        File.WriteAllText(certificateFile, certificate.ExportCertificatePem() + "\n");
+    }
+
+    private X509Certificate2 Authority()
+    {
+        lock (_turn)
+        {
+            var keyText = PrivateFile.ReadOrCreate(options.AuthorityFile, () =>
+            {
+                using var made = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+                return made.ExportPkcs8PrivateKeyPem();
+            });
+            using var key = ECDsa.Create();
+            key.ImportFromPem(keyText);
+            if (!File.Exists(AuthorityPath))
+            {
+                var request = new CertificateRequest("CN=Cloud databases", key, HashAlgorithmName.SHA256);
+                request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
+                request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
+                var now = time.GetUtcNow();
+                using var signed = request.CreateSelfSigned(now - Before, now + AuthorityLife);
+                PrivateFile.Replace(AuthorityPath, signed.ExportCertificatePem() + "\n");
+            }
+
+            using var plain = X509Certificate2.CreateFromPem(File.ReadAllText(AuthorityPath));
+            return plain.CopyWithPrivateKey(key);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using Cloud.Database.Databases;
+
+namespace Cloud.Database.Servers;
+
+/// <summary>Where a generation of a database lies: <c>{folder}/{id}/{generation}</c>, all of it its server's user's.</summary>
+internal sealed record ServerFolder(string Root)
+{
+    public static ServerFolder Of(DatabaseOptions options, DatabaseId database, int generation) => new(
+        Path.Combine(options.Folder, database.Value, generation.ToString(CultureInfo.InvariantCulture)));
+
+    /// <summary>Being filled: it becomes the folder by a rename, whole.</summary>
+    public ServerFolder Unfinished => new(Root + ".new");
+
+    public string Data => Path.Combine(Root, "data");
+
+    public string Settings => Path.Combine(Data, "postgresql.conf");
+
+    public string Access => Path.Combine(Data, "pg_hba.conf");
+
+    public string ProcessFile => Path.Combine(Data, "postmaster.pid");
+
+    /// <summary>Says that the server starts by a recovery.</summary>
+    public string RecoverySignal => Path.Combine(Data, "recovery.signal");
+
+    /// <summary>The settings of a recovery; gone when it is over.</summary>
+    public string Recovery => Path.Combine(Root, "recovery.conf");
+
+    /// <summary>The log that a recovery replays.</summary>
+    public string Replayed => Path.Combine(Root, "wal");
+
+    public string Certificates => Path.Combine(Root, "tls");
+
+    public string Logs => Path.Combine(Root, "log");
+
+    public string StartLog => Path.Combine(Root, "start.log");
+
+    public bool IsMade => File.Exists(Path.Combine(Data, "PG_VERSION"));
+
+    /// <summary>What its files take on the disk, in bytes.</summary>
+    public long UsedBytes()
+    {
+        var bytes = 0L;
+        var files = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        foreach (var file in new DirectoryInfo(Root).EnumerateFiles("*", files))
+        {
+            try
+            {
+                bytes += file.Length;
+            }
+            catch (FileNotFoundException)
+            {
+                // The server has removed it since.
+            }
+        }
+
+        return bytes;
+    }
+
+    public void Remove()
+    {
+        foreach (var folder in new[] { Root, Unfinished.Root }.Where(Directory.Exists))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using Cloud.Database.Archive;
+using Cloud.Database.Databases;
+using Cloud.Database.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Cloud.Database.Servers;
+
+/// <summary>
+/// Looks after the servers that must run: starts those that died, has their logs archived, and makes those that hold more than their size
+/// read-only until they do no more.
+/// </summary>
+internal sealed partial class ServerKeeper(
+    IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
+    ServerControl control, ServerConnections connections, LogArchivers archivers, ILogger<ServerKeeper> log) : IReconciler
+{
+    /// <summary>A database is written to again when so much of its size is in use, of a hundred.</summary>
+    private const int WritablePercent = 95;
+
+    public async Task ReconcileAsync(CancellationToken ct)
+    {
+        List<ManagedDatabase> rows;
+        await using (var db = await databases.CreateDbContextAsync(ct))
+        {
+            rows = await db.Databases.AsNoTracking()
+                .Where(row => row.Status == DatabaseStatus.Available || row.Status == DatabaseStatus.ReadOnly).ToListAsync(ct);
+        }
+
+        // None waits for another, which may recover for long.
+        await Task.WhenAll(rows.Select(row => TryKeepAsync(row.Id, ct)));
+    }
+
+    private async Task TryKeepAsync(DatabaseId id, CancellationToken ct)
+    {
+        try
+        {
+            await KeepAsync(id, ct);
+        }
+        catch (Exception failed) when (failed is NpgsqlException or CloudException or IOException or TimeoutException)
+        {
+            LogFailed(log, id, failed.Message);
+        }
+    }
+
+    private async Task KeepAsync(DatabaseId id, CancellationToken ct)
+    {
+        using var turn = await turns.TakeAsync(id, ct);
+
+        // As it is in our turn: a saga may have begun since.
+        if (await ReadAsync(id, ct) is not { ShouldRun: true } row)
+        {
+            return;
+        }
+
+        if (!processes.Runs(row))
+        {
+            LogDied(log, id);
+            await control.StartAsync(row, ct);
+            await changes.ApplyAsync(id, "server-restarted", (_, _, _) => Task.FromResult(true), ct);
+        }
+
+        await archivers.StartAsync(row);
+        await CheckSizeAsync(row, ct);
+    }
+
+    private async Task CheckSizeAsync(ManagedDatabase row, CancellationToken ct)
+    {
+        var used = processes.FolderOf(row).UsedBytes();
+        if (row.Status == DatabaseStatus.Available && used > row.SizeBytes)
+        {
+            var reason = $"It holds {used} bytes, and its size is {row.SizeBytes}. Resize it, or remove what is not needed.";
+            await TurnAsync(row.Id, "read-only", (one, now) => one.BecomesReadOnly(reason, now), ct);
+            processes.Reload((await ReadAsync(row.Id, ct))!);
+
+            // What users' sessions have begun ends; the next ones find it read-only.
+            await using var admin = await connections.OpenAsync(row, ct);
+            await admin.ExecuteAsync(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> $1", ct,
+                ServerSettings.Admin);
+        }
+        else if (row.Status == DatabaseStatus.ReadOnly && used <= row.SizeBytes / 100 * WritablePercent)
+        {
+            await TurnAsync(row.Id, "available", (one, now) => one.BecomesWritable(now), ct);
+            processes.Reload((await ReadAsync(row.Id, ct))!);
+        }
+    }
+
+    private Task TurnAsync(DatabaseId id, string what, Action<ManagedDatabase, DateTimeOffset> turn, CancellationToken ct) =>
+        changes.ApplyAsync(id, what, (_, row, now) =>
+        {
+            if (row.ShouldRun)
+            {
+                turn(row, now);
+            }
+
+            return Task.FromResult(row.ShouldRun);
+        }, ct);
+
+    private async Task<ManagedDatabase?> ReadAsync(DatabaseId id, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Databases.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, ct);
+    }
+
+    [LoggerMessage(9004, LogLevel.Warning, "The server of {Database} does not run, and is started again")]
+    private static partial void LogDied(ILogger log, DatabaseId database);
+
+    [LoggerMessage(9005, LogLevel.Warning, "The server of {Database} could not be looked after, and is again soon: {Reason}")]
+    private static partial void LogFailed(ILogger log, DatabaseId database, string reason);
+}
