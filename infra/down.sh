@@ -32,7 +32,7 @@ host_program() {
 # Services first, so that nothing starts a guest any more; then guests; then what stores.
 stop_unit supervisor TERM 5
 stop_unit jobs/images TERM 5
-for name in gateway database objects block-storage compute identity host cloud; do stop_unit "$name" TERM 30; done
+for name in gateway backup database objects block-storage compute identity host cloud; do stop_unit "$name" TERM 30; done
 
 status=0
 [ -n "$keep" ] || stop_databases

@@ -5,7 +5,7 @@ programs=$CLOUD_DATA/programs/current
 secrets=$CLOUD_DATA/secrets
 
 # In the order in which they start; they stop in the opposite one.
-all_units=(cloud postgres rabbitmq identity compute block-storage host objects database gateway)
+all_units=(cloud postgres rabbitmq identity compute block-storage host objects database backup gateway)
 
 declare -a units
 declare -A unit_port unit_after
@@ -24,10 +24,10 @@ profile_units() {
       unit_port=([cloud]=$CLOUD_HTTP_PORT)
       ;;
     distributed)
-      units=(postgres rabbitmq identity compute block-storage host objects database gateway)
+      units=(postgres rabbitmq identity compute block-storage host objects database backup gateway)
       unit_port[gateway]=$CLOUD_HTTP_PORT
       # Its databases a service needs at once; the bus and one another they bear to miss.
-      unit_after=([identity]=postgres [compute]=postgres [block-storage]=postgres [objects]=postgres [database]=postgres [gateway]=postgres)
+      unit_after=([identity]=postgres [compute]=postgres [block-storage]=postgres [objects]=postgres [database]=postgres [backup]=postgres [gateway]=postgres)
       ;;
   esac
 }
@@ -42,7 +42,7 @@ s3_unit() { case $1 in local) echo cloud ;; *) echo objects ;; esac; }
 profile_programs() {
   case $1 in
     local) echo Cloud.Local ;;
-    distributed) echo Cloud.Gateway Cloud.Identity Cloud.Compute Cloud.Compute.Host Cloud.BlockStorage Cloud.ObjectStorage Cloud.Database ;;
+    distributed) echo Cloud.Gateway Cloud.Identity Cloud.Compute Cloud.Compute.Host Cloud.BlockStorage Cloud.ObjectStorage Cloud.Database Cloud.Backup ;;
   esac
 }
 
@@ -67,7 +67,7 @@ choose_ports() {
   unit_pid "$(s3_unit "$1")" || ! port_taken "$CLOUD_S3_PORT" ||
     die "Port $CLOUD_S3_PORT, for S3, is taken by another program. Stop that, or choose another port with CLOUD_S3_PORT."
   [ "$1" = distributed ] || return 0
-  for name in postgres rabbitmq identity compute block-storage host objects database; do
+  for name in postgres rabbitmq identity compute block-storage host objects database backup; do
     port=${saved[$name]:-}
     while [ -z "$port" ] || { port_taken "$port" && ! any_unit_runs; }; do port=$((20000 + SRANDOM % 12000)); done
     unit_port[$name]=$port
@@ -107,14 +107,15 @@ unit_environment() {
       echo CLOUD_PROFILE=local
       echo "CLOUD_IMAGE_RECIPES=$root/infra/images"
       ;;
-    identity | compute | block-storage | objects | database | gateway)
+    identity | compute | block-storage | objects | database | backup | gateway)
       echo CLOUD_PROFILE=distributed
       echo "CLOUD_POSTGRES=Host=127.0.0.1;Port=${unit_port[postgres]};Username=cloud;Password=$(< "$secrets/postgres.password")"
       echo "CLOUD_RABBITMQ=amqp://cloud:$(< "$secrets/rabbitmq.password")@127.0.0.1:${unit_port[rabbitmq]}/"
       [ "$1" = identity ] || echo "CLOUD_IDENTITY_URL=http://127.0.0.1:${unit_port[identity]}"
       [[ $1 != gateway && $1 != block-storage ]] || echo "CLOUD_COMPUTE_URL=http://127.0.0.1:${unit_port[compute]}"
-      [[ $1 != gateway && $1 != compute ]] || echo "CLOUD_BLOCK_STORAGE_URL=http://127.0.0.1:${unit_port[block-storage]}"
+      [[ $1 != gateway && $1 != compute && $1 != backup ]] || echo "CLOUD_BLOCK_STORAGE_URL=http://127.0.0.1:${unit_port[block-storage]}"
       [ "$1" != gateway ] || echo "CLOUD_DATABASE_URL=http://127.0.0.1:${unit_port[database]}"
+      [ "$1" != gateway ] || echo "CLOUD_BACKUP_URL=http://127.0.0.1:${unit_port[backup]}"
       [[ $1 != gateway && $1 != database ]] || echo "CLOUD_OBJECT_STORAGE_URL=http://127.0.0.1:${unit_port[objects]}"
       [ "$1" != compute ] || echo "CLOUD_IMAGE_RECIPES=$root/infra/images"
       [ "$1" = gateway ] || echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
@@ -148,6 +149,7 @@ run_unit() {
     identity) run_service identity Cloud.Identity ;;
     compute) run_service compute Cloud.Compute ;;
     block-storage) run_service block-storage Cloud.BlockStorage ;;
+    backup) run_service backup Cloud.Backup ;;
     host) run_service host Cloud.Compute.Host ;;
     objects) run_service objects Cloud.ObjectStorage ;;
     database) run_service database Cloud.Database ;;

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using Cloud.Backup;
+using Cloud.Backup.Persistence;
 using Cloud.BlockStorage;
 using Cloud.BlockStorage.Persistence;
 using Cloud.Compute;
@@ -29,6 +31,7 @@ builder.AddComputeHost();
 builder.AddObjectStorage();
 builder.AddBlockStorage();
 builder.AddDatabase();
+builder.AddBackups();
 builder.AddGateway();
 
 var app = builder.Build();
@@ -38,6 +41,7 @@ await Task.WhenAll(
     app.Services.MigrateCloudDatabaseAsync<ObjectStorageDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<BlockStorageDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<DatabaseDbContext>(CancellationToken.None),
+    app.Services.MigrateCloudDatabaseAsync<BackupDbContext>(CancellationToken.None),
     app.Services.MigrateCloudDatabaseAsync<GatewayDbContext>(CancellationToken.None));
 app.UseGateway();
 app.MapGateway();
@@ -46,4 +50,5 @@ app.MapCompute();
 app.MapObjectStorage();
 app.MapBlockStorage();
 app.MapDatabase();
+app.MapBackups();
 await app.RunAsync();

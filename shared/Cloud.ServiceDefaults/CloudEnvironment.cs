@@ -20,6 +20,7 @@ public static class CloudEnvironment
         ("CLOUD_OBJECT_STORAGE_URL", "Cloud:Services:ObjectStorage"),
         ("CLOUD_BLOCK_STORAGE_URL", "Cloud:Services:BlockStorage"),
         ("CLOUD_DATABASE_URL", "Cloud:Services:Database"),
+        ("CLOUD_BACKUP_URL", "Cloud:Services:Backup"),
         ("CLOUD_IMAGE_RECIPES", "Cloud:Images:Recipes"),
     ];
 

@@ -6,6 +6,13 @@ if (args is ["backend", var answer])
     return 0;
 }
 
+if (args is ["backup", .. var size])
+{
+    await BackupBenchmark.RunAsync(
+        size is [var mebibytes] ? long.Parse(mebibytes, System.Globalization.CultureInfo.InvariantCulture) << 20 : 2L << 30);
+    return 0;
+}
+
 using var cloud = CloudUnderMeasure.FromEnvironment();
 switch (args)
 {
@@ -44,6 +51,6 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, backup. See README.md.");
         return 2;
 }

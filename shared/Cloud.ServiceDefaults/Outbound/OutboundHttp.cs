@@ -31,19 +31,25 @@ public sealed class OutboundHttp : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _allowed = options.Value.Allow.ToHashSet(StringComparer.Ordinal);
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = true,
-            MaxAutomaticRedirections = RedirectsMax,
-            UseProxy = false,
-            UseCookies = false,
-            ConnectTimeout = ConnectLimit,
-            ConnectCallback = ConnectAsync,
-        })
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        _http = CreateClient();
     }
+
+    /// <summary>
+    /// A client for who speaks more than GET. The caller bounds the time; a refused address is the inner exception of an
+    /// <see cref="HttpRequestException"/>.
+    /// </summary>
+    public HttpClient CreateClient() => new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = true,
+        MaxAutomaticRedirections = RedirectsMax,
+        UseProxy = false,
+        UseCookies = false,
+        ConnectTimeout = ConnectLimit,
+        ConnectCallback = ConnectAsync,
+    })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
 
     /// <summary>The answer once its headers are there. The caller bounds the time.</summary>
     /// <exception cref="CloudException">The address is closed to users' URLs, or nobody answers there.</exception>

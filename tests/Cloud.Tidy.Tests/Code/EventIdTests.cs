@@ -20,6 +20,7 @@ public sealed partial class EventIdTests
         ("services/storage/Cloud.ObjectStorage/", 7000, 7999),
         ("services/storage/Cloud.BlockStorage/", 8000, 8999),
         ("services/database/", 9000, 9999),
+        ("services/backup/", 10000, 10999),
         ("infra/Cloud.Local/", 6000, 6099),
     ];
 

@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Cloud.Backup.Vaults.Storage;
+
+/// <summary>A vault in a folder.</summary>
+public sealed class FolderStorage(string folder) : IVaultStorage
+{
+    private const int OpenDirectory = 0x10000;
+    private const int CloseOnExec = 0x80000;
+    private const string Unfinished = ".tmp";
+
+    public int ReadBytes => 1024 * 1024;
+
+    public async Task PutAsync(string name, ReadOnlyMemory<byte> bytes, CancellationToken ct)
+    {
+        var path = PathOf(name);
+        var parent = Path.GetDirectoryName(path)!;
+        if (!Directory.Exists(parent))
+        {
+            Directory.CreateDirectory(parent, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Flush(Path.GetDirectoryName(parent)!);
+        }
+
+        var unfinished = $"{path}.{Guid.NewGuid():N}{Unfinished}";
+        try
+        {
+            using (var file = File.OpenHandle(unfinished, FileMode.CreateNew, FileAccess.Write, preallocationSize: bytes.Length))
+            {
+                await RandomAccess.WriteAsync(file, bytes, 0, ct);
+                RandomAccess.FlushToDisk(file);
+            }
+
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished);
+            throw;
+        }
+
+        Flush(parent);
+    }
+
+    public async Task<byte[]?> ReadAsync(string name, long offset, int length, CancellationToken ct)
+    {
+        SafeFileHandle file;
+        try
+        {
+            file = File.OpenHandle(PathOf(name));
+        }
+        catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+
+        using (file)
+        {
+            var bytes = new byte[Math.Clamp(RandomAccess.GetLength(file) - offset, 0, length)];
+            var filled = 0;
+            while (filled < bytes.Length)
+            {
+                var read = await RandomAccess.ReadAsync(file, bytes.AsMemory(filled), offset + filled, ct);
+                if (read == 0)
+                {
+                    return bytes[..filled];
+                }
+
+                filled += read;
+            }
+
+            return bytes;
+        }
+    }
+
+    public Task<IReadOnlyList<StoredFile>> ListAsync(string below, CancellationToken ct)
+    {
+        var root = new DirectoryInfo(PathOf(below.TrimEnd('/')));
+        IReadOnlyList<StoredFile> files = root.Exists
+            ? [.. root.EnumerateFiles("*", SearchOption.AllDirectories)
+                .Where(file => !file.Name.EndsWith(Unfinished, StringComparison.Ordinal))
+                .Select(file => new StoredFile(Path.GetRelativePath(folder, file.FullName), file.Length))]
+            : [];
+        return Task.FromResult(files);
+    }
+
+    public Task DeleteAsync(string name, CancellationToken ct)
+    {
+        var path = PathOf(name);
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private string PathOf(string name) => Path.Combine(folder, name);
+
+    /// <summary>A name is durable when its folder is flushed. .NET opens no folders.</summary>
+    private static void Flush(string parent)
+    {
+        var descriptor = Open(parent, OpenDirectory | CloseOnExec);
+        if (descriptor < 0)
+        {
+            throw new IOException($"open {parent}: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+
+        var flushed = Fsync(descriptor);
+        var reason = Marshal.GetLastPInvokeErrorMessage();
+        _ = Close(descriptor);
+        if (flushed != 0)
+        {
+            throw new IOException($"fsync {parent}: {reason}");
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Open([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
+
+    [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Fsync(int descriptor);
+
+    [DllImport("libc", EntryPoint = "close", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Close(int descriptor);
+}

@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+
+namespace Cloud.Backup.Vaults;
+
+public sealed partial class Vault
+{
+    /// <summary>
+    /// Copies a point into another vault, whose key is another. What the other has already is not stored again. Both are read to the end
+    /// afterwards, so that equal is proven and not believed.
+    /// </summary>
+    /// <param name="copied">Told how many bytes more were copied.</param>
+    /// <returns>The SHA-256 of each stream, by its name; the same in both.</returns>
+    /// <exception cref="VaultException">The point is damaged here, or its copy is not the same.</exception>
+    public async Task<IReadOnlyDictionary<string, string>> CopyPointAsync(
+        string point, Vault target, string targetPoint, DateTimeOffset? lockedUntil, Action<long> copied, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        var document = await ReadPointAsync(point, ct);
+        var streams = new List<PointStream>();
+        var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
+        using var writer = target.BeginWriting();
+        foreach (var stream in document.Streams)
+        {
+            await using var source = (ChunkStream)OpenStream(stream);
+            var runs = new List<ByteRun>();
+            for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(at, ct))
+            {
+                var length = Math.Min(ChunkTree.ChunkBytes, source.Length - at);
+                runs.Add(new ByteRun(at, length));
+                at += length;
+            }
+
+            var copy = await writer.PutStreamAsync(target, stream.Name, stream.SizeBytes, runs, null, OpenAt, copied, ct);
+            streams.Add(copy with { Properties = stream.Properties });
+            Task<Stream> OpenAt(long offset, long length, CancellationToken token)
+            {
+                var part = OpenStream(stream);
+                part.Position = offset;
+                return Task.FromResult(part);
+            }
+
+            hashes[stream.Name] = await HashAsync(stream, ct);
+        }
+
+        await writer.SavePointAsync(document with { Id = targetPoint, Streams = streams, LockedUntil = lockedUntil }, ct);
+        foreach (var stream in streams)
+        {
+            if (await target.HashAsync(stream, ct) != hashes[stream.Name])
+            {
+                await target.DeletePointAsync(targetPoint, ct);
+                throw new VaultException(VaultFault.Damaged, $"The copy of stream {stream.Name} differs from what was copied.");
+            }
+        }
+
+        return hashes;
+    }
+
+    /// <summary>The SHA-256 of a stream's bytes.</summary>
+    public async Task<string> HashAsync(PointStream stream, CancellationToken ct)
+    {
+        await using var bytes = OpenStream(stream);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(bytes, ct));
+    }
+}

@@ -1,0 +1,242 @@
+using System.Security.Cryptography;
+
+namespace Cloud.Backup.Vaults;
+
+/// <summary>What a prune did.</summary>
+/// <param name="FreedBytes">What packs take less.</param>
+/// <param name="ChunksRemoved">Chunks that no point names.</param>
+public sealed record PruneReport(long FreedBytes, long ChunksRemoved, int PacksRemoved, int PacksRewritten);
+
+public sealed partial class Vault
+{
+    /// <summary>A pack is rewritten when more than this part of it is of no use; the rest of the waste is cheaper to keep.</summary>
+    private const double WasteMax = 0.1;
+
+    /// <summary>So many packs smaller than a quarter of a full one may there be before they are put together.</summary>
+    private const int SmallPacksMax = 64;
+
+    private readonly SemaphoreSlim _maintenance = new(1);
+
+    /// <summary>
+    /// Removes the chunks that no recovery point and no running backup names. Safe at any time and at any crash: what is kept is written
+    /// anew before its old pack goes.
+    /// </summary>
+    /// <exception cref="VaultException">A point cannot be read: what it names is not known, so nothing is removed.</exception>
+    public async Task<PruneReport> PruneAsync(CancellationToken ct)
+    {
+        await _maintenance.WaitAsync(ct);
+        try
+        {
+            lock (_gate)
+            {
+                _pruning = true;
+            }
+
+            // From here on every writer's pins outlive it, so a point saved after the list was read loses nothing.
+            var named = new HashSet<ChunkId>();
+            foreach (var point in await ListPointsAsync(ct))
+            {
+                await MarkAsync(point, named, ct);
+            }
+
+            return await SweepAsync(named, ct);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _pruning = false;
+                _ended.Clear();
+            }
+
+            _maintenance.Release();
+        }
+    }
+
+    private async Task MarkAsync(string point, HashSet<ChunkId> named, CancellationToken ct)
+    {
+        PointDocument document;
+        try
+        {
+            document = await ReadPointAsync(point, ct);
+        }
+        catch (VaultException gone) when (gone.Fault == VaultFault.Missing)
+        {
+            // Removed since the list.
+            return;
+        }
+
+        foreach (var name in document.Streams.SelectMany(stream => stream.Nodes))
+        {
+            var id = ChunkId.Parse(name);
+            if (id.IsHole || !named.Add(id))
+            {
+                continue;
+            }
+
+            try
+            {
+                named.UnionWith(ChunkTree.ReadNode(await ReadChunkAsync(id, ct)));
+            }
+            catch (VaultException damaged) when (damaged.Fault == VaultFault.Damaged && IsKnownLost(id))
+            {
+                // A verify has found it gone, and the point is marked: what only it named is of no more use.
+            }
+        }
+    }
+
+    private bool IsKnownLost(ChunkId id)
+    {
+        lock (_gate)
+        {
+            return !_places.ContainsKey(id);
+        }
+    }
+
+    private async Task<PruneReport> SweepAsync(HashSet<ChunkId> named, CancellationToken ct)
+    {
+        var report = new PruneReport(0, 0, 0, 0);
+        var contents = ContentsOfPacks();
+        var small = contents.Count(pack => pack.Value.SizeBytes < PackBuilder.TargetBytes / 4);
+        using var rewritten = new PackBuilder(Key);
+        var emptied = new List<PackId>();
+        foreach (var (pack, (sizeBytes, records)) in contents)
+        {
+            var (kept, removed) = DropUnnamed(pack, records, named);
+            var keptBytes = kept.Sum(record => (long)record.StoredBytes + Pack.RecordHeaderBytes) + Pack.HeaderBytes;
+            var isSmall = sizeBytes < PackBuilder.TargetBytes / 4 && small > SmallPacksMax;
+            if (kept.Count > 0 && sizeBytes - keptBytes <= sizeBytes * WasteMax && !isSmall)
+            {
+                continue;
+            }
+
+            report = report with { FreedBytes = report.FreedBytes + sizeBytes, ChunksRemoved = report.ChunksRemoved + removed };
+            if (kept.Count == 0)
+            {
+                await RemovePackAsync(pack, ct);
+                report = report with { PacksRemoved = report.PacksRemoved + 1 };
+                continue;
+            }
+
+            if (await MoveAsync(pack, sizeBytes, kept, rewritten, emptied, written => report = Less(report, written), ct))
+            {
+                report = report with { PacksRewritten = report.PacksRewritten + 1 };
+            }
+            else
+            {
+                report = Less(report, sizeBytes);
+            }
+        }
+
+        await FinishMoveAsync(rewritten, emptied, written => report = Less(report, written), ct);
+        return report;
+    }
+
+    private static PruneReport Less(PruneReport report, long bytes) => report with { FreedBytes = report.FreedBytes - bytes };
+
+    private Dictionary<PackId, (long SizeBytes, List<PackRecord> Records)> ContentsOfPacks()
+    {
+        lock (_gate)
+        {
+            // A pack that tells nothing at all is a verify's to judge.
+            var contents = _packs.Where(pack => !_unreadable.Contains(pack.Key))
+                .ToDictionary(pack => pack.Key, pack => (pack.Value, new List<PackRecord>()));
+            foreach (var (pack, record) in _places.Values)
+            {
+                if (contents.TryGetValue(pack, out var content))
+                {
+                    content.Item2.Add(record);
+                }
+            }
+
+            return contents;
+        }
+    }
+
+    /// <summary>From here on nobody finds what no point and no writer names.</summary>
+    private (List<PackRecord> Kept, int Removed) DropUnnamed(PackId pack, List<PackRecord> records, HashSet<ChunkId> named)
+    {
+        var kept = new List<PackRecord>();
+        lock (_gate)
+        {
+            foreach (var record in records)
+            {
+                if (_places.TryGetValue(record.Id, out var place) && place.Pack != pack)
+                {
+                    continue;
+                }
+
+                if (named.Contains(record.Id) || _writers.Concat(_ended).Any(writer => writer.Pins.Contains(record.Id)))
+                {
+                    kept.Add(record);
+                }
+                else
+                {
+                    _places.Remove(record.Id);
+                }
+            }
+        }
+
+        return (kept, records.Count - kept.Count);
+    }
+
+    /// <summary>Takes what is kept of a pack into a new one.</summary>
+    /// <returns>False where the pack does not open, and stays for a verify.</returns>
+    private async Task<bool> MoveAsync(
+        PackId pack, long sizeBytes, List<PackRecord> kept, PackBuilder into, List<PackId> emptied, Action<long> written,
+        CancellationToken ct)
+    {
+        var bytes = await Storage.ReadAsync(pack.PackName, 0, (int)Math.Min(sizeBytes, int.MaxValue), ct) ?? [];
+        using var cipher = new AesGcm(Key.ForPack(pack), Pack.TagBytes);
+        var opened = kept.Select(record => (record, packed: record.Offset < bytes.Length
+            ? PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) : null)).ToList();
+        if (opened.Exists(one => one.packed is null))
+        {
+            return false;
+        }
+
+        foreach (var (record, packed) in opened)
+        {
+            into.Add(record.Id, packed, record.PlainBytes, record.Method);
+            if (into.IsFull)
+            {
+                // The pack at hand is not emptied yet: it goes with the next one written.
+                await FinishMoveAsync(into, emptied, written, ct);
+            }
+        }
+
+        emptied.Add(pack);
+        return true;
+    }
+
+    private async Task FinishMoveAsync(PackBuilder into, List<PackId> emptied, Action<long> written, CancellationToken ct)
+    {
+        if (!into.IsEmpty)
+        {
+            await WritePackAsync(into, null, ct);
+            written(into.Bytes.Length);
+            into.Clear();
+        }
+
+        foreach (var pack in emptied)
+        {
+            await RemovePackAsync(pack, ct);
+        }
+
+        emptied.Clear();
+    }
+
+    /// <summary>The index first: a pack without one is read again, an index without a pack is nothing.</summary>
+    private async Task RemovePackAsync(PackId pack, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            _packs.Remove(pack);
+            _unreadable.Remove(pack);
+        }
+
+        await Storage.DeleteAsync(pack.IndexName, ct);
+        await Storage.DeleteAsync(pack.PackName, ct);
+        _cache.Forget(pack);
+    }
+}

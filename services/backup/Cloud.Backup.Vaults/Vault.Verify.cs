@@ -1,0 +1,151 @@
+using System.Security.Cryptography;
+
+namespace Cloud.Backup.Vaults;
+
+/// <summary>What a verify found.</summary>
+/// <param name="ReadBytes">How much was read.</param>
+/// <param name="Lost">Files and chunks that are gone or not what was stored, by name, in words.</param>
+/// <param name="DamagedPoints">The points that need any of it, with the first reason of each.</param>
+public sealed record VerifyReport(long ReadBytes, IReadOnlyList<string> Lost, IReadOnlyDictionary<string, string> DamagedPoints);
+
+public sealed partial class Vault
+{
+    /// <summary>
+    /// Reads everything and says what is not as it was stored. A chunk found damaged is not found any more: the next backup that sees its
+    /// bytes stores it again, and with it heals every point that names it. What is good of a damaged pack is kept in a new one.
+    /// </summary>
+    public async Task<VerifyReport> VerifyAsync(CancellationToken ct)
+    {
+        await _maintenance.WaitAsync(ct);
+        try
+        {
+            var lost = new List<string>();
+            long read = 0;
+            foreach (var (pack, (sizeBytes, records)) in ContentsOfPacks())
+            {
+                var bytes = await Storage.ReadAsync(pack.PackName, 0, (int)Math.Min(sizeBytes, int.MaxValue), ct) ?? [];
+                read += bytes.Length;
+                await JudgeAsync(pack, bytes, records, lost, ct);
+            }
+
+            foreach (var pack in Unreadable())
+            {
+                lost.Add($"pack {pack.Value}: it is not what was stored");
+                await RemovePackAsync(pack, ct);
+            }
+
+            return new VerifyReport(read, lost, await FindDamagedPointsAsync(ct));
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    /// <summary>The points that name a chunk which the vault does not have; without reading the chunks themselves.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> FindDamagedPointsAsync(CancellationToken ct)
+    {
+        var damaged = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var point in await ListPointsAsync(ct))
+        {
+            if (await FindDamageAsync(point, ct) is { } reason)
+            {
+                damaged[point] = reason;
+            }
+        }
+
+        return damaged;
+    }
+
+    /// <returns>Null where the vault has all that the point names.</returns>
+    public async Task<string?> FindDamageAsync(string point, CancellationToken ct)
+    {
+        try
+        {
+            var document = await ReadPointAsync(point, ct);
+            foreach (var name in document.Streams.SelectMany(stream => stream.Nodes))
+            {
+                var node = ChunkId.Parse(name);
+                var missing = node.IsHole ? null : FirstMissing(ChunkTree.ReadNode(await ReadChunkAsync(node, ct)));
+                if (missing is not null)
+                {
+                    return $"Chunk {missing} is gone.";
+                }
+            }
+
+            return null;
+        }
+        catch (VaultException damage)
+        {
+            return damage.Message;
+        }
+    }
+
+    private ChunkId? FirstMissing(ChunkId[] ids)
+    {
+        lock (_gate)
+        {
+            foreach (var id in ids)
+            {
+                if (!id.IsHole && !_places.ContainsKey(id))
+                {
+                    return id;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private List<PackId> Unreadable()
+    {
+        lock (_gate)
+        {
+            return [.. _unreadable];
+        }
+    }
+
+    private async Task JudgeAsync(PackId pack, byte[] bytes, List<PackRecord> records, List<string> lost, CancellationToken ct)
+    {
+        using var cipher = new AesGcm(Key.ForPack(pack), Pack.TagBytes);
+        var good = new List<(PackRecord Record, byte[] Packed)>();
+        var bad = new List<PackRecord>();
+        foreach (var record in records)
+        {
+            var packed = record.Offset < bytes.Length ? PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) : null;
+            if (packed is not null)
+            {
+                good.Add((record, packed));
+            }
+            else
+            {
+                bad.Add(record);
+            }
+        }
+
+        if (bad.Count == 0)
+        {
+            return;
+        }
+
+        lost.Add(bytes.Length == 0
+            ? $"pack {pack.Value}: it is gone, with {bad.Count} chunks"
+            : $"pack {pack.Value}: {bad.Count} chunks are not what was stored, the first is {bad[0].Id}");
+        lock (_gate)
+        {
+            foreach (var record in bad.Where(record => _places.TryGetValue(record.Id, out var place) && place.Pack == pack))
+            {
+                _places.Remove(record.Id);
+            }
+        }
+
+        if (good.Count > 0)
+        {
+            using var salvaged = new PackBuilder(Key);
+            good.ForEach(one => salvaged.Add(one.Record.Id, one.Packed, one.Record.PlainBytes, one.Record.Method));
+            await WritePackAsync(salvaged, null, ct);
+        }
+
+        await RemovePackAsync(pack, ct);
+    }
+}

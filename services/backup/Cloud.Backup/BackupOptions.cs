@@ -1,0 +1,31 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Cloud.Backup;
+
+/// <summary>The settings of the backup service: the section <c>Cloud:Backup</c>.</summary>
+internal sealed class BackupOptions
+{
+    /// <summary>The file of the key that seals the keys of vaults; made where there is none.</summary>
+    [Required]
+    public string KeyFile { get; set; } = "";
+
+    /// <summary>The cloud's own folder.</summary>
+    [Required]
+    public string Data { get; set; } = "";
+
+    /// <summary>Where the vaults lie that the cloud keeps itself.</summary>
+    [Required]
+    public string Folder { get; set; } = "";
+
+    /// <summary>How many jobs run at once.</summary>
+    [Range(1, 64)]
+    public int JobsMax { get; set; } = 2;
+
+    /// <summary>How often a job is tried again by itself after the process died under it.</summary>
+    [Range(1, 100)]
+    public int AttemptsMax { get; set; } = 5;
+
+    /// <summary>How long after its last one a vault is pruned again, where recovery points were removed.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00")]
+    public TimeSpan PruneEvery { get; set; } = TimeSpan.FromDays(1);
+}

@@ -1,0 +1,26 @@
+using Cloud.Backup.Persistence;
+using Cloud.Messaging;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Waiting;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Backup.Jobs;
+
+/// <summary>Stops a job. What it has stored is found again by a retry, until the next prune.</summary>
+internal static class CancelJob
+{
+    public static async Task<IResult> HandleAsync(
+        string id, Caller caller, WaitQuery wait, HttpContext context, BackupDbContext db, JobChanges changes, JobWaiter waiter,
+        ReconcilerSignals signals, CancellationToken ct)
+    {
+        var job = await db.Jobs.AsNoTracking().FindVisibleAsync(caller, id, ct);
+        await changes.ApplyAsync(job.Id, "cancelling", (_, row, now) =>
+        {
+            row.Cancel(now);
+            return Task.FromResult(true);
+        }, ct);
+        signals.Wake<JobRunner>();
+        var latest = await db.Jobs.AsNoTracking().SingleAsync(row => row.Id == job.Id, ct);
+        return JobAnswers.Answer(context, await waiter.WaitAsync(latest, wait, ct), wait);
+    }
+}

@@ -1,0 +1,208 @@
+using System.Collections.Concurrent;
+using Cloud.Backup.Persistence;
+using Cloud.Backup.Vaults;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Cloud.Backup.Jobs;
+
+/// <summary>
+/// Takes queued jobs, a few at once and never two of one resource, and sees them to their end. What the process died under is begun again:
+/// what it had stored is found in the vault and not stored twice. One process does this: a vault has one writer.
+/// </summary>
+internal sealed partial class JobRunner(
+    IDbContextFactory<BackupDbContext> databases, JobChanges changes, JobWork work, ReconcilerSignals signals,
+    IOptions<BackupOptions> options, TimeProvider time, ILogger<JobRunner> log) : IReconciler
+{
+    private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<JobId, Running> _running = new();
+
+    public async Task ReconcileAsync(CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var open = await db.Jobs.AsNoTracking().Where(job => job.Status == JobStatus.Queued || job.Status == JobStatus.Running)
+            .OrderBy(job => job.Id).ToListAsync(ct);
+        foreach (var job in open.Where(job => job.Status == JobStatus.Running))
+        {
+            if (_running.TryGetValue(job.Id, out var running))
+            {
+                if (job.CancelRequested)
+                {
+                    await running.Cancel.CancelAsync();
+                }
+            }
+            else
+            {
+                await ResumeAsync(job, ct);
+            }
+        }
+
+        foreach (var job in open.Where(job => job.Status == JobStatus.Queued))
+        {
+            if (_running.Count >= options.Value.JobsMax)
+            {
+                break;
+            }
+
+            if (!_running.Values.Any(running => running.Resource == job.Resource))
+            {
+                Start(job, ct);
+            }
+        }
+    }
+
+    private Task ResumeAsync(BackupJob job, CancellationToken ct) => changes.ApplyAsync(job.Id, "interrupted", (_, row, now) =>
+    {
+        if (row.Status != JobStatus.Running || _running.ContainsKey(row.Id))
+        {
+            return Task.FromResult(false);
+        }
+
+        if (row.CancelRequested)
+        {
+            row.IsCancelled(now);
+        }
+        else if (row.Attempts >= options.Value.AttemptsMax)
+        {
+            row.Fails("It was interrupted too often.", now);
+        }
+        else
+        {
+            row.IsInterrupted(now);
+            signals.Wake<JobRunner>();
+        }
+
+        return Task.FromResult(true);
+    }, ct);
+
+    private void Start(BackupJob job, CancellationToken stopping)
+    {
+        var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        _running[job.Id] = new Running(job.Resource, cancel);
+        _ = RunAsync(job.Id, cancel, stopping);
+    }
+
+    private async Task RunAsync(JobId id, CancellationTokenSource cancel, CancellationToken stopping)
+    {
+        await Task.Yield();
+        try
+        {
+            await SeeThroughAsync(id, cancel.Token, stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The row says that it runs; the next process finds that it does not.
+        }
+        catch (Exception failed)
+        {
+            // Neither did its end get into the database: the next round finds a job that runs nowhere.
+            LogLost(log, failed, id);
+        }
+        finally
+        {
+            _running.TryRemove(id, out _);
+            cancel.Dispose();
+            signals.Wake<JobRunner>();
+        }
+    }
+
+    private async Task SeeThroughAsync(JobId id, CancellationToken ct, CancellationToken stopping)
+    {
+        var begun = false;
+        await changes.ApplyAsync(id, "running", (_, row, now) =>
+        {
+            if (row.Status != JobStatus.Queued)
+            {
+                return Task.FromResult(false);
+            }
+
+            row.Begin(now);
+            begun = true;
+            return Task.FromResult(true);
+        }, ct);
+        if (!begun)
+        {
+            return;
+        }
+
+        var progress = new JobMeter();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var reporting = ReportAsync(id, progress, stop.Token);
+        Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>> end;
+        var what = "succeeded";
+        try
+        {
+            end = await work.RunAsync(id, progress, ct);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested && !stopping.IsCancellationRequested)
+        {
+            what = "cancelled";
+            end = Ends((row, now) => row.IsCancelled(now));
+        }
+        catch (Exception failed) when (!stopping.IsCancellationRequested)
+        {
+            LogFailed(log, failed, id);
+            what = "failed";
+            var reason = failed is CloudException or VaultException ? failed.Message : "It failed by itself; the log says why.";
+            end = Ends((row, now) => row.Fails(reason, now));
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await reporting;
+        }
+
+        await changes.ApplyAsync(id, what, async (db, row, now) =>
+        {
+            row.Progresses(progress.Read(), now);
+            return await end(db, row, now);
+        }, stopping);
+        signals.Wake<VaultKeeper>();
+        signals.Wake<WebhookSender>();
+    }
+
+    private static Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>> Ends(Action<BackupJob, DateTimeOffset> end) =>
+        (_, row, now) =>
+        {
+            end(row, now);
+            return Task.FromResult(true);
+        };
+
+    private async Task ReportAsync(JobId id, JobMeter progress, CancellationToken ct)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(ProgressEvery, time, ct);
+                await changes.ApplyAsync(id, null, (_, row, now) =>
+                {
+                    row.Progresses(progress.Read(), now);
+                    return Task.FromResult(true);
+                }, ct);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The job has ended.
+        }
+        catch (DbUpdateException missed)
+        {
+            LogProgress(log, missed, id);
+        }
+    }
+
+    [LoggerMessage(EventId = 10000, Level = LogLevel.Warning, Message = "Backup job {Job} failed")]
+    private static partial void LogFailed(ILogger log, Exception exception, JobId job);
+
+    [LoggerMessage(EventId = 10001, Level = LogLevel.Error, Message = "The end of backup job {Job} could not be written down")]
+    private static partial void LogLost(ILogger log, Exception exception, JobId job);
+
+    [LoggerMessage(EventId = 10002, Level = LogLevel.Warning, Message = "The progress of backup job {Job} is not shown any more")]
+    private static partial void LogProgress(ILogger log, Exception exception, JobId job);
+
+    private sealed record Running(string Resource, CancellationTokenSource Cancel);
+}

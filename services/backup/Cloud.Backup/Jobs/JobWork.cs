@@ -1,0 +1,250 @@
+using Cloud.Backup.Persistence;
+using Cloud.Backup.Plans;
+using Cloud.Backup.RecoveryPoints;
+using Cloud.Backup.Sources;
+using Cloud.Backup.Vaults;
+using Microsoft.EntityFrameworkCore;
+
+namespace Cloud.Backup.Jobs;
+
+/// <summary>What jobs do. Each can be begun again after any crash, with the outcome of once.</summary>
+internal sealed class JobWork(
+    IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, BackupSources sources, PlanRetention retention, DamageMarks damage,
+    TimeProvider time)
+{
+    /// <summary>So many damaged packs a vault's reason names.</summary>
+    private const int LostNamedMax = 3;
+
+    /// <returns>The job's end, to be saved with its row.</returns>
+    public async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> RunAsync(JobId id, JobMeter meter, CancellationToken ct)
+    {
+        BackupJob job;
+        await using (var db = await databases.CreateDbContextAsync(ct))
+        {
+            job = await db.Jobs.AsNoTracking().SingleAsync(row => row.Id == id, ct);
+        }
+
+        var vault = await vaults.OpenAsync(job.Vault, ct);
+        return job.Kind switch
+        {
+            JobKind.Backup => await BackUpAsync(job, vault, meter, ct),
+            JobKind.Restore => await RestoreAsync(job, vault, meter, ct),
+            JobKind.Copy => await CopyAsync(job, vault, meter, ct),
+            _ => job.RecoveryPoint is null ? await VerifyVaultAsync(job, vault, ct) : await VerifyPointAsync(job, vault, meter, ct),
+        };
+    }
+
+    private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> BackUpAsync(
+        BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
+    {
+        var point = job.RecoveryPoint!.Value;
+        var source = sources.Of(job.Resource);
+        var (earlier, earlierSnapshot) = await FindEarlierAsync(job, vault, ct);
+        using var writer = vault.BeginWriting();
+        meter.Measure(writer);
+        var taken = await source.BackUpAsync(
+            new BackupRun(job.Project, job.Resource, TailOf(job), vault, writer, earlier, earlierSnapshot, meter.Progress), ct);
+        DateTimeOffset? lockedUntil;
+        try
+        {
+            lockedUntil = await SavePointAsync(job, vault, writer, taken, ct);
+        }
+        catch when (taken.Snapshot is not null)
+        {
+            await source.ForgetAsync(job.Project, taken.Snapshot, CancellationToken.None);
+            throw;
+        }
+
+        await damage.HealAsync(job.Vault, vault, ct);
+        return async (db, row, now) =>
+        {
+            var made = RecoveryPoint.Create(
+                new NewRecoveryPoint(
+                    point, job.Project, job.Plan, job.Vault, job.Resource, taken.ResourceName, taken.SizeBytes, writer.StoredBytes,
+                    taken.Snapshot, null, lockedUntil, taken.TakenAt), now);
+            db.RecoveryPoints.Add(made);
+            db.AddPointEvent(made, "available");
+            row.Succeeds(null, now);
+            await HoldsAsync(db, job.Vault, vault, ct);
+            await retention.FollowUpAsync(db, row, made, now, ct);
+            return true;
+        };
+    }
+
+    /// <returns>How long it is locked.</returns>
+    private async Task<DateTimeOffset?> SavePointAsync(
+        BackupJob job, Vault vault, VaultWriter writer, TakenBackup taken, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.Vaults.AsNoTracking().SingleAsync(other => other.Id == job.Vault, ct);
+        row.RequireActive();
+        var lockedUntil = row.LockedUntil(taken.TakenAt);
+        await writer.SavePointAsync(
+            new PointDocument
+            {
+                Id = job.RecoveryPoint!.Value.Value,
+                Kind = taken.Kind,
+                Resource = job.Resource,
+                ResourceName = taken.ResourceName,
+                TakenAt = taken.TakenAt,
+                LockedUntil = lockedUntil,
+                Streams = taken.Streams,
+            }, ct);
+        return lockedUntil;
+    }
+
+    /// <summary>The newest point of the resource that the vault still has.</summary>
+    private async Task<(PointDocument? Point, string? Snapshot)> FindEarlierAsync(BackupJob job, Vault vault, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.RecoveryPoints.AsNoTracking().Of(job.Vault, job.Resource).FirstOrDefaultAsync(ct);
+        if (row is null)
+        {
+            return (null, null);
+        }
+
+        try
+        {
+            return (await vault.ReadPointAsync(row.Id.Value, ct), row.Snapshot);
+        }
+        catch (VaultException)
+        {
+            // Its file is gone or damaged: this backup reads everything.
+            return (null, null);
+        }
+    }
+
+    private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> RestoreAsync(
+        BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
+    {
+        var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
+        var source = sources.OfKind(point.Kind);
+        var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress);
+        if (job.TargetName is { } name)
+        {
+            var made = await source.RestoreAsync(run, name, ct);
+            return End((row, now) => row.Succeeds(made, now));
+        }
+
+        var safety = await source.RestoreInPlaceAsync(run, ct);
+        return End((row, now) =>
+        {
+            row.Keeps(safety);
+            row.Succeeds(point.Resource, now);
+        });
+    }
+
+    private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyPointAsync(
+        BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
+    {
+        var started = time.GetTimestamp();
+        string? wrong;
+        try
+        {
+            var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
+            wrong = await sources.OfKind(point.Kind)
+                .TryAsync(new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress), ct);
+        }
+        catch (VaultException damaged)
+        {
+            wrong = damaged.Message;
+        }
+
+        var seconds = Math.Round(time.GetElapsedTime(started).TotalSeconds, 3);
+        return async (db, row, now) =>
+        {
+            var point = await db.RecoveryPoints.SingleAsync(other => other.Id == job.RecoveryPoint, ct);
+            point.WasVerified(new Verification(now, wrong ?? Verification.Restorable, seconds));
+            if (wrong is null)
+            {
+                row.Succeeds(null, now);
+                db.AddPointEvent(point, "verified");
+            }
+            else
+            {
+                point.IsDamaged(wrong, now);
+                row.Fails(wrong, now);
+                db.AddPointEvent(point, "damaged");
+            }
+
+            return true;
+        };
+    }
+
+    private static async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyVaultAsync(
+        BackupJob job, Vault vault, CancellationToken ct)
+    {
+        var report = await vault.VerifyAsync(ct);
+        return async (db, row, now) =>
+        {
+            var owner = await db.Vaults.SingleAsync(other => other.Id == job.Vault, ct);
+            var reason = report.Lost.Count == 0 && report.DamagedPoints.Count == 0
+                ? null
+                : $"{report.Lost.Count} packs and {report.DamagedPoints.Count} recovery points are damaged. "
+                    + string.Join("; ", report.Lost.Take(LostNamedMax));
+            owner.WasVerified(reason, now);
+            owner.Holds(vault.StoredBytes);
+            await DamageMarks.MarkAsync(db, job.Vault, report.DamagedPoints, now, ct);
+            row.Progresses(new JobProgress(report.ReadBytes, report.ReadBytes, 0, 0), now);
+            if (reason is null)
+            {
+                row.Succeeds(null, now);
+                db.AddVaultEvent(owner, "verified");
+            }
+            else
+            {
+                row.Fails(reason, now);
+                db.AddVaultEvent(owner, "damaged");
+            }
+
+            return true;
+        };
+    }
+
+    private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> CopyAsync(
+        BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
+    {
+        var target = await vaults.OpenAsync(job.TargetVault!.Value, ct);
+        RecoveryPoint original;
+        BackupVault targetRow;
+        await using (var db = await databases.CreateDbContextAsync(ct))
+        {
+            original = await db.RecoveryPoints.AsNoTracking().SingleAsync(row => row.Id == job.RecoveryPoint, ct);
+            targetRow = await db.Vaults.AsNoTracking().SingleAsync(row => row.Id == job.TargetVault, ct);
+        }
+
+        targetRow.RequireActive();
+        var lockedUntil = targetRow.LockedUntil(time.GetUtcNow());
+
+        // Of the job, so that a job that is begun again makes the same one.
+        var copyId = RecoveryPointId.FromValue($"{RecoveryPointId.Prefix}-{TailOf(job)}");
+        meter.Progress.Expect(original.SizeBytes);
+        var before = target.StoredBytes;
+        await vault.CopyPointAsync(original.Id.Value, target, copyId.Value, lockedUntil, meter.Progress.Advance, ct);
+        return async (db, row, now) =>
+        {
+            var copy = RecoveryPoint.Create(
+                new NewRecoveryPoint(
+                    copyId, job.Project, job.Plan, targetRow.Id, original.Resource, original.ResourceName, original.SizeBytes,
+                    Math.Max(0, target.StoredBytes - before), null, original.Id.Value, lockedUntil, original.CreatedAt), now);
+            db.RecoveryPoints.Add(copy);
+            db.AddPointEvent(copy, "available");
+            await HoldsAsync(db, targetRow.Id, target, ct);
+            row.Succeeds(copyId.Value, now);
+            return true;
+        };
+    }
+
+    private static async Task HoldsAsync(BackupDbContext db, VaultId id, Vault vault, CancellationToken ct) =>
+        (await db.Vaults.SingleAsync(row => row.Id == id, ct)).Holds(vault.StoredBytes);
+
+    private static Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>> End(Action<BackupJob, DateTimeOffset> end) =>
+        (_, row, now) =>
+        {
+            end(row, now);
+            return Task.FromResult(true);
+        };
+
+    /// <summary>A job's id without its kind, for names.</summary>
+    private static string TailOf(BackupJob job) => job.Id.Value[(JobId.Prefix.Length + 1)..];
+}

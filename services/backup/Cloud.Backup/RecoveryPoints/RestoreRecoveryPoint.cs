@@ -1,0 +1,35 @@
+using Cloud.Backup.Jobs;
+using Cloud.Backup.Persistence;
+using Cloud.Messaging;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+using Cloud.ServiceDefaults.Waiting;
+
+namespace Cloud.Backup.RecoveryPoints;
+
+/// <summary>The body of <c>POST /v1/recovery-points/{id}/restore</c>: a name for a new resource, or in place.</summary>
+public sealed record RestoreRequest
+{
+    public string? Name { get; init; }
+
+    /// <summary>Over what the resource holds now, which is kept: <c>undo-restore</c> brings it back.</summary>
+    public bool InPlace { get; init; }
+}
+
+/// <summary>Restores a recovery point; answers the job, whose <c>restored</c> is the resource.</summary>
+internal static class RestoreRecoveryPoint
+{
+    public static async Task<IResult> HandleAsync(
+        string id, RestoreRequest request, Caller caller, WaitQuery wait, HttpContext context, BackupDbContext db, JobWaiter waiter,
+        ReconcilerSignals signals, TimeProvider time, CancellationToken ct)
+    {
+        var errors = new FieldErrors();
+        errors.Require(request.InPlace == (request.Name is null), "name", "Expected a name for what is made, or inPlace, and not both.");
+        errors.Require(request.Name is null || ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
+        errors.ThrowIfAny();
+        var point = await db.RecoveryPoints.FindVisibleAsync(caller, id, ct);
+        point.RequireRestorable();
+        var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Restore, point, time.GetUtcNow(), request.Name);
+        return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
+    }
+}
