@@ -33,12 +33,33 @@ public sealed class TestFolder : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var container in Containers())
+        {
+            await EndAsync(container);
+        }
+
         foreach (var id in Processes())
         {
             await KillAsync(id);
         }
 
         Directory.Delete(Path, recursive: true);
+    }
+
+    /// <summary>What the OCI runtime keeps of containers in this folder: their processes work in a root of their own.</summary>
+    private List<string> Containers() => Directory.EnumerateDirectories(Path)
+        .Select(machine => System.IO.Path.Combine(machine, "runc"))
+        .Where(Directory.Exists)
+        .SelectMany(Directory.EnumerateDirectories)
+        .ToList();
+
+    /// <summary>The container's shim sees its end and ends too.</summary>
+    private static async Task EndAsync(string container)
+    {
+        var (state, id) = (System.IO.Path.GetDirectoryName(container)!, System.IO.Path.GetFileName(container));
+        string[] arguments = ["--root", state, "delete", "--force", id];
+        using var runtime = Process.Start(new ProcessStartInfo("runc", arguments) { RedirectStandardError = true })!;
+        await runtime.WaitForExitAsync();
     }
 
     /// <summary>A process that nobody waits for stays as a zombie of the suite, which is as good as gone.</summary>
