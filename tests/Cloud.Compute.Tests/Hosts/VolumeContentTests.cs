@@ -161,6 +161,9 @@ public sealed class VolumeContentTests : IAsyncLifetime
         await using var content = await Store.ReadContentAsync(source, offset, length, Ct);
         using var all = new MemoryStream();
         await content.CopyToAsync(all, Ct);
+
+        // As an answer's writer does before its owner does.
+        content.Close();
         return all.ToArray();
     }
 

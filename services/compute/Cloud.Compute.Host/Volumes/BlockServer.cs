@@ -17,6 +17,7 @@ internal sealed class BlockServer : IDisposable
 
     private readonly Process _process;
     private readonly string _folder;
+    private int _disposed;
 
     private BlockServer(Process process, string folder) => (_process, _folder) = (process, folder);
 
@@ -54,8 +55,14 @@ internal sealed class BlockServer : IDisposable
         }
     }
 
+    /// <summary>A stream that an answer is made of is disposed twice.</summary>
     public void Dispose()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         Disk?.Dispose();
         if (!_process.WaitForExit(TimeSpan.FromSeconds(2)))
         {
