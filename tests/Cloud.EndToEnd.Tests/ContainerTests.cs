@@ -19,7 +19,7 @@ public sealed class ContainerTests(LocalCloud cloud)
         {
             name = "web",
             ports = (object[])[new { guest = 80 }],
-            environment = new { GREETING = "hello there" },
+            environment = new Dictionary<string, string> { ["GREETING"] = "hello there" },
             command = (string[])["/bin/sh", "-c", Server],
         });
         made.GetProperty("status").GetString().ShouldBe("running");

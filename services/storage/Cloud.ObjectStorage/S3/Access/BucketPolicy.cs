@@ -63,7 +63,7 @@ internal sealed class BucketPolicy
                 ? new BucketPolicy(parsed)
                 : throw S3Error.MalformedPolicy.With($"A policy has 1 to {StatementsMax} statements.");
         }
-        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException)
+        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException or ArgumentException)
         {
             throw S3Error.MalformedPolicy.With("Policies must be valid JSON and the first byte must be '{'");
         }
