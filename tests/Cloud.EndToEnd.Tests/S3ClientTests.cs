@@ -6,8 +6,8 @@ namespace Cloud.EndToEnd.Tests;
 /// <summary>
 /// The programs that people use, as Debian has them, against a cloud as people start it: nothing set but what <c>credentials.env</c> says.
 /// </summary>
-[Collection(OnLocalCloud.Name)]
-public sealed class S3ClientTests(LocalCloud cloud) : IDisposable
+[Collection(OnDistributedCloud.Name)]
+public sealed class S3ClientTests(DistributedCloud cloud) : IDisposable
 {
     /// <summary>More than one part for every one of them.</summary>
     private const int BigBytes = 40 << 20;

@@ -1,0 +1,232 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Cloud.EndToEnd.Tests;
+
+/// <summary>What a real guest is, kept and gone on from: a counter in its memory tells whether it did.</summary>
+[Collection(OnDistributedCloud.Name)]
+public sealed class SnapshotTests(DistributedCloud cloud)
+{
+    private const string BeginCounting =
+        "(i=0; while :; do i=$((i+1)); echo $i > /run/counter; sleep 0.1; done) > /dev/null 2>&1 < /dev/null &";
+
+    /// <summary>What no two machines may share, a line each; the last is the first that the random generator gives.</summary>
+    private const string Identity =
+        "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n'; echo; cat /etc/machine-id; echo; cat /sys/class/net/eth0/address "
+        + "/etc/hostname; echo; hostname; ip -4 -o address show eth0 | tr -s ' ' | cut -d ' ' -f 4; "
+        + "dropbearkey -y -f /etc/dropbear/dropbear_ed25519_host_key 2>/dev/null | grep -i fingerprint || echo no-host-key";
+
+    [Fact]
+    public async Task SuspendAndResume_GoOnWhereItWas_AlsoOverTheAgentsDeath()
+    {
+        var id = await CreateAsync("sleeper");
+        var agent = cloud.Units.ContainsKey("cloud") ? "cloud" : "host";
+        await cloud.ShellAsync(id, BeginCounting);
+        for (var round = 0; round < 2; round++)
+        {
+            var before = await CounterAsync(id);
+            (await ActAsync(id, "suspend")).GetProperty("status").GetString().ShouldBe("suspended");
+            GuestProcesses.Of(cloud.Data, id).ShouldBeEmpty();
+            var refused = await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/suspend");
+            refused.Status.ShouldBe(HttpStatusCode.Conflict);
+            if (round == 0)
+            {
+                await cloud.KillAsync(agent);
+                await cloud.UpAsync();
+            }
+
+            (await ActAsync(id, "resume")).GetProperty("status").GetString().ShouldBe("running");
+            await CountsOnAsync(id, before);
+        }
+
+        // A clock that stood still would be behind.
+        var off = long.Parse(await cloud.ShellAsync(id, "date +%s"), null) - TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        Math.Abs(off).ShouldBeLessThan(5);
+
+        // Suspended, and then not wanted any more.
+        await ActAsync(id, "suspend");
+        (await ActAsync(id, "stop")).GetProperty("status").GetString().ShouldBe("stopped");
+        (await ActAsync(id, "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();
+        (await cloud.ShellAsync(id, "cat /run/counter")).ShouldContain("[exit ");
+        await cloud.DeleteInstanceAsync(id);
+    }
+
+    [Fact]
+    public async Task Snapshot_KeepsMemoryAndDiskOfOneInstant_AndIsRestored()
+    {
+        var id = await CreateAsync("restored");
+        await cloud.ShellAsync(id, BeginCounting + " echo first > /root/file; sync");
+        var counted = await CounterAsync(id);
+        var snapshot = await SnapshotAsync(id, "first");
+        await CountsOnAsync(id, counted);
+        await cloud.ShellAsync(id, "echo second > /root/file; echo more > /root/other; sync");
+        await SnapshotAsync(id, "second");
+
+        for (var round = 0; round < 2; round++)
+        {
+            await cloud.ShellAsync(id, "echo third > /root/file; sync");
+            var restored = await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
+            restored.GetProperty("status").GetString().ShouldBe("running", restored.ToString());
+            (await cloud.ShellAsync(id, "cat /root/file; ls /root/other 2>/dev/null")).ShouldStartWith("first\n[exit");
+            await CountsOnAsync(id, counted);
+        }
+
+        // From the disk alone as well; and a snapshot outlives what came after it.
+        await ActAsync(id, "stop");
+        await ActAsync(id, "start");
+        (await cloud.ShellAsync(id, "cat /root/file")).ShouldBe("first\n");
+        await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
+        await CountsOnAsync(id, counted);
+
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instance-snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await cloud.SendAsync(HttpMethod.Post, $"/v1/instance-snapshots/{snapshot}/restore")).Status.ShouldBe(HttpStatusCode.NotFound);
+        await CountsOnAsync(id, counted);
+        await cloud.DeleteInstanceAsync(id);
+        await UntilAsync(async () => (await cloud.GetAsync("/v1/instance-snapshots")).GetProperty("items").GetArrayLength() == 0);
+        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
+    }
+
+    [Fact]
+    public async Task Fork_MakesMachinesThatShareNoSecret_AndLeavesTheParentAlone()
+    {
+        const int Count = 10;
+        var id = await CreateAsync("parent");
+        await cloud.ShellAsync(id, BeginCounting + " echo of-the-parent > /root/file; sync");
+        await cloud.ShellAsync(
+            id,
+            "dropbearkey -t ed25519 -f /etc/dropbear/dropbear_ed25519_host_key > /dev/null 2>&1; "
+            + "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' > /etc/machine-id; sync");
+        var counted = await CounterAsync(id);
+        var parentIdentity = await cloud.ShellAsync(id, Identity);
+
+        var made = await cloud.PostAsync($"/v1/instances/{id}/fork?wait=120", new { count = Count });
+
+        var forks = made.GetProperty("items").EnumerateArray().ToList();
+        forks.Count.ShouldBe(Count);
+        var identities = new List<string[]> { parentIdentity.Split('\n', StringSplitOptions.RemoveEmptyEntries) };
+        foreach (var fork in forks)
+        {
+            fork.GetProperty("status").GetString().ShouldBe("running", fork.ToString());
+            var forkId = fork.GetProperty("id").GetString()!;
+            await CountsOnAsync(forkId, counted);
+            var identity = (await cloud.ShellAsync(forkId, Identity)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            identity.ShouldContain(fork.GetProperty("name").GetString()!);
+            identity.ShouldContain(line => line.StartsWith(fork.GetProperty("address").GetString() + "/", StringComparison.Ordinal));
+            identities.Add(identity);
+            (await cloud.ShellAsync(forkId, "cat /root/file; echo of-a-fork > /root/file; sync")).ShouldBe("of-the-parent\n");
+        }
+
+        for (var line = 0; line < identities[0].Length - 1; line++)
+        {
+            identities.Select(identity => identity[line]).Distinct().Count().ShouldBe(Count + 1, identities[0][line]);
+        }
+
+        var parentKey = identities[0].Last();
+        parentKey.ShouldNotBe("no-host-key");
+        identities.Skip(1).ShouldAllBe(identity => identity.Last() != parentKey);
+        await CountsOnAsync(id, counted);
+        (await cloud.ShellAsync(id, "cat /root/file")).ShouldBe("of-the-parent\n");
+
+        // They reach each other, and outlive their parent; one boots by itself.
+        var (first, second) = (forks[0].GetProperty("id").GetString()!, forks[1].GetProperty("name").GetString());
+        (await cloud.ShellAsync(first, $"ping -c 1 -W 5 {second} > /dev/null && echo reached")).ShouldBe("reached\n");
+        await cloud.DeleteInstanceAsync(id);
+        await ActAsync(first, "stop");
+        (await ActAsync(first, "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();
+        (await cloud.ShellAsync(first, "cat /root/file")).ShouldBe("of-a-fork\n");
+        foreach (var fork in forks)
+        {
+            await cloud.DeleteInstanceAsync(fork.GetProperty("id").GetString()!);
+        }
+    }
+
+    [Fact]
+    public async Task KilledInTheMiddleOfEachVerb_Settles()
+    {
+        var id = await CreateAsync("crasher");
+        await cloud.ShellAsync(id, BeginCounting);
+        var counted = await CounterAsync(id);
+        string[] units = cloud.Units.ContainsKey("cloud") ? ["cloud"] : ["compute", "host"];
+        foreach (var unit in units)
+        {
+            await CrashAsync(unit, $"/v1/instances/{id}/suspend", null);
+            await SettledAsync(id, "suspended");
+            await CrashAsync(unit, $"/v1/instances/{id}/resume", null);
+            await SettledAsync(id, "running");
+            await CountsOnAsync(id, counted);
+
+            var snapshot = (await CrashAsync(unit, $"/v1/instances/{id}/snapshot", new { name = $"crash-{unit}" }))
+                .GetProperty("id").GetString()!;
+            await UntilAsync(async () => (await cloud.GetAsync($"/v1/instance-snapshots/{snapshot}?wait=60"))
+                .GetProperty("status").GetString() == "available");
+            await CountsOnAsync(id, counted);
+            await CrashAsync(unit, $"/v1/instance-snapshots/{snapshot}/restore", null);
+            await SettledAsync(id, "running");
+            await CountsOnAsync(id, counted);
+
+            var forks = (await CrashAsync(unit, $"/v1/instances/{id}/fork", new { count = 2 })).GetProperty("items").EnumerateArray()
+                .Select(fork => fork.GetProperty("id").GetString()!).ToList();
+            foreach (var fork in forks)
+            {
+                await SettledAsync(fork, "running");
+                await CountsOnAsync(fork, counted);
+                await cloud.DeleteInstanceAsync(fork);
+            }
+        }
+
+        await cloud.DeleteInstanceAsync(id);
+    }
+
+    private async Task<JsonElement> CrashAsync(string unit, string path, object? body)
+    {
+        var (status, answer) = await cloud.SendAsync(HttpMethod.Post, path, body);
+        ((int)status).ShouldBeInRange(200, 299, answer?.ToString());
+        await cloud.KillAsync(unit);
+        await cloud.UpAsync();
+        return answer!.Value;
+    }
+
+    private async Task SettledAsync(string id, string status)
+    {
+        var settled = await cloud.GetAsync($"/v1/instances/{id}?wait=120");
+        settled.GetProperty("status").GetString().ShouldBe(status, settled.ToString());
+    }
+
+    private async Task<string> CreateAsync(string name) => (await cloud.CreateInstanceAsync(name)).GetProperty("id").GetString()!;
+
+    private async Task<string> SnapshotAsync(string id, string name)
+    {
+        var taken = await cloud.PostAsync($"/v1/instances/{id}/snapshot?wait=60", new { name });
+        taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
+        return taken.GetProperty("id").GetString()!;
+    }
+
+    private Task<JsonElement> ActAsync(string id, string verb) =>
+        cloud.PostAsync($"/v1/instances/{id}/{verb}?wait=120", null, HttpStatusCode.OK);
+
+    private async Task<int> CounterAsync(string id)
+    {
+        var text = "";
+        await UntilAsync(async () => int.TryParse(text = (await cloud.ShellAsync(id, "cat /run/counter")).Trim(), out _));
+        return int.Parse(text, null);
+    }
+
+    /// <summary>The counter is past what it was, and grows.</summary>
+    private async Task CountsOnAsync(string id, int before)
+    {
+        var first = await CounterAsync(id);
+        first.ShouldBeGreaterThanOrEqualTo(before);
+        await UntilAsync(async () => await CounterAsync(id) > first);
+    }
+
+    private string[] LayersLeft() => Directory.GetFiles(Path.Combine(cloud.Data, "host", "snapshots", "layers"));
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!await holds())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50), limit.Token);
+        }
+    }
+}
