@@ -146,7 +146,13 @@ internal sealed partial class JobRunner(
         {
             LogFailed(log, failed, id);
             what = "failed";
-            var reason = failed is CloudException or VaultException ? failed.Message : "It failed by itself; the log says why.";
+            var reason = failed switch
+            {
+                CloudException or VaultException => failed.Message,
+                IOException or HttpRequestException =>
+                    "What it read from or wrote to broke off in the middle. Retry it: it goes on from there.",
+                _ => "It failed by itself; the log says why.",
+            };
             end = Ends((row, now) => row.Fails(reason, now));
         }
         finally
