@@ -8,8 +8,13 @@ using LifecycleRunner = Cloud.ObjectStorage.Buckets.LifecycleRunner;
 
 namespace Cloud.ObjectStorage.Tests.Buckets;
 
+public sealed class LifecycleOnSqliteTests(Storages storages) : LifecycleTests(storages, null);
+
+[Collection(OnOwnPostgres.Name)]
+public sealed class LifecycleOnPostgresTests(Storages storages, OwnPostgres postgres) : LifecycleTests(storages, postgres);
+
 /// <summary>Lifecycle rules by the calendar, on a clock that is put forward; and what is swept.</summary>
-public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
+public abstract class LifecycleTests(Storages storages, OwnPostgres? postgres) : IAsyncLifetime
 {
     /// <summary>So long that its bytes are a file.</summary>
     private const int FileLength = 20_000;
@@ -21,7 +26,7 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _storage = await ObjectStorageUnderTest.StartAsync(
-            storages.NewFolder(), time: _clock, settings: new Dictionary<string, string?>
+            storages.NewFolder(), postgres is null ? null : await postgres.EmptyAsync(), _clock, settings: new Dictionary<string, string?>
             {
                 // The SDK's clock is not put forward.
                 ["Cloud:ObjectStorage:ClockSkew"] = "1000.00:00:00",
@@ -174,6 +179,7 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _s3.Dispose();
         await _storage.DisposeAsync();
     }
@@ -187,7 +193,7 @@ public sealed class LifecycleTests(Storages storages) : IAsyncLifetime
             WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {keys})
             INSERT INTO "Objects" ("Bucket", "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "ModifiedAt",
                 "Owner", "Attributes", "Retention", "RetainUntil", "LegalHold")
-            SELECT {bucket}, substr('ab', n % 2 + 1, 1) || '/key-' || printf('%07d', n), -n, 'null', TRUE, FALSE, 0, '', 0, 'prj-one', '',
+            SELECT {bucket}, substr('ab', n % 2 + 1, 1) || '/key-' || substr(CAST(10000000 + n AS TEXT), 2), -n, 'null', TRUE, FALSE, 0, '', 0, 'prj-one', '',
                 1, 0, FALSE
             FROM numbers
             """);

@@ -115,11 +115,23 @@ public sealed class ObjectStorageUnderTest : IAsyncDisposable
     internal async Task<T> ReadAsync<T>(Func<IndexSession, Task<T>> read) =>
         await Services.GetRequiredService<IndexReads>().ReadAsync(read, default);
 
-    /// <summary>From here on keeps what is told to the bus, which takes it away. On SQLite.</summary>
+    /// <summary>From here on keeps what is told to the bus, which takes it away.</summary>
     public async Task RecordEventsAsync()
     {
         await using var db = await OpenDbAsync();
-        await db.Database.ExecuteSqlAsync($"""CREATE TABLE "told" ("Value" TEXT NOT NULL)""");
+        if (db.Database.IsNpgsql())
+        {
+            await db.Database.ExecuteSqlAsync(
+                $"""
+                CREATE TABLE "told" ("At" BIGINT GENERATED ALWAYS AS IDENTITY, "Value" TEXT NOT NULL);
+                CREATE FUNCTION tell() RETURNS TRIGGER LANGUAGE plpgsql AS
+                    'BEGIN INSERT INTO "told" ("Value") VALUES (NEW."Body"); RETURN NEW; END';
+                CREATE TRIGGER "telling" AFTER INSERT ON "outbox" FOR EACH ROW EXECUTE FUNCTION tell()
+                """);
+            return;
+        }
+
+        await db.Database.ExecuteSqlAsync($"""CREATE TABLE "told" ("At" INTEGER PRIMARY KEY AUTOINCREMENT, "Value" TEXT NOT NULL)""");
         await db.Database.ExecuteSqlAsync(
             $"""CREATE TRIGGER "telling" AFTER INSERT ON "outbox" BEGIN INSERT INTO "told" ("Value") VALUES (NEW."Body"); END""");
     }
@@ -128,7 +140,7 @@ public sealed class ObjectStorageUnderTest : IAsyncDisposable
     public async Task<List<JsonElement>> EventsAsync(params string[] types)
     {
         await using var db = await OpenDbAsync();
-        var told = await db.Database.SqlQuery<string>($"""SELECT "Value" FROM "told" ORDER BY rowid""").ToListAsync();
+        var told = await db.Database.SqlQuery<string>($"""SELECT "Value" FROM "told" ORDER BY "At" ASC""").ToListAsync();
         return told.Select(body => JsonDocument.Parse(body).RootElement)
             .Where(body => body.TryGetProperty("type", out var type) && types.Contains(type.GetString())).ToList();
     }

@@ -16,8 +16,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Cloud.ObjectStorage.Tests.Notifications;
 
+public sealed class NotificationsOnSqliteTests(Storages storages) : NotificationTests(storages, null);
+
+[Collection(OnOwnPostgres.Name)]
+public sealed class NotificationsOnPostgresTests(Storages storages, OwnPostgres postgres) : NotificationTests(storages, postgres);
+
 /// <summary>What buckets tell the bus and webhooks: a receiver that is real, and refuses where the test says so.</summary>
-public sealed class NotificationTests(Storages storages) : IAsyncLifetime
+public abstract class NotificationTests(Storages storages, OwnPostgres? postgres) : IAsyncLifetime
 {
     private readonly ShiftedClock _clock = new();
     private readonly ConcurrentQueue<(string Signature, string Body)> _received = new();
@@ -39,7 +44,7 @@ public sealed class NotificationTests(Storages storages) : IAsyncLifetime
         });
         await _receiver.StartAsync();
         _storage = await ObjectStorageUnderTest.StartAsync(
-            storages.NewFolder(), time: _clock, settings: new Dictionary<string, string?>
+            storages.NewFolder(), postgres is null ? null : await postgres.EmptyAsync(), _clock, settings: new Dictionary<string, string?>
             {
                 ["Cloud:ObjectStorage:ClockSkew"] = "1000.00:00:00",
                 ["Cloud:Outbound:Allow:0"] = new Uri(_receiver.Urls.First()).Authority,
@@ -133,6 +138,7 @@ public sealed class NotificationTests(Storages storages) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _s3.Dispose();
         await _storage.DisposeAsync();
         await _receiver.DisposeAsync();

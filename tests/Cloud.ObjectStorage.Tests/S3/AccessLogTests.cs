@@ -6,8 +6,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.ObjectStorage.Tests.S3;
 
+public sealed class AccessLogsOnSqliteTests(Storages storages) : AccessLogTests(storages, null);
+
+[Collection(OnOwnPostgres.Name)]
+public sealed class AccessLogsOnPostgresTests(Storages storages, OwnPostgres postgres) : AccessLogTests(storages, postgres);
+
 /// <summary>Requests as lines in another bucket, on a clock that is put forward.</summary>
-public sealed class AccessLogTests(Storages storages) : IAsyncLifetime
+public abstract class AccessLogTests(Storages storages, OwnPostgres? postgres) : IAsyncLifetime
 {
     private readonly ShiftedClock _clock = new();
     private ObjectStorageUnderTest _storage = null!;
@@ -16,7 +21,7 @@ public sealed class AccessLogTests(Storages storages) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _storage = await ObjectStorageUnderTest.StartAsync(
-            storages.NewFolder(), time: _clock, settings: new Dictionary<string, string?>
+            storages.NewFolder(), postgres is null ? null : await postgres.EmptyAsync(), _clock, settings: new Dictionary<string, string?>
             {
                 ["Cloud:ObjectStorage:ClockSkew"] = "1000.00:00:00",
                 ["Cloud:ObjectStorage:AccessLogInterval"] = "00:30:00",
@@ -85,6 +90,7 @@ public sealed class AccessLogTests(Storages storages) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _s3.Dispose();
         await _storage.DisposeAsync();
     }

@@ -4,8 +4,12 @@ using Cloud.ObjectStorage.Tests.Kit;
 
 namespace Cloud.ObjectStorage.Tests.S3;
 
+public sealed class WebsitesOnSqliteTests(Storages storages) : WebsiteTests(storages.OnSqlite);
+
+public sealed class WebsitesOnPostgresTests(Storages storages) : WebsiteTests(storages.OnPostgres);
+
 /// <summary>Buckets as web sites, as a browser sees them.</summary>
-public sealed class WebsiteTests(Storages storages) : StorageTest(storages.OnSqlite)
+public abstract class WebsiteTests(ObjectStorageUnderTest storage) : StorageTest(storage)
 {
     [Fact]
     public async Task Website_ServesIndexes_Folders_Errors()

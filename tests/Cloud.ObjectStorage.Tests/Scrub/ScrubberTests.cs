@@ -10,8 +10,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.ObjectStorage.Tests.Scrub;
 
+public sealed class ScrubberOnSqliteTests(Storages storages) : ScrubberTests(storages, null);
+
+[Collection(OnOwnPostgres.Name)]
+public sealed class ScrubberOnPostgresTests(Storages storages, OwnPostgres postgres) : ScrubberTests(storages, postgres);
+
 /// <summary>Bytes that rot, and what becomes of them; each on a service of its own, as it reads all that is stored.</summary>
-public sealed class ScrubberTests(Storages storages) : IAsyncLifetime
+public abstract class ScrubberTests(Storages storages, OwnPostgres? postgres) : IAsyncLifetime
 {
     private const int BigBytes = 100_000;
 
@@ -22,7 +27,7 @@ public sealed class ScrubberTests(Storages storages) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _storage = await ObjectStorageUnderTest.StartAsync(
-            storages.NewFolder(), time: _clock, settings: new Dictionary<string, string?>
+            storages.NewFolder(), postgres is null ? null : await postgres.EmptyAsync(), _clock, settings: new Dictionary<string, string?>
             {
                 ["Cloud:ObjectStorage:ClockSkew"] = "1000.00:00:00",
 
@@ -98,6 +103,7 @@ public sealed class ScrubberTests(Storages storages) : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         _s3.Dispose();
         await _storage.DisposeAsync();
     }
