@@ -12,7 +12,8 @@ namespace Cloud.ObjectStorage.Tests.Blobs;
 public sealed class FullDiskTests : IDisposable
 {
     private const int DiskMebibytes = 48;
-    private const int RefusalsWanted = 12;
+    private const int RefusalsWanted = 8;
+    private const int FirstPartBytes = 5 << 20;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("cloud-full-disk-").FullName;
 
@@ -30,6 +31,7 @@ public sealed class FullDiskTests : IDisposable
         await s3.PutBucketAsync("full");
         var kept = await FillAsync(s3);
         kept.Count.ShouldBeGreaterThan(10);
+        kept.Values.ShouldContain(size => size > FirstPartBytes);
         await VerifyAsync(storage, s3, kept);
 
         // All but two go, one by one and several at once.
@@ -62,6 +64,7 @@ public sealed class FullDiskTests : IDisposable
         await s3.PutBucketAsync("full");
         var kept = await FillAsync(s3);
         kept.Count.ShouldBeGreaterThan(10);
+        kept.Values.ShouldContain(size => size > FirstPartBytes);
         await VerifyAsync(storage, s3, kept);
     }
 
@@ -71,17 +74,17 @@ public sealed class FullDiskTests : IDisposable
         Directory.Delete(_folder);
     }
 
-    /// <summary>Puts small and large objects until it is refused, again and again.</summary>
+    /// <summary>Puts small and large objects, and uploads some in parts, until it is refused, again and again.</summary>
     private static async Task<Dictionary<string, int>> FillAsync(AmazonS3Client s3)
     {
         var kept = new Dictionary<string, int>();
         var refused = 0;
         for (var at = 0; refused < RefusalsWanted; at++)
         {
-            var size = (at % 3) switch { 0 => 4 << 10, 1 => 100_000, _ => 1 << 20 };
+            var size = (at % 4) switch { 0 => 4 << 10, 1 => 100_000, 2 => 1 << 20, _ => FirstPartBytes + 1000 };
             try
             {
-                await PutAsync(s3, $"key-{at:d4}", size);
+                await (size > FirstPartBytes ? UploadAsync(s3, $"key-{at:d4}", size) : PutAsync(s3, $"key-{at:d4}", size));
                 kept.Add($"key-{at:d4}", size);
             }
             catch (AmazonS3Exception full)
@@ -96,6 +99,36 @@ public sealed class FullDiskTests : IDisposable
 
     private static Task<PutObjectResponse> PutAsync(AmazonS3Client s3, string key, int size) => s3.PutObjectAsync(
         new PutObjectRequest { BucketName = "full", Key = key, InputStream = new MemoryStream(BytesOf(key, size)) });
+
+    /// <summary>In two parts; one that is refused on its way is aborted.</summary>
+    private static async Task UploadAsync(AmazonS3Client s3, string key, int size)
+    {
+        var bytes = BytesOf(key, size);
+        var upload = (await s3.InitiateMultipartUploadAsync("full", key)).UploadId;
+        try
+        {
+            var parts = new List<PartETag>();
+            foreach (var part in new[] { bytes[..FirstPartBytes], bytes[FirstPartBytes..] })
+            {
+                parts.Add(new PartETag(await s3.UploadPartAsync(new UploadPartRequest
+                {
+                    BucketName = "full",
+                    Key = key,
+                    UploadId = upload,
+                    PartNumber = parts.Count + 1,
+                    InputStream = new MemoryStream(part),
+                })));
+            }
+
+            await s3.CompleteMultipartUploadAsync(
+                new CompleteMultipartUploadRequest { BucketName = "full", Key = key, UploadId = upload, PartETags = parts });
+        }
+        catch (AmazonS3Exception)
+        {
+            await s3.AbortMultipartUploadAsync("full", key, upload);
+            throw;
+        }
+    }
 
     private static async Task VerifyAsync(ObjectStorageUnderTest storage, AmazonS3Client s3, Dictionary<string, int> kept)
     {

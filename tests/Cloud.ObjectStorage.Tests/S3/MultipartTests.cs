@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
+using Amazon.S3.Util;
 using Cloud.ObjectStorage.Tests.Kit;
 
 namespace Cloud.ObjectStorage.Tests.S3;
@@ -58,6 +59,44 @@ public abstract class MultipartTests(ObjectStorageUnderTest storage) : StorageTe
             ChecksumAlgorithm = ChecksumAlgorithm.CRC64NVME,
         };
         (await S3.PutObjectAsync(whole)).ChecksumCRC64NVME.ShouldBe(made.ChecksumCRC64NVME);
+    }
+
+    [Fact]
+    public async Task Complete_OfPartsUnderACustomersKey_WantsThatKey()
+    {
+        var bucket = await NewBucketAsync();
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        var upload = (await S3.InitiateMultipartUploadAsync(new InitiateMultipartUploadRequest
+        {
+            BucketName = bucket,
+            Key = "big",
+            ServerSideEncryptionCustomerMethod = ServerSideEncryptionCustomerMethod.AES256,
+            ServerSideEncryptionCustomerProvidedKey = key,
+        })).UploadId;
+        var part = await S3.UploadPartAsync(new UploadPartRequest
+        {
+            BucketName = bucket,
+            Key = "big",
+            UploadId = upload,
+            PartNumber = 1,
+            InputStream = new MemoryStream(Content[..PartBytes]),
+            ServerSideEncryptionCustomerMethod = ServerSideEncryptionCustomerMethod.AES256,
+            ServerSideEncryptionCustomerProvidedKey = key,
+        });
+        var complete = new CompleteMultipartUploadRequest
+        {
+            BucketName = bucket,
+            Key = "big",
+            UploadId = upload,
+            PartETags = [new PartETag(part)],
+        };
+        (await RefusalAsync(() => S3.CompleteMultipartUploadAsync(complete))).ShouldBe("InvalidRequest");
+        complete.SSECustomerAlgorithm = "AES256";
+        complete.SSECustomerKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        complete.SSECustomerKeyMD5 = AmazonS3Util.ComputeEncodedMD5FromEncodedString(complete.SSECustomerKey);
+        (await RefusalAsync(() => S3.CompleteMultipartUploadAsync(complete))).ShouldBe("InvalidRequest");
+        (complete.SSECustomerKey, complete.SSECustomerKeyMD5) = (key, AmazonS3Util.ComputeEncodedMD5FromEncodedString(key));
+        (await S3.CompleteMultipartUploadAsync(complete)).ETag.ShouldEndWith("-1\"");
     }
 
     [Fact]

@@ -292,5 +292,30 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
         }
     }
 
+    [Theory]
+    [InlineData("AES256", "a-key")]
+    [InlineData("aes:kms", null)]
+    [InlineData(null, "a-key")]
+    public async Task Encryption_OfNonsense_IsRefused(string? method, string? keyId)
+    {
+        var put = new PutObjectRequest
+        {
+            BucketName = await NewBucketAsync(),
+            Key = "key",
+            ContentBody = "text",
+            ServerSideEncryptionMethod = method is null ? null : new ServerSideEncryptionMethod(method),
+            ServerSideEncryptionKeyManagementServiceKeyId = keyId,
+        };
+        (await RefusalAsync(() => S3.PutObjectAsync(put))).ShouldBe("InvalidArgument");
+    }
+
+    [Fact]
+    public async Task Torrent_OfAnObject_IsNone()
+    {
+        var bucket = await NewBucketAsync();
+        await PutAsync(bucket, "key", "text");
+        (await RefusalAsync(() => S3.GetObjectTorrentAsync(bucket, "key"))).ShouldBe("NoSuchKey");
+    }
+
     private async Task PutEncryptedAsync(PutObjectRequest put) => (await S3.PutObjectAsync(put)).HttpStatusCode.ShouldBe(HttpStatusCode.OK);
 }

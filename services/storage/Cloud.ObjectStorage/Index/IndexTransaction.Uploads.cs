@@ -79,7 +79,9 @@ internal sealed partial class IndexTransaction
     {
         await LockUploadAsync(bucket, key, upload);
         await ExecuteAsync("""DELETE FROM "Uploads" WHERE "Id" = @p0""", upload);
-        await FreePartsAsync(upload);
+
+        // Of what is no object nobody reads.
+        await FreePartsAsync(upload, TimeSpan.Zero);
         return true;
     }
 

@@ -272,7 +272,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         await FreeAsync(version.Blob);
         if (version.Upload is { } upload)
         {
-            await FreePartsAsync(upload);
+            await FreePartsAsync(upload, PartsGrace);
         }
 
         state.Objects--;
@@ -299,14 +299,14 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         }
     }
 
-    private async Task FreePartsAsync(string upload)
+    private async Task FreePartsAsync(string upload, TimeSpan grace)
     {
         await ExecuteAsync(
             """
             INSERT INTO "DeadBlobs" ("Blob", "NotBefore") SELECT "Blob", @p1 FROM "Parts" WHERE "Upload" = @p0 AND "Blob" IS NOT NULL
             ON CONFLICT ("Blob") DO NOTHING
             """,
-            upload, (time.GetUtcNow() + PartsGrace).UtcTicks);
+            upload, (time.GetUtcNow() + grace).UtcTicks);
         await ExecuteAsync("""DELETE FROM "Parts" WHERE "Upload" = @p0""", upload);
         Freed = true;
     }

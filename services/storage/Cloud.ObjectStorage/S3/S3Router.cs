@@ -71,7 +71,7 @@ internal static class S3Router
         [("GET", "tagging")] = ObjectTagging.GetAsync,
         [("PUT", "tagging")] = ObjectTagging.PutAsync,
         [("DELETE", "tagging")] = ObjectTagging.DeleteAsync,
-        [("GET", "torrent")] = NotImplementedAsync,
+        [("GET", "torrent")] = NoTorrentAsync,
         [("POST", "uploads")] = CreateMultipartUpload.HandleAsync,
         [("GET", "uploadId")] = ListParts.HandleAsync,
         [("PUT", "uploadId")] = UploadPart.HandleAsync,
@@ -151,6 +151,14 @@ internal static class S3Router
         "DELETE" => DeleteObject.HandleAsync,
         _ => throw S3Error.MethodNotAllowed.With(),
     };
+
+    /// <summary>As S3 answers since it gave torrents up: there is none.</summary>
+    private static async Task NoTorrentAsync(S3Request request)
+    {
+        request.RequireSigned();
+        await request.RequireBucketAsync();
+        throw S3Error.NoSuchKey.With("There is no torrent of the object.");
+    }
 
     private static async Task NotImplementedAsync(S3Request request)
     {

@@ -42,6 +42,7 @@ internal static class CompleteMultipartUpload
         var parts = await request.Services.Reads.ReadAsync(
             session => session.PartsAsync(upload.Id, 0, Part.NumberMax, request.Aborted), request.Aborted);
         var chosen = Choose(document, parts.ToDictionary(part => part.Number));
+        RequireCustomerKey(request, ObjectAttributes.FromJson(upload.Attributes), chosen);
         var attributes = WithChecksum(request, ObjectAttributes.FromJson(upload.Attributes), chosen);
         var size = chosen.Sum(part => part.SizeBytes);
         if (size > BlobReceiver.ObjectBytesMax)
@@ -71,6 +72,17 @@ internal static class CompleteMultipartUpload
         };
         var version = await request.Services.Writer.WriteAsync(index => index.CompleteUploadAsync(made, chosen), request.Aborted);
         await AnswerAsync(request, bucket, version, attributes);
+    }
+
+    /// <summary>The customer's key, where one is sent, and where S3 asks for it: of parts with checksums.</summary>
+    private static void RequireCustomerKey(S3Request request, ObjectAttributes attributes, List<Part> chosen)
+    {
+        var customer = CustomerKey.Read(request);
+        if (customer is not null
+            || (attributes.Encryption?.CustomerKeyMd5 is not null && chosen.Exists(part => part.Checksums.Length > 0)))
+        {
+            request.Services.Keys.Open(attributes.Encryption, customer)?.Dispose();
+        }
     }
 
     /// <summary>A client that did not get the answer asks again.</summary>

@@ -12,6 +12,7 @@ namespace Cloud.ObjectStorage.S3.Objects;
 internal sealed record NewObjectHeaders
 {
     private const string MetadataPrefix = "x-amz-meta-";
+    private const string KeyIdHeader = "x-amz-server-side-encryption-aws-kms-key-id";
     private const int MetadataBytesMax = 2048;
 
     public required ObjectAttributes Attributes { get; init; }
@@ -85,7 +86,15 @@ internal sealed record NewObjectHeaders
         {
             throw asked is "aws:kms" or "aws:kms:dsse"
                 ? S3Error.NotImplemented.With("Encryption with keys of a key management service is not implemented; AES256 is.")
-                : S3Error.InvalidEncryptionAlgorithm.With();
+                : S3Error.InvalidArgument.With(
+                    "The encryption method specified is not supported", ("ArgumentName", "x-amz-server-side-encryption"));
+        }
+
+        if (request.Header(KeyIdHeader) is not null)
+        {
+            throw S3Error.InvalidArgument.With(
+                "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
+                ("ArgumentName", KeyIdHeader));
         }
 
         return customer is not null || asked is not null || bucket.Settings.Encrypt ? request.Services.Keys.New(customer) : null;
