@@ -49,8 +49,12 @@ switch (args)
     case ["objects"]:
         await ObjectsBenchmark.RunAsync(cloud);
         return 0;
+    case ["objects-large", .. var rest]:
+        await LargeObjectBenchmark.RunAsync(
+            cloud, rest is [var gibibytes] ? int.Parse(gibibytes, System.Globalization.CultureInfo.InvariantCulture) : 10);
+        return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, backup. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, objects-large, backup. See README.md.");
         return 2;
 }

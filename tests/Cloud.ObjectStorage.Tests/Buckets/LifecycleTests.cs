@@ -2,7 +2,6 @@ using Amazon.S3;
 using Amazon.S3.Model;
 using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Tests.Kit;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using LifecycleRunner = Cloud.ObjectStorage.Buckets.LifecycleRunner;
 
@@ -148,61 +147,11 @@ public abstract class LifecycleTests(Storages storages, OwnPostgres? postgres) :
         db.SmallBlobs.Count().ShouldBe(0);
     }
 
-    [Fact]
-    public async Task Listing_OfManyKeysUnderAPrefix_ReadsFewRows()
-    {
-        await Task.WhenAll(Enumerable.Range(0, 300).Select(at => PutAsync($"deep/{at:d4}")));
-        await PutAsync("after");
-        var query = new Cloud.ObjectStorage.Index.ListingQuery(await BucketIdAsync(), "", "/", "", null, 1000);
-        var page = await _storage.ReadAsync(session => Cloud.ObjectStorage.Index.Listing.CurrentAsync(session, query, default));
-        page.CommonPrefixes.ShouldBe(["deep/"]);
-        page.Versions.Select(version => version.Key).ShouldBe(["after"]);
-        page.RowsRead.ShouldBeLessThan(40);
-    }
-
-    /// <summary>Of 20,000 keys, or as <c>CLOUD_TEST_ROUNDS</c> says: 50 for a million.</summary>
-    [Fact]
-    public async Task Listing_TheFirstPageOfABigBucket_ReadsWhatThatOfASmallOneDoes()
-    {
-        var rounds = int.Parse(
-            Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", System.Globalization.CultureInfo.InvariantCulture);
-        await FillAsync("few", 1000);
-        await FillAsync("many", 20_000 * rounds);
-        foreach (var (prefix, delimiter) in new[] { ("", ""), ("a/key-000", ""), ("", "/"), ("b/", "/") })
-        {
-            (await RowsAsync("many")).ShouldBeLessThanOrEqualTo(await RowsAsync("few") + 1);
-
-            async Task<int> RowsAsync(string bucket) => (await _storage.ReadAsync(session => Cloud.ObjectStorage.Index.Listing.CurrentAsync(
-                session, new Cloud.ObjectStorage.Index.ListingQuery(bucket, prefix, delimiter, "", null, 100), default))).RowsRead;
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         _s3.Dispose();
         await _storage.DisposeAsync();
-    }
-
-    /// <summary>Rows as if so many keys had been put, half of them in each of two folders.</summary>
-    private async Task FillAsync(string bucket, int keys)
-    {
-        await using var db = await _storage.OpenDbAsync();
-        await db.Database.ExecuteSqlAsync(
-            $"""
-            WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {keys})
-            INSERT INTO "Objects" ("Bucket", "Key", "Rank", "VersionId", "IsLatest", "IsDeleteMarker", "SizeBytes", "ETag", "ModifiedAt",
-                "Owner", "Attributes", "Retention", "RetainUntil", "LegalHold")
-            SELECT {bucket}, substr('ab', n % 2 + 1, 1) || '/key-' || substr(CAST(10000000 + n AS TEXT), 2), -n, 'null', TRUE, FALSE, 0, '', 0, 'prj-one', '',
-                1, 0, FALSE
-            FROM numbers
-            """);
-    }
-
-    private async Task<string> BucketIdAsync()
-    {
-        await using var db = await _storage.OpenDbAsync();
-        return db.Buckets.Single(bucket => bucket.Name == "rules").Id.Value;
     }
 
     private Task<PutObjectResponse> PutAsync(string key, int length = 4) =>

@@ -49,7 +49,15 @@ internal sealed class IndexSession : IAsyncDisposable
         try
         {
             await db.Database.OpenConnectionAsync(ct);
-            return new IndexSession(db);
+            var session = new IndexSession(db);
+            if (session.IsPostgres)
+            {
+                // Pages come out of the index in its order. Where the statistics are older than what a bucket has grown by, PostgreSQL
+                // would read and sort all of it.
+                await session.ExecuteAsync("SET enable_sort = off", ct);
+            }
+
+            return session;
         }
         catch
         {

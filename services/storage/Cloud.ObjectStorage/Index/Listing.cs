@@ -22,7 +22,9 @@ internal sealed record ListingPage(
 internal static class Listing
 {
     private const int StepMin = 2;
-    private const int StepMax = 1000;
+
+    /// <summary>A whole page, and what tells that there is more.</summary>
+    private const int StepMax = 1001;
 
     public static Task<ListingPage> CurrentAsync(IndexSession session, ListingQuery query, CancellationToken ct) =>
         ReadAsync(session, query, versions: false, ct);
