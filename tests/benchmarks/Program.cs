@@ -55,6 +55,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, objects-large, backup. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, objects-large, backup. "
+            + "See README.md.");
         return 2;
 }

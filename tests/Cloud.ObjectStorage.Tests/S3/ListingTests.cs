@@ -116,7 +116,7 @@ public abstract class ListingTests(ObjectStorageUnderTest storage, ITestOutputHe
         (await GetAsync(bucket, "b", seen[^1].VersionId)).ShouldBe("1");
     }
 
-    /// <summary>Of 20,000 keys, or as <c>CLOUD_TEST_ROUNDS</c> says: 50 for a million. How long the pages took is told, not judged.</summary>
+    /// <summary>Of 20,000 keys, or as <c>CLOUD_TEST_ROUNDS</c> says: 50 for a million. How long the pages took is told.</summary>
     [Fact]
     public async Task List_TheFirstPageOfABigBucket_ReadsWhatThatOfASmallOneDoes()
     {

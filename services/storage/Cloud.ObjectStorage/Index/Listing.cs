@@ -23,9 +23,6 @@ internal static class Listing
 {
     private const int StepMin = 2;
 
-    /// <summary>A whole page, and what tells that there is more.</summary>
-    private const int StepMax = 1001;
-
     public static Task<ListingPage> CurrentAsync(IndexSession session, ListingQuery query, CancellationToken ct) =>
         ReadAsync(session, query, versions: false, ct);
 
@@ -61,7 +58,7 @@ internal static class Listing
         var end = After(query.Prefix);
         var position = Start(query);
         (string Key, long? Rank)? last = null;
-        var step = query.Delimiter.Length == 0 ? Math.Min(query.Max + 1, StepMax) : 16;
+        var step = query.Delimiter.Length == 0 ? query.Max + 1 : 16;
         if (query.Max == 0)
         {
             return new ListingPage(rows, prefixes, null, null, read);
@@ -103,7 +100,7 @@ internal static class Listing
             }
 
             position = skip is not null ? Seek(skip) : new Position(batch[^1].Key, Inclusive: false, versions ? batch[^1].Rank : null);
-            step = skip is not null ? StepMin : Math.Min(step * 2, StepMax);
+            step = skip is not null ? StepMin : Math.Min(step * 2, query.Max + 1 - rows.Count - prefixes.Count);
         }
 
         return new ListingPage(rows, prefixes, null, null, read);
