@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Cloud.Vmm.Tests.Simulator;
 
 /// <summary>The contract, by simulation of a RISC-V board: QEMU's driver over <c>cloud-vmm</c>.</summary>
-public sealed class SimulationTests : VmDriverContract
+public sealed class SimulationTests : VmDiskContract
 {
     protected override VmEngine Engine => VmEngine.Simulation;
 
@@ -13,13 +13,8 @@ public sealed class SimulationTests : VmDriverContract
 
     protected override bool HasPowerButton => false;
 
-    protected override bool KeepsStates => false;
-
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
-
-    [Fact]
-    public Task Disk_PluggedIntoARunningMachine_IsRefused() => AssertPlugIsRefusedAsync();
 
     [Fact]
     public async Task Start_OfAPc_IsRefused() => (await Should.ThrowAsync<VmException>(

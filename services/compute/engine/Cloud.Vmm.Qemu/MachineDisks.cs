@@ -17,7 +17,11 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     private readonly SemaphoreSlim _one = new(1, 1);
 
-    public Task PlugAsync(QmpClient qmp, VmDisk disk, CancellationToken ct) => InTurnAsync(async () =>
+    /// <param name="qmp">The machine.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="device">QEMU's name of the device that it becomes.</param>
+    /// <param name="ct">Ends it.</param>
+    public Task PlugAsync(QmpClient qmp, VmDisk disk, string device, CancellationToken ct) => InTurnAsync(async () =>
     {
         if (await HasDeviceAsync(qmp, disk.Serial, ct))
         {
@@ -38,7 +42,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
                 await qmp.ExecuteAsync("blockdev-add", node, ct);
             }
 
-            await qmp.ExecuteAsync("device_add", DiskNodes.Device(disk, "virtio-blk-pci"), ct);
+            await qmp.ExecuteAsync("device_add", DiskNodes.Device(disk, device), ct);
             return true;
         }
         catch (QmpException refused) when (refused.ErrorClass != QmpException.Lost)

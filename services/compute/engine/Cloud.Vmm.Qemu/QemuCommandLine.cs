@@ -64,7 +64,7 @@ internal static class QemuCommandLine
         }
 
         line.AddRange(board.Buses);
-        var slots = board.TakesDisksWhileRunning ? spec.From?.Slots ?? spec.Template?.Slots : null;
+        var slots = board.LateDisk is not null ? spec.From?.Slots ?? spec.Template?.Slots : null;
         AddChannels(line, board, descriptors, slots);
         AddKernel(line, spec, descriptors);
         for (var i = 0; i < spec.Disks.Count; i++)
@@ -92,6 +92,11 @@ internal static class QemuCommandLine
         AddDevice(line, slots, "rng", ("driver", board.Virtio("rng")), ("rng", "random"));
         AddDevice(
             line, slots, "balloon", ("driver", board.Virtio("balloon")), ("deflate-on-oom", true), ("free-page-reporting", true));
+        for (var drive = board.EmptyDrives(spec.Disks.Count, spec.Nics.Count); drive > 0; drive--)
+        {
+            Add(line, "-device", ("driver", board.LateDisk));
+        }
+
         if (board.PanicDevice is { } panic)
         {
             Add(line, "-device", ("driver", panic));

@@ -55,11 +55,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             {
                 if (await machine.FollowAsync(limit.Token) is var status && status != "prelaunch")
                 {
-                    if (QemuBoard.For(state.Engine, state.Architecture).KeepsStates)
-                    {
-                        await machine.UndoSavingAsync();
-                    }
-
+                    await machine.UndoSavingAsync();
                     return machine;
                 }
 

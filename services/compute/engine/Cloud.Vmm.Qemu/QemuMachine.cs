@@ -136,10 +136,10 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task PlugDiskAsync(VmDisk disk, CancellationToken ct)
     {
         SpecChecks.Check(disk);
-        RequireHotPlug();
+        var device = RequireHotPlug();
         return CallAsync(async qmp =>
         {
-            await _disks.PlugAsync(qmp, disk, ct);
+            await _disks.PlugAsync(qmp, disk, device, ct);
             return true;
         });
     }
@@ -171,12 +171,11 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) =>
         CallAsync(qmp => _disks.CountLayersAsync(qmp, serial, ct));
 
-    public bool KeepsStates => QemuBoard.For(_state.Engine, _state.Architecture).KeepsStates;
+    public bool KeepsStates => true;
 
     public Task<VmSavedState> SaveAsync(
         string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct) => CallAsync(async qmp =>
     {
-        RequireStates();
         var runs = _observed == VmState.Running;
         var slots = await MachineSlots.ReadAsync(qmp, ct);
         using (var file = Descriptor.Open(path, LibC.OpenReadWrite | LibC.OpenCreate | LibC.OpenExclusive | LibC.OpenNoFollow))
@@ -248,21 +247,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
         await DisposeAsync();
     }
 
-    private void RequireHotPlug()
-    {
-        if (!QemuBoard.For(_state.Engine, _state.Architecture).TakesDisksWhileRunning)
-        {
-            throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
-        }
-    }
-
-    private void RequireStates()
-    {
-        if (!KeepsStates)
-        {
-            throw new VmException("The state of this machine's engine cannot be kept.");
-        }
-    }
+    private string RequireHotPlug() => QemuBoard.For(_state.Engine, _state.Architecture).LateDisk
+        ?? throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
 
     private async Task CallAsync(Func<QmpClient, Task> call) => await CallAsync(async qmp =>
     {

@@ -6,7 +6,7 @@ namespace Cloud.Vmm.Qemu;
 internal static partial class SpecChecks
 {
     private const int VcpusMax = 64;
-    private const int DisksMax = 10;
+    public const int DisksMax = 10;
     private const int NicsMax = 4;
     private const int LayersMax = 200;
     private const int SerialLengthMax = 20;
@@ -24,15 +24,6 @@ internal static partial class SpecChecks
         Require(Enum.IsDefined(spec.Architecture), "This driver does not know the architecture.");
         Require(
             spec.Engine != VmEngine.Simulation || spec.Architecture == VmArchitecture.RiscV64, "The simulated board is a RISC-V one.");
-        Require(
-            spec.Engine != VmEngine.Simulation || spec.Disks.Count <= SimulatedBoard.DisksMax,
-            $"The simulated board has slots for at most {SimulatedBoard.DisksMax} disks.");
-        Require(
-            spec.Engine != VmEngine.Simulation || spec.Disks.All(disk => disk.Limits is null),
-            "The simulated board keeps no limits of disks.");
-        Require(
-            (spec.From is null && spec.Template is null) || QemuBoard.For(spec.Engine, spec.Architecture).KeepsStates,
-            "The state of a machine of this engine cannot be kept.");
         Require(spec.From is null || spec.Template is null, "A machine goes on from one state.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");

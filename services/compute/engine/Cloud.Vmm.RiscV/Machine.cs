@@ -3,6 +3,7 @@ using Cloud.Vmm.RiscV.Cpu;
 using Cloud.Vmm.RiscV.Devices;
 using Cloud.Vmm.RiscV.Devices.Virtio;
 using Cloud.Vmm.RiscV.Memory;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV;
 
@@ -13,11 +14,15 @@ namespace Cloud.Vmm.RiscV;
 /// </summary>
 internal sealed class Machine : IDisposable
 {
+    /// <summary>Of each section of a saved state; raised when what one holds changes.</summary>
+    private const int StateVersion = 1;
+
     private readonly IBusDevice[] _devices;
     private readonly BootLoader _boot;
     private readonly GuestRam _rom;
     private readonly IHartScheduler _scheduler;
     private readonly Rtc _rtc;
+    private readonly Clint _clint;
     private readonly VirtioMmio[] _slots;
     private int _ending;
 
@@ -30,7 +35,7 @@ internal sealed class Machine : IDisposable
             throw new ArgumentException($"A board has 1 to {MachineOptions.HartsMax} harts.", nameof(options));
         }
 
-        Ram = new GuestRam(MemoryMap.Ram, options.MemoryBytes);
+        Ram = new GuestRam(MemoryMap.Ram, options.MemoryBytes, options.Memory);
         _rom = new GuestRam(MemoryMap.BootRom, MemoryMap.BootRomSize);
         Bus = new SystemBus(Ram);
         Bus.MapRom(_rom);
@@ -43,17 +48,22 @@ internal sealed class Machine : IDisposable
         Plic = new Plic(Harts);
         Uart = new Uart16550(new InterruptLine(Plic, MemoryMap.UartInterrupt), options.Console);
         _rtc = new Rtc(options.Time, new InterruptLine(Plic, MemoryMap.RtcInterrupt));
-        var clint = new Clint(Harts, clock);
+        _clint = new Clint(Harts, clock);
         var finisher = new TestFinisher(End);
         Bus.Map(MemoryMap.Uart, MemoryMap.UartSize, Uart);
         Bus.Map(MemoryMap.Plic, MemoryMap.PlicSize, Plic);
-        Bus.Map(MemoryMap.Clint, MemoryMap.ClintSize, clint);
+        Bus.Map(MemoryMap.Clint, MemoryMap.ClintSize, _clint);
         Bus.Map(MemoryMap.TestFinisher, MemoryMap.PageSize, finisher);
         Bus.Map(MemoryMap.Rtc, MemoryMap.PageSize, _rtc);
         _slots = PlugVirtio(options);
-        _devices = [Uart, clint, finisher, _rtc, .. _slots, Plic];
+        _devices = [Uart, _clint, finisher, _rtc, .. _slots, Plic];
         _boot = new BootLoader(options, Ram, _rom);
-        Reset();
+        ResetDevices();
+        if (!options.AwaitsState)
+        {
+            _boot.Load();
+        }
+
         if (options.Deterministic)
         {
             rounds.Attach(Harts);
@@ -81,18 +91,78 @@ internal sealed class Machine : IDisposable
     /// <summary>Called on a thread of the pool, with the harts stopped, when the guest has powered off or asked for a reset.</summary>
     internal Action<MachineEnd>? Ended { get; set; }
 
-    internal void Start() => _scheduler.Start();
+    internal void Start()
+    {
+        Array.ForEach(_slots, slot => slot.Resume());
+        _scheduler.Start();
+    }
 
-    /// <summary>Stops the harts; when it returns none runs. <see cref="Start"/> goes on.</summary>
-    internal void Stop() => _scheduler.Stop();
+    /// <summary>Stops harts and devices; when it returns none runs. <see cref="Start"/> goes on.</summary>
+    internal void Stop()
+    {
+        _scheduler.Stop();
+        Array.ForEach(_slots, slot => slot.Pause());
+    }
 
     /// <summary>Everything as after power-on, images loaded anew; the harts are stopped.</summary>
     internal void Reset()
     {
-        Array.ForEach(_devices, device => device.Reset());
+        ResetDevices();
         _boot.Load();
-        Array.ForEach(Harts, hart => hart.Reset(MemoryMap.BootRom));
         Interlocked.Exchange(ref _ending, 0);
+    }
+
+    /// <summary>What harts and devices are, without the memory; the machine stands still.</summary>
+    internal byte[] SaveDevices()
+    {
+        var state = new StateWriter();
+        state.U32((uint)Harts.Length);
+        foreach (Hart hart in Harts)
+        {
+            state.Section($"hart {hart.Id}", StateVersion, hart.Save);
+        }
+
+        // From its start to its last byte that is not zero: the rest is as it was made.
+        ReadOnlySpan<byte> rom = _rom.Range(_rom.Start, (int)_rom.Size);
+        byte[] used = rom[..(rom.LastIndexOfAnyExcept((byte)0) + 1)].ToArray();
+        state.Section("boot rom", StateVersion, part => part.Bytes(used));
+        foreach ((string name, IBusDevice device) in Savable())
+        {
+            state.Section(name, StateVersion, device.Save);
+        }
+
+        return state.ToArray();
+    }
+
+    /// <summary>Takes in what <see cref="SaveDevices"/> wrote, of a machine like this one; it stands still, its memory is there.</summary>
+    /// <exception cref="InvalidDataException">It does not fit.</exception>
+    internal void LoadDevices(byte[] devices)
+    {
+        var state = new StateReader(devices);
+        uint harts = state.U32();
+        if (harts != Harts.Length)
+        {
+            throw new InvalidDataException($"The state is of a machine with {harts} harts; this one has {Harts.Length}.");
+        }
+
+        foreach (Hart hart in Harts)
+        {
+            state.Section($"hart {hart.Id}", StateVersion, hart.Load);
+        }
+
+        state.Section("boot rom", StateVersion, part =>
+        {
+            if (!_rom.Write(_rom.Start, part.Bytes()))
+            {
+                throw new InvalidDataException("The state's boot ROM does not fit.");
+            }
+        });
+        foreach ((string name, IBusDevice device) in Savable())
+        {
+            state.Section(name, StateVersion, device.Load);
+        }
+
+        state.End();
     }
 
     public void Dispose()
@@ -105,6 +175,18 @@ internal sealed class Machine : IDisposable
         _rom.Dispose();
     }
 
+    private void ResetDevices()
+    {
+        Array.ForEach(_devices, device => device.Reset());
+        Array.ForEach(Harts, hart => hart.Reset(MemoryMap.BootRom));
+    }
+
+    /// <summary>In the order of the state: the interrupt controller before those whose lines lead to it.</summary>
+    private IEnumerable<(string Name, IBusDevice Device)> Savable() =>
+    [
+        ("plic", Plic), ("clint", _clint), ("uart", Uart), ("rtc", _rtc), .. _slots.Select((slot, index) => ($"virtio {index}", slot)),
+    ];
+
     private VirtioMmio[] PlugVirtio(MachineOptions options)
     {
         if (options.Virtio.Count > MemoryMap.VirtioSlots)
@@ -114,13 +196,13 @@ internal sealed class Machine : IDisposable
         }
 
         var slots = new VirtioMmio[MemoryMap.VirtioSlots];
-        for (int slot = 0; slot < slots.Length; slot++)
+        for (int place = 0; place < slots.Length; place++)
         {
-            // As on QEMU's board the first device takes the highest slot.
-            int index = slots.Length - 1 - slot;
-            VirtioDevice? device = index < options.Virtio.Count ? options.Virtio[index](Ram) : null;
-            slots[slot] = new VirtioMmio(Ram, new InterruptLine(Plic, MemoryMap.VirtioInterrupt + slot), device, options.Deterministic);
-            Bus.Map(MemoryMap.Virtio + (ulong)slot * MemoryMap.PageSize, MemoryMap.PageSize, slots[slot]);
+            int slot = MemoryMap.VirtioSlot(place);
+            VirtioDevice? device = place < options.Virtio.Count ? options.Virtio[place]?.Invoke(Ram) : null;
+            var line = new InterruptLine(Plic, MemoryMap.VirtioInterruptOf(slot));
+            slots[slot] = new VirtioMmio(Ram, line, device, options.Deterministic);
+            Bus.Map(MemoryMap.VirtioAddress(slot), MemoryMap.PageSize, slots[slot]);
         }
 
         return slots;

@@ -1,3 +1,4 @@
+using Cloud.Vmm.RiscV.Boot;
 using Cloud.Vmm.RiscV.Devices.Virtio;
 using Cloud.Vmm.RiscV.Jit;
 using Cloud.Vmm.RiscV.Memory;
@@ -17,12 +18,18 @@ internal sealed record MachineOptions
     /// What runs first, in machine mode: an ELF, or a binary for the start of memory. OpenSBI's fw_dynamic and fw_jump both do. None runs
     /// the kernel at once.
     /// </summary>
-    internal byte[]? Firmware { get; init; }
+    internal BootImage? Firmware { get; init; }
 
     /// <summary>A kernel Image, or an ELF.</summary>
-    internal byte[]? Kernel { get; init; }
+    internal BootImage? Kernel { get; init; }
 
-    internal byte[]? Initrd { get; init; }
+    internal BootImage? Initrd { get; init; }
+
+    /// <summary>The file that is the guest's memory; null for memory of the machine's own.</summary>
+    internal MemoryBacking? Memory { get; init; }
+
+    /// <summary>Whether the machine is made for a state to be loaded into it: nothing is booted before its first reset.</summary>
+    internal bool AwaitsState { get; init; }
 
     /// <summary>The kernel's command line.</summary>
     internal string CommandLine { get; init; } = "";
@@ -39,8 +46,10 @@ internal sealed record MachineOptions
     /// <summary>Gets each byte that the guest writes to its first serial port; on a hart's thread.</summary>
     internal Action<byte> Console { get; init; } = static _ => { };
 
-    /// <summary>The virtio devices, given the board's memory, in the order that a guest finds them; at most eight.</summary>
-    internal IReadOnlyList<Func<GuestRam, VirtioDevice>> Virtio { get; init; } = [];
+    /// <summary>
+    /// The virtio devices, given the board's memory, in the order that a guest finds them; null leaves a slot empty. At most sixteen.
+    /// </summary>
+    internal IReadOnlyList<Func<GuestRam, VirtioDevice>?> Virtio { get; init; } = [];
 
     internal const int HartsMax = 8;
 }

@@ -22,9 +22,21 @@ internal static class MemoryMap
     /// <summary>Where an Image is loaded: 2 MiB past the firmware, as OpenSBI's fw_jump and the kernel's alignment want it.</summary>
     internal const ulong Kernel = Ram + 0x200000;
 
-    internal const int VirtioSlots = 8;
+    /// <summary>The first eight are where QEMU's board has them; the others follow, with interrupts that it leaves unused.</summary>
+    internal const int VirtioSlots = 16;
     internal const int InterruptSources = 96;
-    internal const int VirtioInterrupt = 1;
     internal const int UartInterrupt = 10;
     internal const int RtcInterrupt = 11;
+
+    private const int VirtioSlotsOfQemu = 8;
+    private const int VirtioInterrupt = 1;
+    private const int MoreVirtioInterrupt = 12;
+
+    /// <summary>The slot of the board that a guest finds at a place in its order: on QEMU's board the first device takes the highest slot.</summary>
+    internal static int VirtioSlot(int place) => place < VirtioSlotsOfQemu ? VirtioSlotsOfQemu - 1 - place : place;
+
+    internal static ulong VirtioAddress(int slot) => Virtio + (ulong)slot * PageSize;
+
+    internal static int VirtioInterruptOf(int slot) =>
+        slot < VirtioSlotsOfQemu ? VirtioInterrupt + slot : MoreVirtioInterrupt + slot - VirtioSlotsOfQemu;
 }

@@ -1,15 +1,16 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Cloud.Vmm.RiscV;
+using Cloud.Vmm.RiscV.Boot;
 using Cloud.Vmm.RiscV.Devices.Virtio;
 using Cloud.Vmm.RiscV.Devices.Virtio.Balloon;
-using Cloud.Vmm.RiscV.Devices.Virtio.Block;
 using Cloud.Vmm.RiscV.Devices.Virtio.Console;
 using Cloud.Vmm.RiscV.Devices.Virtio.Entropy;
 using Cloud.Vmm.RiscV.Devices.Virtio.Net;
 using Cloud.Vmm.RiscV.Devices.Virtio.Scsi;
 using Cloud.Vmm.RiscV.Memory;
 using Cloud.Vmm.Runner.Channels;
+using Cloud.Vmm.Runner.Disks;
 using Cloud.Vmm.Runner.Options;
 
 namespace Cloud.Vmm.Runner;
@@ -18,28 +19,34 @@ namespace Cloud.Vmm.Runner;
 internal sealed class GuestBuilder
 {
     private readonly RunnerOptions _options;
-    private readonly DiskBuilder _disks;
+    private readonly HostFiles _files;
+    private readonly BlockNodes _nodes;
+    private readonly Drives _drives;
     private readonly ChannelBuilder _channels;
     private readonly List<IChannel> _made = [];
     private readonly List<IDisposable> _links = [];
-    private readonly List<(string Id, string Node, VirtioBlock Disk)> _blocks = [];
-    private readonly List<Func<GuestRam, VirtioDevice>> _virtio = [];
+    private readonly Func<GuestRam, VirtioDevice>?[] _virtio = new Func<GuestRam, VirtioDevice>?[MemoryMap.VirtioSlots];
     private VirtioBalloon? _balloon;
 
-    internal GuestBuilder(RunnerOptions options, HostFiles files, ChannelBuilder channels)
+    internal GuestBuilder(RunnerOptions options, HostFiles files, ChannelBuilder channels, BlockNodes nodes)
     {
         _options = options;
         _channels = channels;
-        _disks = new DiskBuilder(options, files);
+        _files = files;
+        _nodes = nodes;
+        _drives = new Drives(nodes);
     }
 
     /// <exception cref="OptionException">The command line asks for what is not there.</exception>
     internal GuestMachine Build()
     {
-        foreach (Properties device in _options.Devices)
+        foreach (Properties limits in _options.Objects.Values.Where(made => made.Text("qom-type") == "throttle-group"))
         {
-            Plug(device);
+            _nodes.AddLimits(limits);
         }
+
+        _options.Blocks.ForEach(_nodes.Add);
+        Dictionary<string, int> places = PlaceAll();
 
         IChannel? console = null;
         List<IChannel> outputs = [];
@@ -63,7 +70,9 @@ internal sealed class GuestBuilder
             Serial = output,
             Channels = _made,
             Links = _links,
-            Disks = _blocks,
+            Nodes = _nodes,
+            Drives = _drives,
+            Places = places,
             Balloon = _balloon,
         };
     }
@@ -76,9 +85,11 @@ internal sealed class GuestBuilder
             {
                 Harts = _options.Harts,
                 MemoryBytes = _options.MemoryBytes,
-                Firmware = _options.Firmware is null ? null : HostFiles.ReadAll(_options.Firmware),
-                Kernel = _options.Kernel is null ? null : HostFiles.ReadAll(_options.Kernel),
-                Initrd = _options.Initrd is null ? null : HostFiles.ReadAll(_options.Initrd),
+                Firmware = Image(_options.Firmware),
+                Kernel = Image(_options.Kernel),
+                Initrd = Image(_options.Initrd),
+                Memory = Memory(),
+                AwaitsState = _options.Incoming is not null,
                 CommandLine = _options.CommandLine,
                 Deterministic = _options.Deterministic,
                 Console = output.Add,
@@ -91,49 +102,94 @@ internal sealed class GuestBuilder
         }
     }
 
-    private void Plug(Properties device)
+    private static BootImage? Image(string? path) => path is null ? null : new BootImage(() => HostFiles.ReadAll(path));
+
+    /// <summary>The file that the machine's memory is, where the line has one.</summary>
+    private MemoryBacking? Memory()
+    {
+        if (_options.MemoryObject is not { } id)
+        {
+            return null;
+        }
+
+        if (!_options.Objects.TryGetValue(id, out Properties? memory) || memory.Text("qom-type") != "memory-backend-file"
+            || (ulong)memory.LongNumber("size") != _options.MemoryBytes)
+        {
+            throw new OptionException($"There is no memory '{id}' of the machine's size in a file.");
+        }
+
+        bool shared = memory.Flag("share");
+        return new MemoryBacking(_files.Open(memory.Required("mem-path"), shared ? FileAccess.ReadWrite : FileAccess.Read), shared);
+    }
+
+    /// <summary>
+    /// Gives each device its place in the order that a guest finds them in: those that name one (addr=PLACE.0) have it, the others take
+    /// what is left, in the order of the line.
+    /// </summary>
+    /// <returns>The places by the devices' ids.</returns>
+    private Dictionary<string, int> PlaceAll()
+    {
+        var places = new Dictionary<string, int>(StringComparer.Ordinal);
+        List<Properties> devices = [.. _options.Devices.Where(device => device.Text("driver") is not ("virtserialport" or "scsi-cd"))];
+        foreach (Properties device in devices.Where(device => device.Text("addr") is not null))
+        {
+            Place(device, PlaceOf(device.Required("addr")), places);
+        }
+
+        foreach (Properties device in devices.Where(device => device.Text("addr") is null))
+        {
+            int free = Array.IndexOf(_virtio, null);
+            Place(device, free >= 0 ? free : throw new OptionException($"The board has {_virtio.Length} virtio slots."), places);
+        }
+
+        return places;
+    }
+
+    private void Place(Properties device, int place, Dictionary<string, int> places)
+    {
+        if (_virtio[place] is not null)
+        {
+            throw new OptionException($"Two devices at the place {place}.");
+        }
+
+        _virtio[place] = Make(device, place);
+        if (device.Text("id") is { } id && !places.TryAdd(id, place))
+        {
+            throw new OptionException($"There are two of '{id}'.");
+        }
+    }
+
+    /// <summary>The place of an address of QEMU's form, slot and function, both hexadecimal; the function is 0.</summary>
+    private static int PlaceOf(string address) =>
+        int.TryParse(address.Split('.')[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int place)
+        && place is >= 0 and < MemoryMap.VirtioSlots
+            ? place
+            : throw new OptionException($"The board has no place '{address}'.");
+
+    private Func<GuestRam, VirtioDevice> Make(Properties device, int place)
     {
         string driver = device.Required("driver");
         switch (driver)
         {
             case "virtio-blk-device":
-                PlugDisk(device);
-                break;
+                VirtioDevice drive = _drives.Make(device, place);
+                return _ => drive;
             case "virtio-net-device":
-                PlugNetwork(device);
-                break;
+                return MakeNetwork(device);
             case "virtio-serial-device":
-                PlugPorts(device.Text("id") ?? "");
-                break;
-            case "virtserialport":
-                // Plugged with the device that holds it.
-                break;
+                return MakePorts(device.Text("id") ?? "");
             case "virtio-scsi-device":
-                PlugDrive(device.Text("id") ?? "");
-                break;
-            case "scsi-cd":
-                // Plugged with its host.
-                break;
+                return MakeCdDrive(device.Text("id") ?? "");
             case "virtio-rng-device":
-                _virtio.Add(_ => new VirtioEntropy(RandomNumberGenerator.Fill));
-                break;
+                return _ => new VirtioEntropy(RandomNumberGenerator.Fill);
             case "virtio-balloon-device":
-                _virtio.Add(ram => _balloon = new VirtioBalloon(ram));
-                break;
+                return ram => _balloon = new VirtioBalloon(ram);
             default:
                 throw new OptionException($"The device '{driver}' is not known.");
         }
     }
 
-    private void PlugDisk(Properties device)
-    {
-        string node = device.Required("drive");
-        var disk = new VirtioBlock(_disks.Build(node), device.Text("serial") ?? "");
-        _blocks.Add((device.Text("id") ?? "", node, disk));
-        _virtio.Add(_ => disk);
-    }
-
-    private void PlugNetwork(Properties device)
+    private Func<GuestRam, VirtioDevice> MakeNetwork(Properties device)
     {
         string id = device.Required("netdev");
         if (!_options.Networks.TryGetValue(id, out Properties? network) || network.Text("type") != "dgram")
@@ -144,7 +200,7 @@ internal sealed class GuestBuilder
         byte[] mac = Mac(device.Required("mac"));
         string local = network.Required("local.path");
         string remote = network.Required("remote.path");
-        _virtio.Add(_ =>
+        return _ =>
         {
             var link = new DatagramLink(local, remote);
             var net = new VirtioNet(mac, link.Send);
@@ -152,10 +208,10 @@ internal sealed class GuestBuilder
             link.Start();
             _links.Add(link);
             return net;
-        });
+        };
     }
 
-    private void PlugPorts(string id)
+    private Func<GuestRam, VirtioDevice> MakePorts(string id)
     {
         List<ConsolePort> ports = [];
         foreach (Properties port in _options.Devices.Where(other => On(other, "virtserialport", id)))
@@ -175,10 +231,10 @@ internal sealed class GuestBuilder
             ports.Add(made);
         }
 
-        _virtio.Add(_ => new VirtioConsole(ports));
+        return _ => new VirtioConsole(ports);
     }
 
-    private void PlugDrive(string id)
+    private Func<GuestRam, VirtioDevice> MakeCdDrive(string id)
     {
         List<Properties> drives = [.. _options.Devices.Where(other => On(other, "scsi-cd", id))];
         if (drives.Count != 1)
@@ -186,8 +242,8 @@ internal sealed class GuestBuilder
             throw new OptionException("A SCSI host has one scsi-cd.");
         }
 
-        var disc = new ScsiCdRom(_disks.Build(drives[0].Required("drive")));
-        _virtio.Add(_ => new VirtioScsi(disc));
+        var disc = new ScsiCdRom(_nodes.FindDisk(drives[0].Required("drive")).Disk!);
+        return _ => new VirtioScsi(disc);
     }
 
     private (IChannel Channel, IChannel? Log) Channel(string id)

@@ -1,7 +1,7 @@
 using Cloud.Vmm.RiscV;
 using Cloud.Vmm.RiscV.Devices.Virtio.Balloon;
-using Cloud.Vmm.RiscV.Devices.Virtio.Block;
 using Cloud.Vmm.Runner.Channels;
+using Cloud.Vmm.Runner.Disks;
 
 namespace Cloud.Vmm.Runner;
 
@@ -16,8 +16,12 @@ internal sealed record GuestMachine : IDisposable
 
     internal required IReadOnlyList<IDisposable> Links { get; init; }
 
-    /// <summary>The disks by their device's id and their node's name, in the order of the command line.</summary>
-    internal required IReadOnlyList<(string Id, string Node, VirtioBlock Disk)> Disks { get; init; }
+    internal required BlockNodes Nodes { get; init; }
+
+    internal required Drives Drives { get; init; }
+
+    /// <summary>The places of the devices of the line, in the order that a guest finds them in, by their ids.</summary>
+    internal required IReadOnlyDictionary<string, int> Places { get; init; }
 
     internal VirtioBalloon? Balloon { get; init; }
 
@@ -42,11 +46,7 @@ internal sealed record GuestMachine : IDisposable
         }
 
         Machine.Dispose();
-        foreach ((_, _, VirtioBlock disk) in Disks)
-        {
-            disk.Close();
-        }
-
+        Nodes.Dispose();
         Serial.Dispose();
         foreach (IChannel channel in Channels)
         {

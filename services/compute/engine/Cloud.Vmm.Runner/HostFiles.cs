@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Cloud.Vmm.Runner;
 
 /// <summary>Opens what the command line names: by path, or as a descriptor that this process was given (/dev/fdset/N).</summary>
-internal sealed class HostFiles(IReadOnlyDictionary<int, int> sets)
+internal sealed class HostFiles(HostDescriptors descriptors)
 {
     private const string Set = "/dev/fdset/";
     private const string Own = "/proc/self/fd/";
@@ -13,9 +13,9 @@ internal sealed class HostFiles(IReadOnlyDictionary<int, int> sets)
     /// <exception cref="OptionException">The file cannot be opened.</exception>
     internal SafeFileHandle Open(string path, FileAccess access)
     {
-        if (Descriptor(path) is { } descriptor)
+        if (Given(path) is { } file)
         {
-            return new SafeFileHandle(descriptor, ownsHandle: true);
+            return file;
         }
 
         return Try(path, () => File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite));
@@ -24,9 +24,9 @@ internal sealed class HostFiles(IReadOnlyDictionary<int, int> sets)
     /// <exception cref="OptionException">The file cannot be opened.</exception>
     internal SafeFileHandle OpenToAppend(string path)
     {
-        if (Descriptor(path) is { } descriptor)
+        if (Given(path) is { } given)
         {
-            return new SafeFileHandle(descriptor, ownsHandle: true);
+            return given;
         }
 
         return Try(path, () =>
@@ -72,14 +72,38 @@ internal sealed class HostFiles(IReadOnlyDictionary<int, int> sets)
         });
     }
 
-    private nint? Descriptor(string path)
+    /// <summary>A connection to who listens at a path.</summary>
+    /// <exception cref="OptionException">Nobody does.</exception>
+    internal static Socket Connect(string path) => Try(path, () =>
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    });
+
+    /// <summary>The file of a name that stands for a descriptor; null for any other name.</summary>
+    private SafeFileHandle? Given(string path)
     {
         if (path.StartsWith(Set, StringComparison.Ordinal) && int.TryParse(path[Set.Length..], out int set))
         {
-            return sets.TryGetValue(set, out int descriptor) ? descriptor : throw new OptionException($"There is no descriptor set {set}.");
+            return descriptors.Open(set);
         }
 
-        return path.StartsWith(Own, StringComparison.Ordinal) && int.TryParse(path[Own.Length..], out int own) ? own : null;
+        if (!path.StartsWith(Own, StringComparison.Ordinal) || !int.TryParse(path[Own.Length..], out int own))
+        {
+            return null;
+        }
+
+        using var borrowed = new SafeFileHandle(own, ownsHandle: false);
+        return HostDescriptors.Duplicate(borrowed);
     }
 
     private static T Try<T>(string path, Func<T> open)

@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Cloud.Vmm.Runner.Disks;
 using Cloud.Vmm.Runner.Options;
 using Cloud.Vmm.Runner.Qmp;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Runner;
 
@@ -14,12 +16,14 @@ internal static class Program
           -m SIZE  -smp N  -name NAME  -uuid UUID                               the board
           -nographic                                                            the serial port on this terminal; Ctrl-A x ends it
           -serial chardev:ID|stdio|file:PATH|unix:PATH|none                     the serial port elsewhere
-          -blockdev driver=file|raw|qcow2,…  -device virtio-blk-device,drive=NODE
+          -blockdev driver=file|raw|qcow2|throttle,…  -device virtio-blk-device,drive=NODE     without drive=: a drive for a disk to come
           -netdev dgram,…  -device virtio-net-device,netdev=ID,mac=…
           -device virtio-serial-device,id=ID  -device virtserialport,bus=ID.0,chardev=ID,name=…
           -device virtio-scsi-device,id=ID  -device scsi-cd,bus=ID.0,drive=NODE
           -device virtio-rng-device | virtio-balloon-device
           -chardev socket|file|stdio,…  -mon chardev=ID,mode=control  -qmp unix:PATH  -add-fd fd=N,set=N
+          -incoming unix:PATH|fd:N|defer                                        goes on from a state instead of booting
+          -object memory-backend-file,id=ID,size=N,mem-path=FILE,share=on|off   with -M virt,memory-backend=ID: the guest's memory
           -runas UID:GID                                                        a user to become before anything is opened
           -S  -no-reboot  -no-shutdown  -action shutdown=pause|poweroff,reboot=reset|shutdown
           -accel sim,deterministic=on                                           one thread, time by the count of instructions
@@ -54,14 +58,19 @@ internal static class Program
             Privileges.DropTo(user);
         }
 
-        var files = new HostFiles(options.DescriptorSets);
+        var descriptors = new HostDescriptors();
+        options.DescriptorSets.ForEach(
+            given => descriptors.Add(given.Set, new SafeFileHandle(given.Descriptor, ownsHandle: true), given.Opaque));
+        var files = new HostFiles(descriptors);
+        using var nodes = new BlockNodes(files);
         Supervisor? supervisor = null;
         var channels = new ChannelBuilder(options, files, () => supervisor?.Quit("host-ui"));
         List<Socket> monitors = [.. options.Monitors.Select(id => HostFiles.Listen(channels.ClaimMonitor(id)))];
-        GuestMachine guest = new GuestBuilder(options, files, channels).Build();
+        GuestMachine guest = new GuestBuilder(options, files, channels, nodes).Build();
         var events = new QmpEvents(TimeProvider.System);
         supervisor = new Supervisor(guest, options, events);
-        var commands = new QmpCommands(supervisor, options, events);
+        var migration = new Migration(supervisor, options, descriptors, events);
+        var commands = new QmpCommands(supervisor, migration, options, descriptors, events);
         List<QmpServer> servers = [.. monitors.Select(socket => new QmpServer(socket, commands, events))];
 
         // As QEMU does: a signal that asks the process to end closes the disks in order.
@@ -69,7 +78,11 @@ internal static class Program
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, supervisor);
         guest.Open();
         servers.ForEach(server => server.Start());
-        if (!options.StartStopped)
+        if (options.Incoming is not null and not "defer")
+        {
+            migration.Receive(options.Incoming);
+        }
+        else if (!options.StartStopped)
         {
             supervisor.Continue();
         }

@@ -11,6 +11,7 @@ internal sealed class Supervisor
     private readonly object _lock = new();
     private readonly RunnerOptions _options;
     private readonly QmpEvents _events;
+    private MachineEnd? _missed;
     private readonly TaskCompletionSource<int> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal Supervisor(GuestMachine guest, RunnerOptions options, QmpEvents events)
@@ -18,22 +19,23 @@ internal sealed class Supervisor
         Guest = guest;
         _options = options;
         _events = events;
+        State = options.Incoming is null ? RunState.Prelaunch : RunState.InMigrate;
         guest.Machine.Ended = OnGuestEnded;
     }
 
     internal GuestMachine Guest { get; }
 
-    internal RunState State { get; private set; } = RunState.Prelaunch;
+    internal RunState State { get; private set; }
 
     /// <summary>Ends with the process's exit code when the process shall end.</summary>
     internal Task<int> Ended => _ended.Task;
 
-    /// <summary>Lets the guest run; false where it has powered off and must be reset first.</summary>
+    /// <summary>Lets the guest run; false where it has powered off and must be reset first, or its state is on its way.</summary>
     internal bool Continue()
     {
         lock (_lock)
         {
-            if (State == RunState.Shutdown)
+            if (State is RunState.Shutdown or RunState.InMigrate or RunState.FinishMigrate)
             {
                 return false;
             }
@@ -43,6 +45,12 @@ internal sealed class Supervisor
                 State = RunState.Running;
                 Guest.Machine.Start();
                 _events.Send("RESUME", null);
+            }
+
+            if (_missed is { } end)
+            {
+                _missed = null;
+                OnGuestEnded(end);
             }
 
             return true;
@@ -60,6 +68,62 @@ internal sealed class Supervisor
                 _events.Send("STOP", null);
             }
         }
+    }
+
+    /// <summary>The guest stands still for the rest of it to be saved; true where it ran.</summary>
+    internal bool BeginFinish()
+    {
+        lock (_lock)
+        {
+            bool ran = State == RunState.Running;
+            if (ran)
+            {
+                Guest.Machine.Stop();
+            }
+
+            State = RunState.FinishMigrate;
+            if (ran)
+            {
+                _events.Send("STOP", null);
+            }
+
+            return ran;
+        }
+    }
+
+    /// <summary>The end of what <see cref="BeginFinish"/> began.</summary>
+    /// <param name="saved">Whether it is saved.</param>
+    /// <param name="goOn">Whether the guest, where it is not, goes on.</param>
+    internal void EndFinish(bool saved, bool goOn)
+    {
+        lock (_lock)
+        {
+            State = saved ? RunState.PostMigrate : RunState.Paused;
+            if (!saved && goOn)
+            {
+                Continue();
+            }
+        }
+    }
+
+    /// <summary>What was awaited is there: the guest runs at once, or waits for "cont".</summary>
+    internal void Arrived(bool runs)
+    {
+        lock (_lock)
+        {
+            State = RunState.Paused;
+            if (runs)
+            {
+                Continue();
+            }
+        }
+    }
+
+    /// <summary>Ends the process with an error, which is told to whoever reads its log.</summary>
+    internal void Fail(string reason)
+    {
+        Console.Error.WriteLine($"cloud-vmm: {reason}");
+        _ended.TrySetResult(1);
     }
 
     /// <summary>Resets the machine as its button would; it goes on as it was, running or not.</summary>
@@ -88,8 +152,15 @@ internal sealed class Supervisor
     {
         lock (_lock)
         {
-            if (_ended.Task.IsCompleted || State != RunState.Running)
+            if (_ended.Task.IsCompleted)
             {
+                return;
+            }
+
+            if (State != RunState.Running)
+            {
+                // In the moment that it was stopped: it is told when the guest would go on.
+                _missed = end;
                 return;
             }
 
@@ -115,6 +186,7 @@ internal sealed class Supervisor
 
     private void ResetMachine(bool byGuest, string reason)
     {
+        _missed = null;
         Guest.Machine.Stop();
         Guest.Machine.Reset();
         _events.Send("RESET", new JsonObject { ["guest"] = byGuest, ["reason"] = reason });

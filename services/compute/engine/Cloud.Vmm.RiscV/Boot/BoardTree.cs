@@ -114,11 +114,11 @@ internal static class BoardTree
             tree.Strings("compatible", "sifive,test1", "sifive,test0", "syscon");
         });
 
-        // The first device that is named takes the highest slot, and kernels probe in the order of the tree: so it comes first.
-        for (int slot = MemoryMap.VirtioSlots - 1; slot >= 0; slot--)
+        // Kernels probe in the order of the tree.
+        foreach (int slot in Enumerable.Range(0, MemoryMap.VirtioSlots).Select(MemoryMap.VirtioSlot))
         {
-            ulong start = MemoryMap.Virtio + (ulong)slot * MemoryMap.PageSize;
-            int interrupt = MemoryMap.VirtioInterrupt + slot;
+            ulong start = MemoryMap.VirtioAddress(slot);
+            int interrupt = MemoryMap.VirtioInterruptOf(slot);
             tree.Node($"virtio_mmio@{start:x}", () => Device(tree, start, MemoryMap.PageSize, interrupt, "virtio,mmio"));
         }
 

@@ -18,15 +18,16 @@ internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam 
     /// <exception cref="InvalidDataException">An image does not fit into memory, or is no RV64 ELF.</exception>
     internal void Load()
     {
-        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel, options.Firmware is null ? MemoryMap.Ram : MemoryMap.Kernel);
-        ulong first = options.Firmware is null ? next : LoadImage(options.Firmware, MemoryMap.Ram);
+        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel.Read(), options.Firmware is null ? MemoryMap.Ram : MemoryMap.Kernel);
+        ulong first = options.Firmware is null ? next : LoadImage(options.Firmware.Read(), MemoryMap.Ram);
         ulong initrdStart = 0;
         ulong initrdEnd = 0;
         if (options.Initrd is not null)
         {
+            byte[] initrd = options.Initrd.Read();
             initrdStart = MemoryMap.Kernel + Math.Min(options.MemoryBytes / 2, InitrdGapMost) & ~(Alignment - 1);
-            initrdEnd = initrdStart + (ulong)options.Initrd.Length;
-            Write(initrdStart, options.Initrd, "initial RAM disk");
+            initrdEnd = initrdStart + (ulong)initrd.Length;
+            Write(initrdStart, initrd, "initial RAM disk");
         }
 
         Span<byte> seed = stackalloc byte[RandomSeedSize];
@@ -59,6 +60,7 @@ internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam 
             Write(address, bytes.Span, "ELF segment");
             Span<byte> rest = ram.Range(address + (ulong)bytes.Length, (int)Math.Min(size - (ulong)bytes.Length, int.MaxValue));
             rest.Clear();
+            ram.Wrote(address + (ulong)bytes.Length, (ulong)rest.Length);
         });
     }
 

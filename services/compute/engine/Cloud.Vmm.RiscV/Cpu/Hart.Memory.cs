@@ -82,7 +82,7 @@ internal sealed unsafe partial class Hart
 
         if (hasCode)
         {
-            _bus.Ram.Code.Wrote(physical, size);
+            _bus.Ram.Wrote(physical, size);
         }
 
         return true;
@@ -218,11 +218,11 @@ internal sealed unsafe partial class Hart
             *parts.At(i) = (byte)(value >> (8 * i));
         }
 
-        CodeMap code = _bus.Ram.Code;
-        code.Wrote(parts.FirstPhysical, (ulong)parts.FirstSize);
+        GuestRam ram = _bus.Ram;
+        ram.Wrote(parts.FirstPhysical, (ulong)parts.FirstSize);
         if (parts.FirstSize < size)
         {
-            code.Wrote(parts.SecondPhysical, (ulong)(size - parts.FirstSize));
+            ram.Wrote(parts.SecondPhysical, (ulong)(size - parts.FirstSize));
         }
 
         return true;
@@ -291,6 +291,7 @@ internal sealed unsafe partial class Hart
     /// <summary>Lets stores to the page go straight to memory, unless code of it is held: then true.</summary>
     private bool FillWrite(ulong address, ulong physical, byte* host)
     {
+        _bus.Ram.Dirty.Mark(physical);
         if (_bus.Ram.Code.HasCode(physical))
         {
             return true;

@@ -59,7 +59,29 @@ internal sealed unsafe partial class Hart
     /// <summary>The hart's thread begins or ends to run it.</summary>
     internal void SetParked(bool parked) => _parked = parked;
 
-    private void RequestWriteFlush(Hart from)
+    /// <summary>
+    /// Has every hart forget what it may store to; from a thread that runs none. When it returns, what they store from now on is marked.
+    /// </summary>
+    internal static void FlushAllWrites(Hart[] harts)
+    {
+        foreach (Hart hart in harts)
+        {
+            hart.RequestWriteFlush(null);
+        }
+
+        var spinner = default(SpinWait);
+        foreach (Hart hart in harts)
+        {
+            // A parked hart runs nothing, and answers before it does.
+            long asked = Interlocked.Read(ref hart._writeFlushesAsked);
+            while (!hart._parked && Interlocked.Read(ref hart._writeFlushesDone) < asked)
+            {
+                spinner.SpinOnce();
+            }
+        }
+    }
+
+    private void RequestWriteFlush(Hart? from)
     {
         if (from != this)
         {

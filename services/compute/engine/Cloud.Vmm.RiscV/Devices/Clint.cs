@@ -1,4 +1,5 @@
 using Cloud.Vmm.RiscV.Cpu;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices;
 
@@ -67,6 +68,19 @@ internal sealed class Clint(Hart[] harts, IClock clock) : IBusDevice
     }
 
     public void Reset() => Array.Clear(_software);
+
+    public void Save(StateWriter state)
+    {
+        state.Words(_software);
+        state.U64(clock.TicksOf(harts[0]));
+    }
+
+    /// <summary>Time goes on from where it stood.</summary>
+    public void Load(StateReader state)
+    {
+        state.Words(_software);
+        clock.Set(harts[0], state.U64());
+    }
 
     private void WriteSoftware(int hart, uint value)
     {

@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices;
 
 /// <summary>
@@ -13,4 +15,11 @@ internal interface IBusDevice
 
     /// <summary>Brings the registers to their values after power-on.</summary>
     void Reset();
+
+    /// <summary>Writes the registers, and all that the device knows beside them; harts and workers stand still.</summary>
+    void Save(StateWriter state);
+
+    /// <summary>Takes in what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It is of another device.</exception>
+    void Load(StateReader state);
 }

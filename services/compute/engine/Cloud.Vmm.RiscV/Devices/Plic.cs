@@ -1,4 +1,5 @@
 using Cloud.Vmm.RiscV.Cpu;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices;
 
@@ -96,6 +97,38 @@ internal sealed class Plic : IBusDevice
         }
     }
 
+    public void Save(StateWriter state)
+    {
+        lock (_lock)
+        {
+            foreach (uint[] registers in All)
+            {
+                state.Words(registers);
+            }
+
+            foreach (bool raised in _raised)
+            {
+                state.Flag(raised);
+            }
+        }
+    }
+
+    public void Load(StateReader state)
+    {
+        lock (_lock)
+        {
+            foreach (uint[] registers in All)
+            {
+                state.Words(registers);
+            }
+
+            for (int context = 0; context < _raised.Length; context++)
+            {
+                _raised[context] = state.Flag();
+            }
+        }
+    }
+
     /// <summary>Sets the level of a source; from any thread.</summary>
     internal void SetLevel(int source, bool high)
     {
@@ -114,6 +147,8 @@ internal sealed class Plic : IBusDevice
             Update();
         }
     }
+
+    private IEnumerable<uint[]> All => [_priority, _level, _pending, _claimed, _threshold, .. _enabled];
 
     private uint ReadWord(ulong offset)
     {

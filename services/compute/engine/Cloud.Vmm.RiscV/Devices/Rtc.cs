@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices;
 
 // Register map (Goldfish RTC):
@@ -87,6 +89,34 @@ internal sealed class Rtc : IBusDevice, IDisposable
             (_alarm, _alarmHigh, _timeHigh, _latchedHigh) = (0, 0, 0, 0);
             UpdateLine();
         }
+    }
+
+    public void Save(StateWriter state)
+    {
+        lock (_lock)
+        {
+            state.U64((ulong)_offset);
+            state.Words([_latchedHigh, _timeHigh, _alarmHigh]);
+            state.U64(_alarm);
+            state.Flag(_armed);
+            state.Flag(_enabled);
+            state.Flag(_pending);
+        }
+    }
+
+    /// <summary>The clock is the host's, however long the machine did not run; an alarm that went by rings now.</summary>
+    public void Load(StateReader state)
+    {
+        lock (_lock)
+        {
+            _offset = (long)state.U64();
+            (_latchedHigh, _timeHigh, _alarmHigh) = (state.U32(), state.U32(), state.U32());
+            _alarm = state.U64();
+            (_armed, _enabled, _pending) = (state.Flag(), state.Flag(), state.Flag());
+            UpdateLine();
+        }
+
+        CheckAlarm();
     }
 
     public void Dispose() => _timer.Dispose();

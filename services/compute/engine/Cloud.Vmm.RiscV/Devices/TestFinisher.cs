@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices;
 
 // Register map (SiFive's test finisher, which the device tree also names as a syscon):
@@ -40,6 +42,14 @@ internal sealed class TestFinisher(Action<MachineEnd> end) : IBusDevice
     }
 
     public void Reset()
+    {
+    }
+
+    public void Save(StateWriter state)
+    {
+    }
+
+    public void Load(StateReader state)
     {
     }
 }

@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices;
 
 // Register map (NS16550A, one byte each):
@@ -97,6 +99,35 @@ internal sealed class Uart16550(InterruptLine line, Action<byte> transmit) : IBu
             (_interruptEnable, _lineControl, _modemControl, _scratch) = (0, 0, 0, 0);
             (_divisorLow, _divisorHigh) = (0, 0);
             (_fifo, _transmitPending) = (false, false);
+            Update();
+        }
+    }
+
+    public void Save(StateWriter state)
+    {
+        lock (_lock)
+        {
+            state.Bytes([.. _input]);
+            state.Bytes([_interruptEnable, _lineControl, _modemControl, _scratch, _divisorLow, _divisorHigh]);
+            state.Flag(_fifo);
+            state.Flag(_transmitPending);
+        }
+    }
+
+    public void Load(StateReader state)
+    {
+        lock (_lock)
+        {
+            _input.Clear();
+            Array.ForEach(state.Bytes(), _input.Enqueue);
+            if (state.Bytes() is not [var enable, var line, var modem, var scratch, var low, var high])
+            {
+                throw new InvalidDataException("The state has a serial port of other registers.");
+            }
+
+            (_interruptEnable, _lineControl, _modemControl, _scratch, _divisorLow, _divisorHigh) = (enable, line, modem, scratch, low, high);
+            _fifo = state.Flag();
+            _transmitPending = state.Flag();
             Update();
         }
     }

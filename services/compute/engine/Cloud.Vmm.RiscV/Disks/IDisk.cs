@@ -18,6 +18,10 @@ internal interface IDisk : IDisposable
     /// <summary>Makes the range read as zeros, without taking room where the format can.</summary>
     void WriteZeroes(long offset, long size);
 
+    /// <summary>Makes the disk larger; what is new reads as zeros. Durable when it returns.</summary>
+    /// <exception cref="IOException">The host's file cannot grow.</exception>
+    void Grow(long sizeBytes);
+
     /// <summary>When it returns, all that was written before survives a loss of power.</summary>
     void Flush();
 }

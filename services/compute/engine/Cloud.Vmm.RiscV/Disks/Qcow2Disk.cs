@@ -25,17 +25,17 @@ internal sealed class Qcow2Disk : IDisk
     private const int TablesCachedMax = 64;
 
     private readonly SafeFileHandle _file;
-    private readonly IDisk? _backing;
-    private readonly Qcow2Header _header;
+    private IDisk? _backing;
+    private Qcow2Header _header;
     private readonly Qcow2Refcounts? _refcounts;
-    private readonly ulong[] _level1;
+    private ulong[] _level1;
     private readonly Dictionary<int, ulong[]> _level2 = [];
     private readonly HashSet<int> _changed = [];
     private bool _level1Changed;
     private long _inflatedEntry = -1;
     private byte[]? _inflated;
 
-    /// <summary>Opens a file; both it and the backing disk are the disk's from here on.</summary>
+    /// <summary>Opens a file, which is the disk's from here on; the backing disk is not.</summary>
     /// <exception cref="InvalidDataException">The file is damaged, or uses what is not supported.</exception>
     internal Qcow2Disk(SafeFileHandle file, IDisk? backing, bool readOnly)
     {
@@ -124,8 +124,41 @@ internal sealed class Qcow2Disk : IDisk
         finally
         {
             _file.Dispose();
-            _backing?.Dispose();
         }
+    }
+
+    /// <summary>Puts it over another disk: what it does not hold itself is read from there.</summary>
+    internal void PutOver(IDisk backing) => _backing = backing;
+
+    public void Grow(long sizeBytes)
+    {
+        // Each level 1 entry leads to a cluster of level 2 entries, each to a cluster.
+        long perEntry = (long)EntriesPerTable << _header.ClusterBits;
+        long entries = (sizeBytes + perEntry - 1) / perEntry;
+        Qcow2Header grown = _header with { SizeBytes = sizeBytes };
+        if (entries > _header.Level1Entries)
+        {
+            long clusters = (entries * sizeof(ulong) + _header.ClusterSize - 1) >> _header.ClusterBits;
+            grown = grown with
+            {
+                Level1Offset = _refcounts!.AllocateRun(clusters),
+                Level1Entries = checked((int)((clusters << _header.ClusterBits) / sizeof(ulong))),
+            };
+            grown.Check();
+            Flush();
+            ulong[] level1 = new ulong[grown.Level1Entries];
+            _level1.CopyTo(level1, 0);
+            byte[] bytes = new byte[level1.Length * sizeof(ulong)];
+            ToBytes(level1, bytes);
+            RandomAccess.Write(_file, bytes, grown.Level1Offset);
+            _level1 = level1;
+        }
+
+        // The header names the new table once it is there; a loss of power before leaks it.
+        Flush();
+        grown.WriteSize(_file);
+        RandomAccess.FlushToDisk(_file);
+        _header = grown;
     }
 
     private void ReadCluster(long cluster, int within, Span<byte> destination)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.RiscV.Disks;
 
@@ -11,6 +12,7 @@ internal sealed record Qcow2Header
     private const uint Magic = 0x514649FB;
     private const int Version2Size = 72;
     private const int Version3Size = 104;
+    private const int SizeOffset = 24;
     private const ulong Dirty = 1;
     private const ulong CompressionType = 8;
 
@@ -87,7 +89,18 @@ internal sealed record Qcow2Header
         return header;
     }
 
-    private void Check()
+    /// <summary>Writes the size, and where the level 1 table lies, into a file's header: 24 bytes that the host writes at once.</summary>
+    internal void WriteSize(SafeFileHandle file)
+    {
+        Span<byte> bytes = stackalloc byte[24];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, SizeBytes);
+        BinaryPrimitives.WriteInt32BigEndian(bytes[12..], Level1Entries);
+        BinaryPrimitives.WriteInt64BigEndian(bytes[16..], Level1Offset);
+        RandomAccess.Write(file, bytes, SizeOffset);
+    }
+
+    /// <exception cref="InvalidDataException">Something in it cannot be.</exception>
+    internal void Check()
     {
         bool sound = ClusterBits is >= ClusterBitsMin and <= ClusterBitsMax
             && SizeBytes is >= 0 and < 1L << 56

@@ -41,6 +41,28 @@ internal sealed class Qcow2Refcounts
         return offset;
     }
 
+    /// <summary>Takes so many new clusters that follow each other; returns where the first is.</summary>
+    internal long AllocateRun(long count)
+    {
+        long first = Allocate();
+        for (long taken = 1; taken < count; taken++)
+        {
+            long next = Allocate();
+            if (next != first + (taken << _header.ClusterBits))
+            {
+                // A block of counts came between: the run begins anew after it.
+                for (; taken > 0; taken--)
+                {
+                    Release(first + ((taken - 1) << _header.ClusterBits));
+                }
+
+                first = next;
+            }
+        }
+
+        return first;
+    }
+
     /// <summary>Drops one reference to a cluster.</summary>
     internal void Release(long offset) => Add(offset, -1);
 

@@ -13,7 +13,7 @@ internal sealed partial class RawDisk(SafeFileHandle file, bool readOnly) : IDis
 
     private static readonly byte[] Zeroes = new byte[ZeroesMax];
 
-    public long SizeBytes { get; } = RandomAccess.GetLength(file);
+    public long SizeBytes { get; private set; } = RandomAccess.GetLength(file);
 
     public bool ReadOnly { get; } = readOnly;
 
@@ -48,6 +48,13 @@ internal sealed partial class RawDisk(SafeFileHandle file, bool readOnly) : IDis
         {
             Write(offset + done, Zeroes.AsSpan(0, (int)Math.Min(ZeroesMax, size - done)));
         }
+    }
+
+    public void Grow(long sizeBytes)
+    {
+        RandomAccess.SetLength(file, sizeBytes);
+        RandomAccess.FlushToDisk(file);
+        SizeBytes = sizeBytes;
     }
 
     public void Flush() => RandomAccess.FlushToDisk(file);

@@ -124,7 +124,7 @@ internal sealed unsafe class Mmu(Hart hart, SystemBus bus)
                 return Walk(request.Address, request.Access, request.Mode, levels, out physical, out _);
             }
 
-            bus.Ram.Code.Wrote(entryAddress, sizeof(ulong));
+            bus.Ram.Wrote(entryAddress, sizeof(ulong));
         }
 
         if (request.Shift > PageBits)

@@ -83,7 +83,7 @@ internal static class CommandLine
                 options.Uuid = value;
                 return true;
             case "-machine" or "-M":
-                Machine(value);
+                Machine(options, value);
                 return true;
             case "-accel":
                 Accelerator(options, value);
@@ -108,6 +108,9 @@ internal static class CommandLine
                 return true;
             case "-runas":
                 options.RunAs = User(value);
+                return true;
+            case "-incoming":
+                options.Incoming = value;
                 return true;
             case "-action":
                 Actions(options, Properties.Parse(value, ""));
@@ -143,15 +146,14 @@ internal static class CommandLine
                 return true;
             case "-add-fd":
                 Properties descriptor = Properties.Parse(value, "fd");
-                options.DescriptorSets[descriptor.Number("set", -1)] = descriptor.Number("fd", -1);
+                options.DescriptorSets.Add((descriptor.Number("set", -1), descriptor.Number("fd", -1), descriptor.Text("opaque") ?? ""));
                 return true;
             case "-object":
                 Properties made = Properties.Parse(value, "qom-type");
                 Add(options.Objects, made.Required("id"), made);
                 return true;
             case "-blockdev":
-                Properties block = Properties.Parse(value, "driver");
-                Add(options.Blocks, block.Required("node-name"), block);
+                options.Blocks.Add(Properties.Parse(value, "driver"));
                 return true;
             case "-netdev":
                 Properties network = Properties.Parse(value, "type");
@@ -192,13 +194,15 @@ internal static class CommandLine
         return id;
     }
 
-    private static void Machine(string value)
+    private static void Machine(RunnerOptions options, string value)
     {
         Properties machine = Properties.Parse(value, "type");
         if (machine.Text("type") != "virt")
         {
             throw new OptionException("The board is 'virt'.");
         }
+
+        options.MemoryObject = machine.Text("memory-backend");
     }
 
     private static void Accelerator(RunnerOptions options, string value)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Cloud.Vmm.Runner.Options;
 
@@ -55,6 +56,9 @@ internal sealed class Properties
         return properties;
     }
 
+    /// <summary>Reads the arguments of a command.</summary>
+    internal static Properties Of(JsonObject arguments) => Parse(arguments.ToJsonString(), "");
+
     internal string? Text(string key) => _values.GetValueOrDefault(key);
 
     /// <exception cref="OptionException">The property is not there.</exception>
@@ -74,6 +78,14 @@ internal sealed class Properties
             ? number
             : throw new OptionException($"'{key}={text}' is no number.");
     }
+
+    /// <summary>A number of 64 bits; 0 where it is not there.</summary>
+    /// <exception cref="OptionException">The property is no number.</exception>
+    internal long LongNumber(string key) => Text(key) is not { } text
+        ? 0
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : throw new OptionException($"'{key}={text}' is no number.");
 
     private static IEnumerable<string> Split(string text)
     {

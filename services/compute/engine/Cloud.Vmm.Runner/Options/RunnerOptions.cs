@@ -49,9 +49,16 @@ internal sealed record RunnerOptions
 
     internal Dictionary<string, Properties> Channels { get; } = new(StringComparer.Ordinal);
 
-    internal Dictionary<int, int> DescriptorSets { get; } = [];
+    internal List<(int Set, int Descriptor, string Opaque)> DescriptorSets { get; } = [];
 
-    internal Dictionary<string, Properties> Blocks { get; } = new(StringComparer.Ordinal);
+    /// <summary>What a machine that boots nothing goes on from: "defer", or as for migrate-incoming; null for one that boots.</summary>
+    internal string? Incoming { get; set; }
+
+    /// <summary>The object that is the guest's memory; null for memory of its own.</summary>
+    internal string? MemoryObject { get; set; }
+
+    /// <summary>In the order of the line: each after those it stands on.</summary>
+    internal List<Properties> Blocks { get; } = [];
 
     internal Dictionary<string, Properties> Networks { get; } = new(StringComparer.Ordinal);
 

@@ -9,14 +9,15 @@ internal sealed class QmpCommands
     private readonly Supervisor _supervisor;
     private readonly RunnerOptions _options;
     private readonly QmpEvents _events;
-    private readonly Dictionary<string, Func<JsonObject, JsonNode>> _commands;
+    private readonly Dictionary<string, Func<QmpCall, JsonNode>> _commands;
 
-    internal QmpCommands(Supervisor supervisor, RunnerOptions options, QmpEvents events)
+    internal QmpCommands(
+        Supervisor supervisor, Migration migration, RunnerOptions options, HostDescriptors descriptors, QmpEvents events)
     {
         _supervisor = supervisor;
         _options = options;
         _events = events;
-        _commands = new Dictionary<string, Func<JsonObject, JsonNode>>(StringComparer.Ordinal)
+        _commands = new Dictionary<string, Func<QmpCall, JsonNode>>(StringComparer.Ordinal)
         {
             ["query-version"] = _ => Version(),
             ["query-commands"] = _ => new JsonArray([.. _commands!.Keys.Order().Select(name => new JsonObject { ["name"] = name })]),
@@ -24,7 +25,6 @@ internal sealed class QmpCommands
             ["query-name"] = _ => new JsonObject { ["name"] = _options.Name },
             ["query-uuid"] = _ => new JsonObject { ["UUID"] = _options.Uuid },
             ["query-cpus-fast"] = _ => Harts(),
-            ["query-blockstats"] = _ => BlockStats(),
             ["query-balloon"] = _ => Balloon(),
             ["balloon"] = SetBalloon,
             ["stop"] = _ => Done(_supervisor.Stop),
@@ -33,6 +33,10 @@ internal sealed class QmpCommands
             ["system_powerdown"] = _ => Done(() => _events.Send("POWERDOWN", null)),
             ["quit"] = _ => Done(() => _supervisor.Quit("host-qmp-quit")),
         };
+        new QmpDiskCommands(supervisor.Guest).AddTo(_commands);
+        new QmpFileCommands(descriptors).AddTo(_commands);
+        new QmpMigrationCommands(migration).AddTo(_commands);
+        supervisor.Guest.Drives.Deleted = id => events.Send("DEVICE_DELETED", new JsonObject { ["device"] = id, ["path"] = QmpDiskCommands.PathOf(id) });
     }
 
     internal static JsonObject Version() => new()
@@ -46,18 +50,18 @@ internal sealed class QmpCommands
     internal static JsonObject Error(string kind, string description, JsonNode? id) =>
         WithId(new JsonObject { ["error"] = new JsonObject { ["class"] = kind, ["desc"] = description } }, id);
 
-    internal JsonObject Run(string name, JsonObject arguments, JsonNode? id)
+    internal JsonObject Run(QmpCall call, JsonNode? id)
     {
-        if (!_commands.TryGetValue(name, out Func<JsonObject, JsonNode>? command))
+        if (!_commands.TryGetValue(call.Name, out Func<QmpCall, JsonNode>? command))
         {
-            return Error("CommandNotFound", $"The command {name} has not been found", id);
+            return Error("CommandNotFound", $"The command {call.Name} has not been found", id);
         }
 
         try
         {
-            return Return(command(arguments), id);
+            return Return(command(call), id);
         }
-        catch (OptionException refused)
+        catch (Exception refused) when (refused is OptionException or IOException)
         {
             return Error("GenericError", refused.Message, id);
         }
@@ -73,7 +77,7 @@ internal sealed class QmpCommands
         return message;
     }
 
-    private static JsonObject Done(Action action)
+    internal static JsonObject Done(Action action)
     {
         action();
         return [];
@@ -91,6 +95,9 @@ internal sealed class QmpCommands
                 RunState.Running => "running",
                 RunState.Paused => "paused",
                 RunState.Shutdown => "shutdown",
+                RunState.InMigrate => "inmigrate",
+                RunState.FinishMigrate => "finish-migrate",
+                RunState.PostMigrate => "postmigrate",
                 _ => "prelaunch",
             },
             ["singlestep"] = false,
@@ -106,27 +113,11 @@ internal sealed class QmpCommands
         ["target"] = "riscv64",
     })]);
 
-    private JsonArray BlockStats() => new([.. _supervisor.Guest.Disks.Select(disk => new JsonObject
-    {
-        ["device"] = "",
-        ["qdev"] = $"/machine/peripheral/{disk.Id}/virtio-backend",
-        ["node-name"] = disk.Node,
-        ["stats"] = new JsonObject
-        {
-            ["rd_bytes"] = disk.Disk.Counters.ReadBytes,
-            ["rd_operations"] = disk.Disk.Counters.ReadOperations,
-            ["wr_bytes"] = disk.Disk.Counters.WrittenBytes,
-            ["wr_operations"] = disk.Disk.Counters.WriteOperations,
-            ["flush_operations"] = disk.Disk.Counters.FlushOperations,
-            ["failed_rd_operations"] = disk.Disk.Counters.FailedOperations,
-        },
-    })]);
-
     private JsonObject Balloon() => _supervisor.Guest.Balloon is { } balloon
         ? new JsonObject { ["actual"] = _options.MemoryBytes - Math.Min(balloon.ActualBytes, _options.MemoryBytes) }
         : throw new OptionException("No balloon device has been activated");
 
-    private JsonObject SetBalloon(JsonObject arguments)
+    private JsonObject SetBalloon(QmpCall call)
     {
         if (_supervisor.Guest.Balloon is not { } balloon)
         {
@@ -134,7 +125,7 @@ internal sealed class QmpCommands
         }
 
         // The size that the guest shall have left.
-        ulong left = arguments["value"]?.GetValue<ulong>() ?? throw new OptionException("Parameter 'value' is missing");
+        ulong left = call.Arguments["value"]?.GetValue<ulong>() ?? throw new OptionException("Parameter 'value' is missing");
         balloon.SetTarget(_options.MemoryBytes - Math.Min(left, _options.MemoryBytes));
         return [];
     }

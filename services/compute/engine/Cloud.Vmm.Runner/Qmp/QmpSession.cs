@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Runner.Qmp;
 
@@ -12,7 +13,11 @@ internal sealed class QmpSession(Socket client, QmpCommands commands, QmpEvents 
     private const int LineBytesMax = 1 << 20;
     private const int SendLimitMilliseconds = 5000;
 
+    // Files that no command has taken yet.
+    private const int FilesMax = 16;
+
     private readonly Lock _sending = new();
+    private readonly Queue<SafeFileHandle> _files = new();
     private bool _negotiated;
 
     /// <summary>Serves until the client leaves.</summary>
@@ -34,6 +39,7 @@ internal sealed class QmpSession(Socket client, QmpCommands commands, QmpEvents 
         finally
         {
             events.Remove(this);
+            Drop();
         }
     }
 
@@ -77,7 +83,7 @@ internal sealed class QmpSession(Socket client, QmpCommands commands, QmpEvents 
             }
 
             return _negotiated
-                ? commands.Run(name, command["arguments"] as JsonObject ?? [], id)
+                ? commands.Run(new QmpCall(name, command["arguments"] as JsonObject ?? [], TakeFile), id)
                 : QmpCommands.Error("CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'", id);
         }
         catch (Exception strange) when (strange is JsonException or InvalidOperationException or FormatException)
@@ -92,7 +98,9 @@ internal sealed class QmpSession(Socket client, QmpCommands commands, QmpEvents 
         var line = new MemoryStream();
         while (true)
         {
-            int size = await client.ReceiveAsync(buffer, SocketFlags.None, ct).ConfigureAwait(false);
+            // Of no bytes: it only waits until there are some.
+            await client.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, ct).ConfigureAwait(false);
+            int? size = ControlMessage.Receive(client, buffer, Keep);
             if (size == 0)
             {
                 yield break;
@@ -118,6 +126,26 @@ internal sealed class QmpSession(Socket client, QmpCommands commands, QmpEvents 
                     }
                 }
             }
+        }
+    }
+
+    private void Keep(SafeFileHandle file)
+    {
+        _files.Enqueue(file);
+        if (_files.Count > FilesMax)
+        {
+            _files.Dequeue().Dispose();
+        }
+    }
+
+    /// <summary>The file that came with a command, or just before it.</summary>
+    private SafeFileHandle? TakeFile() => _files.TryDequeue(out SafeFileHandle? file) ? file : null;
+
+    private void Drop()
+    {
+        while (TakeFile() is { } file)
+        {
+            file.Dispose();
         }
     }
 

@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Cpu.Csr;
 
 /// <summary>A hart's control and status registers: their values, who may touch them, which bits are there.</summary>
@@ -139,6 +141,40 @@ internal sealed unsafe class CsrFile(Hart hart)
         {
             Interlocked.And(ref _linesPending, ~(int)bit);
         }
+    }
+
+    /// <summary>Writes all registers; the hart does not run.</summary>
+    internal void Save(StateWriter state)
+    {
+        state.U64(_mstatus);
+        state.U32((uint)_linesPending);
+        state.Doubles(
+        [
+            _cycleOffset, _instretOffset, Medeleg, Mideleg, Mie, Mtvec, Stvec, Mepc, Mcause, Mtval, Sepc, Scause, Stval, Satp, Stimecmp,
+            Mtimecmp, SoftPending, Mcounteren, Scounteren, Menvcfg, Senvcfg, Mscratch, Sscratch,
+        ]);
+    }
+
+    /// <summary>Takes in all registers, in the order of <see cref="Save"/>.</summary>
+    internal void Load(StateReader state)
+    {
+        _mstatus = state.U64() & (Mstatus.Writable & ~Mstatus.Fs) | Mstatus.Lengths;
+        _linesPending = (int)(state.U32() & (uint)Interrupts.All);
+        _cycleOffset = state.U64();
+        _instretOffset = state.U64();
+        Medeleg = state.U64() & DelegableExceptions;
+        Mideleg = state.U64() & Interrupts.Supervisor;
+        Mie = state.U64() & Interrupts.All;
+        (Mtvec, Stvec) = (state.U64(), state.U64());
+        (Mepc, Mcause, Mtval) = (state.U64(), state.U64(), state.U64());
+        (Sepc, Scause, Stval) = (state.U64(), state.U64(), state.U64());
+        Satp = state.U64();
+        (Stimecmp, Mtimecmp) = (state.U64(), state.U64());
+        SoftPending = state.U64() & Interrupts.All;
+        (Mcounteren, Scounteren) = (state.U64() & CountersEnable, state.U64() & CountersEnable);
+        Menvcfg = state.U64() & (SupervisorTimerEnable | FenceOfIoImpliesMemory);
+        Senvcfg = state.U64() & FenceOfIoImpliesMemory;
+        (Mscratch, Sscratch) = (state.U64(), state.U64());
     }
 
     /// <summary>The value of a CSR; false where there is none or the mode may not read it.</summary>

@@ -1,4 +1,5 @@
 using Cloud.Vmm.RiscV.Memory;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Cpu.Csr;
 
@@ -50,8 +51,7 @@ internal sealed class Pmp
             }
         }
 
-        _anyActive = _configuration.Any(entry => ModeOf(entry) != 0);
-        _anyLocked = _configuration.Any(entry => (entry & Locked) != 0);
+        Summarize();
     }
 
     internal ulong ReadAddress(int index)
@@ -101,6 +101,31 @@ internal sealed class Pmp
         }
 
         return mode == PrivilegeMode.Machine;
+    }
+
+    internal void Save(StateWriter state)
+    {
+        state.Bytes(_configuration);
+        state.Doubles(_address);
+    }
+
+    internal void Load(StateReader state)
+    {
+        byte[] configuration = state.Bytes();
+        if (configuration.Length != Entries)
+        {
+            throw new InvalidDataException("The state has another number of PMP entries.");
+        }
+
+        configuration.CopyTo(_configuration, 0);
+        state.Doubles(_address);
+        Summarize();
+    }
+
+    private void Summarize()
+    {
+        _anyActive = _configuration.Any(entry => ModeOf(entry) != 0);
+        _anyLocked = _configuration.Any(entry => (entry & Locked) != 0);
     }
 
     private bool Matches(int index, ulong physical)

@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices.Virtio;
 
 /// <summary>
@@ -31,6 +33,20 @@ internal abstract class VirtioDevice
     {
     }
 
+    /// <summary>Writes what the device knows beside the transport and its queues.</summary>
+    internal virtual void Save(StateWriter state)
+    {
+    }
+
+    internal virtual void Load(StateReader state)
+    {
+    }
+
+    /// <summary>The machine begins to run, or goes on.</summary>
+    internal virtual void Started()
+    {
+    }
+
     /// <summary>A byte of the configuration space; 0 past its end.</summary>
     internal virtual byte ReadConfiguration(int offset) => 0;
 
@@ -43,6 +59,19 @@ internal abstract class VirtioDevice
 
     /// <summary>Gives a buffer back to the driver.</summary>
     protected void Complete(int queue, DescriptorChain chain) => _transport?.Complete(queue, chain);
+
+    /// <summary>Runs something while the device processes nothing.</summary>
+    protected void Exclude(Action action)
+    {
+        if (_transport is { } transport)
+        {
+            transport.Exclude(action);
+        }
+        else
+        {
+            action();
+        }
+    }
 
     /// <summary>Tells the driver that the configuration space changed.</summary>
     protected void ConfigurationChanged() => _transport?.ConfigurationChanged();

@@ -1,4 +1,5 @@
 using Cloud.Vmm.RiscV.Memory;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio;
 
@@ -145,10 +146,7 @@ internal sealed class VirtioMmio : IBusDevice, IDisposable
         if ((Registers)offset == Registers.Status && ((uint)value & StatusDriverOk) != 0)
         {
             // What was made available before, and what the device has waited with.
-            for (int queue = 0; queue < Queues.Length; queue++)
-            {
-                Kick(queue);
-            }
+            KickAll();
         }
 
         return true;
@@ -174,6 +172,54 @@ internal sealed class VirtioMmio : IBusDevice, IDisposable
 
             _device?.Reset();
         });
+    }
+
+    public void Save(StateWriter state)
+    {
+        lock (_lock)
+        {
+            state.U32(_device?.DeviceId ?? 0);
+            state.Words([_featureSelect, _driverFeatureSelect, _queueSelect, _status, _interrupts, _generation]);
+            state.U64(Negotiated);
+            state.U32((uint)Queues.Length);
+            Array.ForEach(Queues, queue => queue.Save(state));
+            _device?.Save(state);
+        }
+    }
+
+    public void Load(StateReader state)
+    {
+        lock (_lock)
+        {
+            uint device = state.U32();
+            if (device != (_device?.DeviceId ?? 0))
+            {
+                throw new InvalidDataException($"The state has a virtio device of type {device} where this machine has another.");
+            }
+
+            (_featureSelect, _driverFeatureSelect, _queueSelect) = (state.U32(), state.U32(), state.U32());
+            (_status, _interrupts, _generation) = (state.U32(), state.U32(), state.U32());
+            Negotiated = state.U64() & Offered;
+            if (state.U32() != Queues.Length)
+            {
+                throw new InvalidDataException("The state has a virtio device with other queues.");
+            }
+
+            Array.ForEach(Queues, queue => queue.Load(state));
+            _device?.Load(state);
+            _line.Set(_interrupts != 0);
+        }
+    }
+
+    /// <summary>Processes nothing until <see cref="Resume"/>; when it returns, nothing is being processed.</summary>
+    internal void Pause() => _worker?.Pause();
+
+    /// <summary>Goes on, with all that came meanwhile.</summary>
+    internal void Resume()
+    {
+        _device?.Started();
+        _worker?.Resume();
+        KickAll();
     }
 
     /// <summary>Asks for a queue to be processed; from any thread.</summary>
@@ -214,6 +260,14 @@ internal sealed class VirtioMmio : IBusDevice, IDisposable
         (_worker ?? throw new InvalidOperationException("An empty slot has no worker.")).Exclude(action);
 
     public void Dispose() => _worker?.Dispose();
+
+    private void KickAll()
+    {
+        for (int queue = 0; queue < Queues.Length; queue++)
+        {
+            Kick(queue);
+        }
+    }
 
     private void Process(int queue)
     {

@@ -16,6 +16,7 @@ internal sealed class VirtioWorker : IDisposable
     private readonly Thread? _thread;
     private ulong _queues;
     private volatile bool _disposed;
+    private volatile bool _paused;
 
     internal VirtioWorker(Action<int> process, bool inline)
     {
@@ -42,10 +43,27 @@ internal sealed class VirtioWorker : IDisposable
         }
         else if (before == 0)
         {
-            lock (_asked)
-            {
-                Monitor.Pulse(_asked);
-            }
+            Wake();
+        }
+    }
+
+    /// <summary>When it returns nothing is processed, until <see cref="Resume"/>. Not from within processing.</summary>
+    internal void Pause()
+    {
+        _paused = true;
+        Exclude(static () => { });
+    }
+
+    internal void Resume()
+    {
+        _paused = false;
+        if (_inline)
+        {
+            Drain();
+        }
+        else
+        {
+            Wake();
         }
     }
 
@@ -75,7 +93,7 @@ internal sealed class VirtioWorker : IDisposable
         {
             lock (_asked)
             {
-                while (Interlocked.Read(ref _queues) == 0 && !_disposed)
+                while ((Interlocked.Read(ref _queues) == 0 || _paused) && !_disposed)
                 {
                     Monitor.Wait(_asked);
                 }
@@ -90,6 +108,14 @@ internal sealed class VirtioWorker : IDisposable
         }
     }
 
+    private void Wake()
+    {
+        lock (_asked)
+        {
+            Monitor.Pulse(_asked);
+        }
+    }
+
     private void Drain()
     {
         for (ulong queues = Interlocked.Exchange(ref _queues, 0); queues != 0; queues = Interlocked.Exchange(ref _queues, 0))
@@ -98,6 +124,12 @@ internal sealed class VirtioWorker : IDisposable
             {
                 lock (_turn)
                 {
+                    if (_paused)
+                    {
+                        Interlocked.Or(ref _queues, queues);
+                        return;
+                    }
+
                     _process(BitOperations.TrailingZeroCount(queues));
                 }
             }

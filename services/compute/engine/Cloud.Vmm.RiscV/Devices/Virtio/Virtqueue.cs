@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using Cloud.Vmm.RiscV.Memory;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio;
 
@@ -53,6 +54,26 @@ internal sealed unsafe class Virtqueue(GuestRam ram, ushort sizeMax)
         (_nextAvailable, _nextUsed) = (0, 0);
     }
 
+    internal void Save(StateWriter state)
+    {
+        state.U32(Size);
+        state.Flag(Ready);
+        state.Doubles([Descriptors, Available, Used]);
+        state.U32(_nextAvailable);
+        state.U32(_nextUsed);
+    }
+
+    /// <summary>A queue whose parts do not lie in memory is not ready.</summary>
+    internal void Load(StateReader state)
+    {
+        SetSize(state.U32());
+        bool ready = state.Flag();
+        (Descriptors, Available, Used) = (state.U64(), state.U64(), state.U64());
+        _nextAvailable = (ushort)state.U32();
+        _nextUsed = (ushort)state.U32();
+        SetReady(ready);
+    }
+
     /// <summary>Takes the next buffer that the driver made available; null when there is none.</summary>
     /// <exception cref="BrokenQueueException">The ring makes no sense.</exception>
     internal DescriptorChain? Pop()
@@ -93,7 +114,7 @@ internal sealed unsafe class Virtqueue(GuestRam ram, ushort sizeMax)
         At<uint>(entry + 4) = chain.Written;
         _nextUsed++;
         Volatile.Write(ref At<ushort>(Used + 2), _nextUsed);
-        ram.Code.Wrote(Used, (ulong)Size * 8 + 6);
+        ram.Wrote(Used, (ulong)Size * 8 + 6);
         return (Volatile.Read(ref At<ushort>(Available)) & NoInterrupt) == 0;
     }
 

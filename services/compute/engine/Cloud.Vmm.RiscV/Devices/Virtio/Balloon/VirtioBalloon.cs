@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Cloud.Vmm.RiscV.Memory;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Balloon;
 
@@ -59,6 +60,10 @@ internal sealed class VirtioBalloon(GuestRam ram) : VirtioDevice
     }
 
     internal override void Reset() => Volatile.Write(ref _actual, 0);
+
+    internal override void Save(StateWriter state) => state.Words([_target, _actual]);
+
+    internal override void Load(StateReader state) => (_target, _actual) = (state.U32(), state.U32());
 
     internal override byte ReadConfiguration(int offset)
     {

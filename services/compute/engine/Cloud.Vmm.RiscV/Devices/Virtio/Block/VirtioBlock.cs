@@ -1,10 +1,14 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cloud.Vmm.RiscV.Disks;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Block;
 
-/// <summary>The block device (virtio 1.2 §5.2): read, write, flush, discard, write zeroes, and the serial number.</summary>
+/// <summary>
+/// The block device (virtio 1.2 §5.2): read, write, flush, discard, write zeroes, and the serial number. A drive whose disk can come and go:
+/// empty it has no capacity, and the driver is told when that changes.
+/// </summary>
 internal sealed class VirtioBlock : VirtioDevice
 {
     private const int SectorBits = 9;
@@ -28,22 +32,15 @@ internal sealed class VirtioBlock : VirtioDevice
     private const byte StatusIoError = 1;
     private const byte StatusUnsupported = 2;
 
-    private readonly IDisk _disk;
     private readonly byte[] _serial = new byte[SerialSize];
     private readonly byte[] _configuration = new byte[60];
     private readonly byte[] _piece = new byte[PieceSize];
+    private IDisk? _disk;
+    private volatile bool _leaving;
+    private bool _configurationIsNew;
 
-    /// <param name="serial">At most 20 bytes of ASCII.</param>
-    internal VirtioBlock(IDisk disk, string serial)
+    internal VirtioBlock()
     {
-        _disk = disk;
-        if (Encoding.ASCII.GetByteCount(serial) > SerialSize)
-        {
-            throw new ArgumentException($"A disk's serial has at most {SerialSize} bytes.", nameof(serial));
-        }
-
-        Encoding.ASCII.GetBytes(serial, _serial);
-        BinaryPrimitives.WriteInt64LittleEndian(_configuration, disk.SizeBytes >> SectorBits);
         BinaryPrimitives.WriteUInt32LittleEndian(_configuration.AsSpan(12), SegmentsMax);
         BinaryPrimitives.WriteUInt32LittleEndian(_configuration.AsSpan(20), SectorSize);
         BinaryPrimitives.WriteUInt32LittleEndian(_configuration.AsSpan(36), DiscardSectorsMax);
@@ -54,17 +51,120 @@ internal sealed class VirtioBlock : VirtioDevice
         _configuration[56] = 1;
     }
 
-    /// <summary>Counters since the device was made; read from any thread.</summary>
-    internal DiskCounters Counters { get; } = new();
+    /// <param name="disk">What is in the drive from the start.</param>
+    /// <param name="serial">At most 20 bytes of ASCII.</param>
+    internal VirtioBlock(IDisk disk, string serial)
+        : this() => Insert(disk, serial);
+
+    /// <summary>Counters of the disk that is in the drive; read from any thread.</summary>
+    internal DiskCounters Counters { get; private set; } = new();
+
+    /// <summary>
+    /// Told when the guest has let go of a disk that it was asked for (<see cref="AskToLetGo"/>); on a thread that must not wait.
+    /// </summary>
+    internal Action? LetGo { get; set; }
 
     internal override uint DeviceId => 2;
 
+    // Of an empty drive nobody knows what will be put in: what cannot be written then says so at each write.
     internal override ulong Features => FeatureSegmentsMax | FeatureFlush
-        | (_disk.ReadOnly ? FeatureReadOnly : FeatureDiscard | FeatureWriteZeroes);
+        | (_disk is { ReadOnly: true } ? FeatureReadOnly : FeatureDiscard | FeatureWriteZeroes);
 
     internal override int QueueCount => 1;
 
-    internal override byte ReadConfiguration(int offset) => offset < _configuration.Length ? _configuration[offset] : (byte)0;
+    /// <summary>Puts a disk into the empty drive.</summary>
+    internal void Insert(IDisk disk, string serial)
+    {
+        if (Encoding.ASCII.GetByteCount(serial) > SerialSize)
+        {
+            throw new ArgumentException($"A disk's serial has at most {SerialSize} bytes.", nameof(serial));
+        }
+
+        Exclude(() =>
+        {
+            _disk = disk;
+            _leaving = false;
+            Counters = new DiskCounters();
+            Array.Clear(_serial);
+            Encoding.ASCII.GetBytes(serial, _serial);
+        });
+        ConfigurationChanged();
+    }
+
+    /// <summary>Puts another disk that holds the same in the place of the one in the drive; the guest does not notice.</summary>
+    /// <param name="change">Makes it, while the drive does nothing; null where the one in the drive stays.</param>
+    internal void Replace(Func<IDisk?> change) => Exclude(() => _disk = change() ?? _disk);
+
+    /// <summary>Asks the guest to let go: the drive has no capacity any more. A driver does when it has read that, any guest at its reset.</summary>
+    internal void AskToLetGo()
+    {
+        _leaving = true;
+        ConfigurationChanged();
+    }
+
+    /// <summary>Takes the disk out; all that the guest wrote is durable then.</summary>
+    internal void Eject()
+    {
+        Exclude(() =>
+        {
+            _disk?.Flush();
+            _disk = null;
+            _leaving = false;
+            Array.Clear(_serial);
+        });
+        ConfigurationChanged();
+    }
+
+    /// <summary>Makes the disk larger, and tells the driver.</summary>
+    internal void Grow(long sizeBytes)
+    {
+        Exclude(() => _disk?.Grow(sizeBytes));
+        ConfigurationChanged();
+    }
+
+    /// <summary>Makes all that the guest wrote durable.</summary>
+    internal void Flush() => Exclude(() => _disk?.Flush());
+
+    internal override void Reset() => TellLetGo();
+
+    internal override void Save(StateWriter state)
+    {
+        state.U64(Sectors);
+        state.Bytes(_serial);
+    }
+
+    /// <summary>The disk may have grown since; another it must not be.</summary>
+    internal override void Load(StateReader state)
+    {
+        ulong sectors = state.U64();
+        if (!state.Bytes().AsSpan().SequenceEqual(_serial))
+        {
+            throw new InvalidDataException("The state has another disk in a drive than this machine.");
+        }
+
+        _configurationIsNew = sectors != Sectors;
+    }
+
+    internal override void Started()
+    {
+        if (_configurationIsNew)
+        {
+            _configurationIsNew = false;
+            ConfigurationChanged();
+        }
+    }
+
+    private ulong Sectors => _leaving || _disk is null ? 0 : (ulong)_disk.SizeBytes >> SectorBits;
+
+    internal override byte ReadConfiguration(int offset)
+    {
+        if (offset == 0)
+        {
+            TellLetGo();
+        }
+
+        return offset < sizeof(ulong) ? (byte)(Sectors >> (8 * offset)) : offset < _configuration.Length ? _configuration[offset] : (byte)0;
+    }
 
     internal override void Process(int queue)
     {
@@ -75,8 +175,13 @@ internal sealed class VirtioBlock : VirtioDevice
         }
     }
 
-    /// <summary>When it returns, all that the guest wrote is durable; the guest does not run.</summary>
-    internal void Close() => _disk.Dispose();
+    private void TellLetGo()
+    {
+        if (_leaving)
+        {
+            LetGo?.Invoke();
+        }
+    }
 
     private void Serve(DescriptorChain chain)
     {
@@ -91,7 +196,7 @@ internal sealed class VirtioBlock : VirtioDevice
         byte status;
         try
         {
-            status = Run(type, sector, chain);
+            status = _disk is { } disk ? Run(disk, type, sector, chain) : StatusIoError;
         }
         catch (IOException)
         {
@@ -103,18 +208,18 @@ internal sealed class VirtioBlock : VirtioDevice
         chain.Write(chain.WritableBytes - 1, [status]);
     }
 
-    private byte Run(BlockRequestType type, ulong sector, DescriptorChain chain)
+    private byte Run(IDisk disk, BlockRequestType type, ulong sector, DescriptorChain chain)
     {
         switch (type)
         {
             case BlockRequestType.In:
-                return Read(sector, chain);
-            case BlockRequestType.Out when !_disk.ReadOnly:
-                return Write(sector, chain);
+                return Read(disk, sector, chain);
+            case BlockRequestType.Out when !disk.ReadOnly:
+                return Write(disk, sector, chain);
             case BlockRequestType.Flush:
-                if (!_disk.ReadOnly)
+                if (!disk.ReadOnly)
                 {
-                    _disk.Flush();
+                    disk.Flush();
                     Counters.Flushed();
                 }
 
@@ -122,8 +227,8 @@ internal sealed class VirtioBlock : VirtioDevice
             case BlockRequestType.GetId:
                 chain.Write(0, _serial.AsSpan(0, (int)Math.Min(SerialSize, chain.WritableBytes - 1)));
                 return StatusOk;
-            case BlockRequestType.Discard or BlockRequestType.WriteZeroes when !_disk.ReadOnly:
-                return Clear(type, chain);
+            case BlockRequestType.Discard or BlockRequestType.WriteZeroes when !disk.ReadOnly:
+                return Clear(disk, type, chain);
             case BlockRequestType.Out or BlockRequestType.Discard or BlockRequestType.WriteZeroes:
                 return StatusIoError;
             default:
@@ -131,10 +236,10 @@ internal sealed class VirtioBlock : VirtioDevice
         }
     }
 
-    private byte Read(ulong sector, DescriptorChain chain)
+    private byte Read(IDisk disk, ulong sector, DescriptorChain chain)
     {
         long size = chain.WritableBytes - 1;
-        if (!Lies(sector, size))
+        if (!Lies(disk, sector, size))
         {
             return StatusIoError;
         }
@@ -143,7 +248,7 @@ internal sealed class VirtioBlock : VirtioDevice
         for (long done = 0; done < size; done += PieceSize)
         {
             Span<byte> piece = _piece.AsSpan(0, (int)Math.Min(PieceSize, size - done));
-            _disk.Read(start + done, piece);
+            disk.Read(start + done, piece);
             chain.Write(done, piece);
         }
 
@@ -151,10 +256,10 @@ internal sealed class VirtioBlock : VirtioDevice
         return StatusOk;
     }
 
-    private byte Write(ulong sector, DescriptorChain chain)
+    private byte Write(IDisk disk, ulong sector, DescriptorChain chain)
     {
         long size = chain.ReadableBytes - HeaderSize;
-        if (!Lies(sector, size))
+        if (!Lies(disk, sector, size))
         {
             return StatusIoError;
         }
@@ -164,14 +269,14 @@ internal sealed class VirtioBlock : VirtioDevice
         {
             Span<byte> piece = _piece.AsSpan(0, (int)Math.Min(PieceSize, size - done));
             chain.Read(HeaderSize + done, piece);
-            _disk.Write(start + done, piece);
+            disk.Write(start + done, piece);
         }
 
         Counters.Wrote(size);
         return StatusOk;
     }
 
-    private byte Clear(BlockRequestType type, DescriptorChain chain)
+    private static byte Clear(IDisk disk, BlockRequestType type, DescriptorChain chain)
     {
         Span<byte> range = stackalloc byte[RangeSize];
         if (chain.ReadableBytes != HeaderSize + RangeSize || chain.Read(HeaderSize, range) < RangeSize)
@@ -181,23 +286,23 @@ internal sealed class VirtioBlock : VirtioDevice
 
         ulong sector = BinaryPrimitives.ReadUInt64LittleEndian(range);
         uint sectors = BinaryPrimitives.ReadUInt32LittleEndian(range[8..]);
-        if (sectors > DiscardSectorsMax || !Lies(sector, (long)sectors << SectorBits))
+        if (sectors > DiscardSectorsMax || !Lies(disk, sector, (long)sectors << SectorBits))
         {
             return StatusIoError;
         }
 
         // A discard is a hint: only where zeros may take no room is it worth doing. Write zeroes must be done.
-        if (type == BlockRequestType.WriteZeroes || _disk is RawDisk)
+        if (type == BlockRequestType.WriteZeroes || disk is RawDisk)
         {
-            _disk.WriteZeroes((long)sector << SectorBits, (long)sectors << SectorBits);
+            disk.WriteZeroes((long)sector << SectorBits, (long)sectors << SectorBits);
         }
 
         return StatusOk;
     }
 
-    private bool Lies(ulong sector, long size)
+    private static bool Lies(IDisk disk, ulong sector, long size)
     {
-        ulong sectors = (ulong)_disk.SizeBytes >> SectorBits;
+        ulong sectors = (ulong)disk.SizeBytes >> SectorBits;
         return (size & (SectorSize - 1)) == 0 && sector <= sectors && (ulong)(size >> SectorBits) <= sectors - sector;
     }
 

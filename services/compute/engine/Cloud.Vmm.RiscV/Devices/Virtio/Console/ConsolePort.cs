@@ -1,3 +1,5 @@
+using Cloud.Vmm.RiscV.State;
+
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Console;
 
 /// <summary>One named port of the console device: bytes to and from the guest's /dev/virtio-ports/NAME.</summary>
@@ -96,6 +98,25 @@ internal sealed class ConsolePort(int number, string name, PortOutput output)
         }
 
         RoomMade?.Invoke();
+    }
+
+    internal void Save(StateWriter state)
+    {
+        lock (_input)
+        {
+            state.Flag(_guestOpen);
+            state.Bytes([.. _input]);
+        }
+    }
+
+    internal void Load(StateReader state)
+    {
+        lock (_input)
+        {
+            _guestOpen = state.Flag();
+            _input.Clear();
+            Array.ForEach(state.Bytes(), _input.Enqueue);
+        }
     }
 
     internal void Write(ReadOnlySpan<byte> bytes) => output(bytes);

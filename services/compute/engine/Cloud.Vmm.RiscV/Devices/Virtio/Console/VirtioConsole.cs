@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Console;
 
@@ -85,6 +86,43 @@ internal sealed class VirtioConsole : VirtioDevice
         Array.Clear(_toldOpen);
         Array.Clear(_guestReady);
         Array.ForEach(_ports, port => port.SetGuestOpen(false));
+    }
+
+    internal override void Save(StateWriter state)
+    {
+        state.U32((uint)_control.Count);
+        foreach (byte[] message in _control)
+        {
+            state.Bytes(message);
+        }
+
+        foreach (ConsolePort port in _ports)
+        {
+            state.Text(port.Name);
+            state.Flag(_toldOpen[port.Number]);
+            state.Flag(_guestReady[port.Number]);
+            port.Save(state);
+        }
+    }
+
+    internal override void Load(StateReader state)
+    {
+        for (uint count = Math.Min(state.U32(), ControlWaitingMax); count > 0; count--)
+        {
+            _control.Enqueue(state.Bytes());
+        }
+
+        foreach (ConsolePort port in _ports)
+        {
+            if (state.Text() is var name && name != port.Name)
+            {
+                throw new InvalidDataException($"The state has a port '{name}' where this machine has '{port.Name}'.");
+            }
+
+            _toldOpen[port.Number] = state.Flag();
+            _guestReady[port.Number] = state.Flag();
+            port.Load(state);
+        }
     }
 
     private void ProcessPort(ConsolePort port, int queue)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cloud.Vmm.RiscV.State;
 
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Net;
 
@@ -91,6 +92,26 @@ internal sealed class VirtioNet : VirtioDevice
         lock (_waiting)
         {
             _waiting.Clear();
+        }
+    }
+
+    internal override void Save(StateWriter state)
+    {
+        lock (_waiting)
+        {
+            state.U32((uint)_waiting.Count);
+            foreach (byte[] frame in _waiting)
+            {
+                state.Bytes(frame);
+            }
+        }
+    }
+
+    internal override void Load(StateReader state)
+    {
+        for (uint count = state.U32(); count > 0; count--)
+        {
+            Receive(state.Bytes());
         }
     }
 
