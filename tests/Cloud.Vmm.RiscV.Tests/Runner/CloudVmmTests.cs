@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Cloud.Vmm.RiscV.Isa;
 using Cloud.Vmm.RiscV.Tests.Boot;
 
 namespace Cloud.Vmm.RiscV.Tests.Runner;
@@ -41,6 +42,56 @@ public sealed class CloudVmmTests : IDisposable
         finally
         {
             process.Kill();
+        }
+    }
+
+    /// <summary>The guest prints a digit each time it is asked, and counts in its memory: it goes on in another process.</summary>
+    [Fact]
+    public async Task Guest_ThatMovesToAnotherProcess_GoesOnThere()
+    {
+        byte[] program = new Asm().Li(5, MemoryMap.Uart).Li(6, '0')
+            .Label("wait").I(Op.Lbu, 7, 5, 5).I(Op.Andi, 7, 7, 1).Branch(Op.Beq, 7, 0, "wait").I(Op.Lbu, 7, 5, 0)
+            .I(Op.Addi, 6, 6, 1).S(Op.Sb, 6, 5, 0).Jump(0, "wait").Build();
+        await File.WriteAllBytesAsync(At("program"), program, TestContext.Current.CancellationToken);
+        string[] board = ["-m", "32M", "-bios", "none", "-kernel", At("program"), "-device", "virtio-rng-device"];
+        using Process first = Start([.. board, "-qmp", $"unix:{At("first.qmp")}", "-serial", $"unix:{At("first")}"]);
+        using Process second = Start(
+            [.. board, "-qmp", $"unix:{At("second.qmp")}", "-serial", $"unix:{At("second")}", "-incoming", $"unix:{At("moves")}"]);
+        try
+        {
+            using StreamReader serial = await ConnectAsync(At("first"));
+            (await AskAsync(serial)).ShouldBe('1');
+            (await AskAsync(serial)).ShouldBe('2');
+            using StreamReader secondMonitor = await ConnectAsync(At("second.qmp"));
+            await ReadAsync(secondMonitor);
+            var toSecond = new StreamWriter(secondMonitor.BaseStream) { AutoFlush = true };
+            await CallAsync(secondMonitor, toSecond, "qmp_capabilities");
+            (await CallAsync(secondMonitor, toSecond, "query-status"))["return"]!["status"]!.GetValue<string>().ShouldBe("inmigrate");
+
+            using StreamReader firstMonitor = await ConnectAsync(At("first.qmp"));
+            await ReadAsync(firstMonitor);
+            var toFirst = new StreamWriter(firstMonitor.BaseStream) { AutoFlush = true };
+            await CallAsync(firstMonitor, toFirst, "qmp_capabilities");
+            await toFirst.WriteLineAsync("""{"execute":"migrate","arguments":{"uri":"unix:PATH"}}""".Replace("PATH", At("moves"), StringComparison.Ordinal));
+            await EventAsync(firstMonitor, "STOP");
+            await EventAsync(secondMonitor, "RESUME");
+            (await CallAsync(firstMonitor, toFirst, "query-status"))["return"]!["running"]!.GetValue<bool>().ShouldBeFalse();
+
+            using StreamReader there = await ConnectAsync(At("second"));
+            (await AskAsync(there)).ShouldBe('3');
+        }
+        finally
+        {
+            first.Kill();
+            second.Kill();
+        }
+
+        static async Task<char> AskAsync(StreamReader serial)
+        {
+            await serial.BaseStream.WriteAsync("?"u8.ToArray(), TestContext.Current.CancellationToken);
+            byte[] answer = new byte[1];
+            await serial.BaseStream.ReadExactlyAsync(answer, TestContext.Current.CancellationToken);
+            return (char)answer[0];
         }
     }
 

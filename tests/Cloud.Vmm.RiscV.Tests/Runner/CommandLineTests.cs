@@ -24,7 +24,7 @@ public sealed class CommandLineTests
         options.PauseAtShutdown.ShouldBeTrue();
         options.ShutdownAtReset.ShouldBeFalse();
         options.Monitors.ShouldBe(["qmp"]);
-        options.DescriptorSets[7].ShouldBe(7);
+        options.DescriptorSets.ShouldBe([(7, 7, "")]);
         options.Networks["net0"].Text("remote.path").ShouldBe("b");
         options.Devices.Single().Text("mac").ShouldBe("02:00:00:00:00:01");
         options.CommandLine.ShouldBe("console=ttyS0,115200");

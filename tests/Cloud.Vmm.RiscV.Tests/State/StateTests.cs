@@ -169,6 +169,7 @@ public sealed class StateTests : IDisposable
             .I(Op.Addi, 8, 8, -1).Branch(Op.Bne, 8, 0, "page").Jump(0, "again").Build();
         using var machine = new Machine(new MachineOptions { MemoryBytes = 4 << 20, Harts = 2, Kernel = program });
         machine.Start();
+        SpinWait.SpinUntil(() => Array.TrueForAll(machine.Harts, hart => hart.Retired > 1_000_000));
         using (SafeFileHandle file = File.OpenHandle(_path, FileMode.Create, FileAccess.ReadWrite))
         {
             var saver = new MachineSaver(machine, new StateFile(file, machine.Ram.Size, withMemory: true));
@@ -180,7 +181,6 @@ public sealed class StateTests : IDisposable
         using var other = new Machine(new MachineOptions { MemoryBytes = 4 << 20, Harts = 2, AwaitsState = true });
         Load(other, copy: true);
         new ReadOnlySpan<byte>(other.Ram.Host, 4 << 20).SequenceEqual(new ReadOnlySpan<byte>(machine.Ram.Host, 4 << 20)).ShouldBeTrue();
-        machine.Harts[0].Retired.ShouldBeGreaterThan(0UL);
         other.SaveDevices().ShouldBe(machine.SaveDevices());
     }
 

@@ -45,7 +45,7 @@ internal sealed class HartRounds : IHartScheduler, IClock
         // One hart never waits by itself: the round decides.
     }
 
-    public void Set(Hart hart, ulong ticks) => _roundStart = ticks;
+    public void Set(Hart hart, ulong ticks) => _roundStart += ticks - TicksOf(hart);
 
     public void Start()
     {

@@ -121,7 +121,7 @@ internal sealed class BlockNodes(HostFiles files) : IDisposable
 
     private static void Close(BlockNode node)
     {
-        if (node.File is { IsClosed: false } file)
+        if ((node.File ?? node.Over?.File) is { IsClosed: false } file)
         {
             // A set of descriptors may hold the same open file for longer.
             ImageLock.Release(file);
