@@ -260,7 +260,7 @@ internal sealed class Instance : IVersioned
     /// <exception cref="CloudException">The instance does not run, or by an engine that cannot keep what a guest is.</exception>
     public void RequireKept(string verb)
     {
-        if (Engine is not ("emulation" or "hardware"))
+        if (Engine == "container")
         {
             throw CloudException.Conflict("engine-keeps-no-states", $"Engine '{Engine}' cannot keep what a guest is, to {verb} it.");
         }

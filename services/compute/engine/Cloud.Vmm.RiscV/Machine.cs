@@ -1,5 +1,6 @@
 using Cloud.Vmm.RiscV.Boot;
 using Cloud.Vmm.RiscV.Cpu;
+using Cloud.Vmm.RiscV.Debug;
 using Cloud.Vmm.RiscV.Devices;
 using Cloud.Vmm.RiscV.Devices.Virtio;
 using Cloud.Vmm.RiscV.Memory;
@@ -173,6 +174,32 @@ internal sealed class Machine : IDisposable
         Array.ForEach(Harts, hart => hart.Dispose());
         Ram.Dispose();
         _rom.Dispose();
+    }
+
+    /// <summary>Memory from an address as a hart sees it now, at most to its page's end; empty where there is none.</summary>
+    internal unsafe ReadOnlySpan<byte> Readable(Hart hart, ulong address, int sizeMost)
+    {
+        ulong? physical = PageWalk.Of(hart, Bus, address).Physical;
+        byte* host = physical is null ? null : Bus.ReadableAt(physical.Value);
+        return host is null ? [] : new ReadOnlySpan<byte>(host, (int)Math.Min((ulong)sizeMost, 4096 - (address & 0xFFF)));
+    }
+
+    /// <summary>Writes memory as a hart sees it now, whatever the page allows; false where there is none.</summary>
+    internal bool TryWrite(Hart hart, ulong address, ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            int count = (int)Math.Min((ulong)bytes.Length, 4096 - (address & 0xFFF));
+            if (PageWalk.Of(hart, Bus, address).Physical is not { } physical || !Ram.Write(physical, bytes[..count]))
+            {
+                return false;
+            }
+
+            address += (ulong)count;
+            bytes = bytes[count..];
+        }
+
+        return true;
     }
 
     private void ResetDevices()

@@ -46,6 +46,10 @@ internal sealed class HostFiles(HostDescriptors descriptors)
         return bytes.ToArray();
     });
 
+    /// <summary>A new file for text, in the place of one that is there.</summary>
+    /// <exception cref="OptionException">It cannot be made.</exception>
+    internal static StreamWriter CreateText(string path) => Try(path, () => new StreamWriter(path, append: false));
+
     /// <summary>A listening Unix socket: one given open, or made at a path with access for its owner alone.</summary>
     /// <exception cref="OptionException">The socket cannot be made.</exception>
     internal static Socket Listen(Properties channel)

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Cloud.Vmm.Runner.Disks;
+using Cloud.Vmm.Runner.Gdb;
 using Cloud.Vmm.Runner.Options;
 using Cloud.Vmm.Runner.Qmp;
 using Microsoft.Win32.SafeHandles;
@@ -26,6 +27,8 @@ internal static class Program
           -object memory-backend-file,id=ID,size=N,mem-path=FILE,share=on|off   with -M virt,memory-backend=ID: the guest's memory
           -runas UID:GID                                                        a user to become before anything is opened
           -S  -no-reboot  -no-shutdown  -action shutdown=pause|poweroff,reboot=reset|shutdown
+          -gdb tcp:[ADDRESS]:PORT|unix:PATH  -s                                 awaits a debugger there; -s is -gdb tcp::1234
+          -trace FILE[,from=N][,count=N]                                        writes each instruction to a file, with its text
           -accel sim,deterministic=on                                           one thread, time by the count of instructions
 
         Boot a kernel with nothing around it:
@@ -76,6 +79,10 @@ internal static class Program
         // As QEMU does: a signal that asks the process to end closes the disks in order.
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, supervisor);
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, supervisor);
+        using InstructionTrace? trace = options.Trace is { } wanted ? new InstructionTrace(wanted) : null;
+        Array.ForEach(guest.Machine.Harts, hart => hart.Observer = trace);
+        using GdbServer? debugger = options.Debugger is { } where ? new GdbServer(supervisor, where) : null;
+        debugger?.Start();
         guest.Open();
         servers.ForEach(server => server.Start());
         if (options.Incoming is not null and not "defer")

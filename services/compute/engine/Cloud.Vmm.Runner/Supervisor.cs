@@ -70,6 +70,31 @@ internal sealed class Supervisor
         }
     }
 
+    /// <summary>Looks at the machine while it stands still; a guest that runs notices nothing but the moment.</summary>
+    internal T Look<T>(Func<Machine, T> look)
+    {
+        lock (_lock)
+        {
+            bool runs = State == RunState.Running;
+            if (runs)
+            {
+                Guest.Machine.Stop();
+            }
+
+            try
+            {
+                return look(Guest.Machine);
+            }
+            finally
+            {
+                if (runs)
+                {
+                    Guest.Machine.Start();
+                }
+            }
+        }
+    }
+
     /// <summary>The guest stands still for the rest of it to be saved; true where it ran.</summary>
     internal bool BeginFinish()
     {

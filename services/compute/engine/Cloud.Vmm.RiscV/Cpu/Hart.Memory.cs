@@ -29,6 +29,7 @@ internal sealed unsafe partial class Hart
         byte* host = _bus.ReadableAt(physical);
         if (host is null)
         {
+            Counters.DeviceReads++;
             return _bus.Read(physical, sizeLog2, out value) || Fault(TrapCause.LoadAccessFault, address);
         }
 
@@ -60,6 +61,7 @@ internal sealed unsafe partial class Hart
         byte* host = _bus.RamAt(physical);
         if (host is null)
         {
+            Counters.DeviceWrites++;
             return _bus.Write(physical, sizeLog2, value) || Fault(TrapCause.StoreAccessFault, address);
         }
 
@@ -135,6 +137,8 @@ internal sealed unsafe partial class Hart
         {
             return;
         }
+
+        Counters.CodePages++;
 
         // From now on stores to the page must be seen: no hart may keep it in its write TLB.
         Tlb.FlushWrites();
@@ -283,6 +287,7 @@ internal sealed unsafe partial class Hart
 
     private void FillRead(ulong address, byte* host)
     {
+        Counters.TlbFills++;
         TlbEntry* entry = State->ReadTlb + Tlb.IndexOf(address);
         entry->Tag = address & PageMask;
         entry->Addend = (ulong)host - address;
@@ -297,6 +302,7 @@ internal sealed unsafe partial class Hart
             return true;
         }
 
+        Counters.TlbFills++;
         TlbEntry* entry = State->WriteTlb + Tlb.IndexOf(address);
         entry->Tag = address & PageMask;
         entry->Addend = (ulong)host - address;
@@ -322,6 +328,7 @@ internal sealed unsafe partial class Hart
             ClearCode();
         }
 
+        Counters.TlbFills++;
         CodeSlot* slots = _code.SlotsOf(physical >> 12);
         FetchTlbEntry* entry = State->FetchTlb + Tlb.IndexOf(address);
         entry->Tag = address & PageMask;

@@ -59,9 +59,14 @@ internal sealed unsafe partial class Hart
             }
 
             int budget = Math.Min(left, _sliceLeft);
-            int taken = _translated is null ? RunSlice(budget) : RunTranslated(budget);
+            int taken = _observer is { } observer ? RunObserved(observer, budget)
+                : _translated is null ? RunSlice(budget) : RunTranslated(budget);
             left -= taken;
             _sliceLeft -= taken;
+            if (taken == 0 && _observer is not null && !_interruptsChanged)
+            {
+                break;
+            }
         }
 
         return steps - left;

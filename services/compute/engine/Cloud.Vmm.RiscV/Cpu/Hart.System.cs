@@ -36,6 +36,7 @@ internal sealed unsafe partial class Hart
                 return true;
             case Op.Wfi when Mode == PrivilegeMode.Machine || supervisor && (status & Mstatus.Tw) == 0:
                 Waiting = true;
+                Counters.Waits++;
                 _interruptsChanged = true;
                 break;
             case Op.SfenceVma when Mode != PrivilegeMode.User && !(supervisor && (status & Mstatus.Tvm) != 0):

@@ -51,6 +51,7 @@ internal sealed unsafe partial class Hart
 
     private void EnterTrap(bool toSupervisor, ulong cause, ulong value)
     {
+        Counters.Trap(cause);
         ulong status = Csrs.Status;
         ulong vector;
         if (toSupervisor)

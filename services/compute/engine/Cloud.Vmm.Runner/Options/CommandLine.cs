@@ -57,6 +57,9 @@ internal static class CommandLine
             case "-S":
                 options.StartStopped = true;
                 return true;
+            case "-s":
+                options.Debugger = "tcp::1234";
+                return true;
             case "-no-shutdown":
                 options.PauseAtShutdown = true;
                 return true;
@@ -108,6 +111,12 @@ internal static class CommandLine
                 return true;
             case "-runas":
                 options.RunAs = User(value);
+                return true;
+            case "-gdb":
+                options.Debugger = value;
+                return true;
+            case "-trace":
+                options.Trace = Properties.Parse(value, "file");
                 return true;
             case "-incoming":
                 options.Incoming = value;

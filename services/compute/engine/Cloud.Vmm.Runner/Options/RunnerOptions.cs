@@ -54,6 +54,12 @@ internal sealed record RunnerOptions
     /// <summary>What a machine that boots nothing goes on from: "defer", or as for migrate-incoming; null for one that boots.</summary>
     internal string? Incoming { get; set; }
 
+    /// <summary>Where a debugger is awaited; null for nowhere.</summary>
+    internal string? Debugger { get; set; }
+
+    /// <summary>The trace of instructions that is wanted; null for none.</summary>
+    internal Properties? Trace { get; set; }
+
     /// <summary>The object that is the guest's memory; null for memory of its own.</summary>
     internal string? MemoryObject { get; set; }
 

@@ -36,7 +36,9 @@ internal sealed class QmpCommands
         new QmpDiskCommands(supervisor.Guest).AddTo(_commands);
         new QmpFileCommands(descriptors).AddTo(_commands);
         new QmpMigrationCommands(migration).AddTo(_commands);
-        supervisor.Guest.Drives.Deleted = id => events.Send("DEVICE_DELETED", new JsonObject { ["device"] = id, ["path"] = QmpDiskCommands.PathOf(id) });
+        new QmpHartCommands(supervisor).AddTo(_commands);
+        supervisor.Guest.Drives.Deleted = id => events.Send(
+            "DEVICE_DELETED", new JsonObject { ["device"] = id, ["path"] = QmpDiskCommands.PathOf(id) });
     }
 
     internal static JsonObject Version() => new()

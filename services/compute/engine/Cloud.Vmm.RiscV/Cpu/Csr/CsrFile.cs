@@ -186,10 +186,13 @@ internal sealed unsafe class CsrFile(Hart hart)
             return false;
         }
 
-        ulong? read = ReadPresent((CsrAddress)address) ?? ReadRange(address);
+        ulong? read = Peek(address);
         value = read ?? 0;
         return read is not null;
     }
+
+    /// <summary>The value of a CSR, whoever may read it; null where there is none. The hart does not run.</summary>
+    internal ulong? Peek(int address) => ReadPresent((CsrAddress)address) ?? ReadRange(address);
 
     /// <summary>Writes a CSR that <see cref="TryRead"/> gave; false where it is read-only.</summary>
     internal bool TryWrite(int address, ulong value)
