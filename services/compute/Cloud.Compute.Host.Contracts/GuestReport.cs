@@ -83,7 +83,9 @@ public sealed record GuestMetrics
 public sealed record GuestDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
 
 /// <summary>What took a guest's processors out of the guest's own code since its process started.</summary>
-/// <param name="Counter">Who counted: <c>kvm</c>, or <c>tcg</c>, which leaves translated code where hardware would exit.</param>
+/// <param name="Counter">
+/// Who counted: <c>kvm</c>; <c>tcg</c>, which leaves translated code where hardware would exit; or <c>simulator</c>.
+/// </param>
 /// <param name="Reasons">How often, by reason, in the counter's own words.</param>
 public sealed record GuestExits(string Counter, IReadOnlyDictionary<string, long> Reasons);
 

@@ -72,7 +72,8 @@ public sealed class CloudVmmTests : IDisposable
             await ReadAsync(firstMonitor);
             var toFirst = new StreamWriter(firstMonitor.BaseStream) { AutoFlush = true };
             await CallAsync(firstMonitor, toFirst, "qmp_capabilities");
-            await toFirst.WriteLineAsync("""{"execute":"migrate","arguments":{"uri":"unix:PATH"}}""".Replace("PATH", At("moves"), StringComparison.Ordinal));
+            var move = new JsonObject { ["execute"] = "migrate", ["arguments"] = new JsonObject { ["uri"] = $"unix:{At("moves")}" } };
+            await toFirst.WriteLineAsync(move.ToJsonString());
             await EventAsync(firstMonitor, "STOP");
             await EventAsync(secondMonitor, "RESUME");
             (await CallAsync(firstMonitor, toFirst, "query-status"))["return"]!["running"]!.GetValue<bool>().ShouldBeFalse();

@@ -25,8 +25,8 @@ public sealed class DebuggerTests : IAsyncDisposable
         _vmm.Start("-bios", "none", "-kernel", program, "-m", "32M", "-smp", "2", "-gdb", $"unix:{_vmm.At("gdb")}");
         await _vmm.WaitForAsync("gdb");
         string said = await GdbAsync(
-            $"target remote {_vmm.At("gdb")}", "info threads", "break *0x80000010", "continue", "print $pc", "set var $s1 = 1000", "stepi", "print $s1",
-            "stepi", "print $pc", "x/1wx 0x80000010", "set var *(int*)0x81000000 = 77", "print *(int*)0x81000000", "continue", "print $s1",
+            $"target remote {_vmm.At("gdb")}", "info threads", "break *0x80000010", "continue", "print $pc",
+            "set var $s1 = 1000", "stepi", "print $s1", "stepi", "print $pc", "x/1wx 0x80000010", "set var *(int*)0x81000000 = 77", "print *(int*)0x81000000", "continue", "print $s1",
             "delete", "print $priv", "print $mhartid", "detach");
         said.ShouldContain("hart 1, Machine mode");
         said.ShouldContain("Breakpoint 1, 0x0000000080000010");
@@ -70,13 +70,16 @@ public sealed class DebuggerTests : IAsyncDisposable
     public async Task Trace_HasEachInstruction_AndEndsWhereItShall()
     {
         string program = _vmm.Write("program", Program());
-        _vmm.Start("-bios", "none", "-kernel", program, "-m", "32M", "-qmp", $"unix:{_vmm.At("qmp")}", "-trace", $"{_vmm.At("trace")},count=40");
+        _vmm.Start(
+            "-bios", "none", "-kernel", program, "-m", "32M", "-qmp", $"unix:{_vmm.At("qmp")}", "-trace", $"{_vmm.At("trace")},count=40");
         await using QmpTestClient qmp = await _vmm.ConnectAsync("qmp");
         string[] lines = [];
         for (var limit = Stopwatch.StartNew(); lines.Length < 40 && limit.Elapsed < TimeSpan.FromSeconds(20);)
         {
             await Task.Delay(50, TestContext.Current.CancellationToken);
-            lines = File.Exists(_vmm.At("trace")) ? await File.ReadAllLinesAsync(_vmm.At("trace"), TestContext.Current.CancellationToken) : [];
+            lines = File.Exists(_vmm.At("trace"))
+                ? await File.ReadAllLinesAsync(_vmm.At("trace"), TestContext.Current.CancellationToken)
+                : [];
         }
 
         lines.Length.ShouldBe(40);
@@ -87,7 +90,8 @@ public sealed class DebuggerTests : IAsyncDisposable
     private static async Task<string> GdbAsync(params string[] commands)
     {
         var start = new ProcessStartInfo("gdb-multiarch") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])["-nx", "-batch", "-ex", "set architecture riscv:rv64", .. commands.SelectMany(command => (string[])["-ex", command])])
+        IEnumerable<string> all = commands.Prepend("set architecture riscv:rv64").SelectMany(command => (string[])["-ex", command]);
+        foreach (string argument in (string[])["-nx", "-batch", .. all])
         {
             start.ArgumentList.Add(argument);
         }

@@ -7,7 +7,8 @@ using Cloud.Vmm.Qemu.Qmp;
 namespace Cloud.Vmm.Qemu;
 
 /// <summary>
-/// Reads what QEMU counts of a machine's exits: KVM's statistics of its processors (qapi/stats.json), or TCG's of its translated code and
+/// Reads what is counted of a machine's exits: the statistics of its processors by KVM or the simulator (qapi/stats.json), or TCG's
+/// of its translated code and
 /// the interrupt controllers' of what they passed on, which are text for people (qapi/machine.json).
 /// </summary>
 internal static partial class MachineExits
@@ -16,13 +17,14 @@ internal static partial class MachineExits
 
     public static async Task<VmExits> ReadAsync(QmpClient qmp, VmEngine engine, CancellationToken ct) => engine switch
     {
-        VmEngine.Hardware => new VmExits("kvm", await ReadKvmAsync(qmp, ct)),
+        VmEngine.Hardware => new VmExits("kvm", await ReadStatisticsAsync(qmp, ct)),
+        VmEngine.Simulation => new VmExits("simulator", await ReadStatisticsAsync(qmp, ct)),
         VmEngine.Emulation => new VmExits("tcg", await ReadTcgAsync(qmp, ct)),
         _ => throw new VmException("This machine's engine counts no exits."),
     };
 
     /// <summary>Summed over the processors; histograms are left out.</summary>
-    private static async Task<IReadOnlyDictionary<string, long>> ReadKvmAsync(QmpClient qmp, CancellationToken ct)
+    private static async Task<IReadOnlyDictionary<string, long>> ReadStatisticsAsync(QmpClient qmp, CancellationToken ct)
     {
         var processors = await qmp.ExecuteAsync("query-stats", new JsonObject { ["target"] = "vcpu" }, ct);
         var reasons = new Dictionary<string, long>(StringComparer.Ordinal);

@@ -32,7 +32,9 @@ internal static class MemoryMap
     private const int VirtioInterrupt = 1;
     private const int MoreVirtioInterrupt = 12;
 
-    /// <summary>The slot of the board that a guest finds at a place in its order: on QEMU's board the first device takes the highest slot.</summary>
+    /// <summary>
+    /// The slot of the board that a guest finds at a place in its order: on QEMU's board the first device takes the highest slot.
+    /// </summary>
     internal static int VirtioSlot(int place) => place < VirtioSlotsOfQemu ? VirtioSlotsOfQemu - 1 - place : place;
 
     internal static ulong VirtioAddress(int slot) => Virtio + (ulong)slot * PageSize;

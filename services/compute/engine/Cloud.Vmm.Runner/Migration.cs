@@ -52,7 +52,7 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
         }
     }
 
-    /// <summary>Begins to save to <c>fd:NAME</c>, a file that was given by getfd, or <c>unix:PATH</c>, where another one awaits it.</summary>
+    /// <summary>Begins to save to <c>fd:NAME</c>, a file that was given by getfd, or <c>unix:PATH</c>, where another awaits it.</summary>
     /// <exception cref="OptionException">It cannot begin.</exception>
     internal void Begin(string uri)
     {
@@ -162,14 +162,15 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
     private static string PathOf(string uri)
     {
         const string Unix = "unix:";
-        return uri.StartsWith(Unix, StringComparison.Ordinal) ? uri[Unix.Length..] : throw new OptionException($"'{uri}' is no place that is known.");
+        return uri.StartsWith(Unix, StringComparison.Ordinal)
+            ? uri[Unix.Length..]
+            : throw new OptionException($"'{uri}' is no place that is known.");
     }
 
     private void Save(IStateTarget target, IDisposable closes)
     {
         bool ran = false;
         bool stopped = false;
-        bool saved = false;
         try
         {
             using (closes)
@@ -192,7 +193,8 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
                 Move("device");
                 saver.Finish();
                 supervisor.Guest.Drives.Flush();
-                saved = Move("completed");
+                Complete();
+                stopped = false;
             }
         }
         catch (Exception failed) when (failed is IOException or SocketException)
@@ -210,7 +212,7 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
 
         if (stopped)
         {
-            supervisor.EndFinish(saved, ran);
+            supervisor.EndFinish(saved: false, ran);
         }
 
         lock (_lock)
@@ -258,7 +260,7 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
 
     /// <summary>The next state, where nobody has asked for the end.</summary>
     /// <exception cref="OperationCanceledException">Somebody has.</exception>
-    private bool Move(string status)
+    private void Move(string status)
     {
         lock (_lock)
         {
@@ -268,7 +270,21 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
             }
 
             Change(status);
-            return true;
+        }
+    }
+
+    /// <summary>It is saved. Whoever reads so may let the guest go on at once.</summary>
+    private void Complete()
+    {
+        lock (_lock)
+        {
+            if (_cancelled)
+            {
+                throw new OperationCanceledException();
+            }
+
+            supervisor.EndFinish(saved: true, goOn: false);
+            Change("completed");
         }
     }
 

@@ -18,7 +18,8 @@ internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam 
     /// <exception cref="InvalidDataException">An image does not fit into memory, or is no RV64 ELF.</exception>
     internal void Load()
     {
-        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel.Read(), options.Firmware is null ? MemoryMap.Ram : MemoryMap.Kernel);
+        ulong kernelStart = options.Firmware is null ? MemoryMap.Ram : MemoryMap.Kernel;
+        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel.Read(), kernelStart);
         ulong first = options.Firmware is null ? next : LoadImage(options.Firmware.Read(), MemoryMap.Ram);
         ulong initrdStart = 0;
         ulong initrdEnd = 0;

@@ -5,7 +5,9 @@ using Cloud.Vmm.RiscV.Isa;
 
 namespace Cloud.Vmm.RiscV.Debug;
 
-/// <summary>Instructions as text: the manual's mnemonics, the calling convention's register names. A compressed one is what it stands for.</summary>
+/// <summary>
+/// Instructions as text: the manual's mnemonics, the calling convention's register names. A compressed one is what it stands for.
+/// </summary>
 internal static class Disassembler
 {
     private static readonly Dictionary<Op, InstructionEntry> Entries = InstructionTable.Entries().ToDictionary(entry => entry.Op);

@@ -125,7 +125,8 @@ internal sealed class Uart16550(InterruptLine line, Action<byte> transmit) : IBu
                 throw new InvalidDataException("The state has a serial port of other registers.");
             }
 
-            (_interruptEnable, _lineControl, _modemControl, _scratch, _divisorLow, _divisorHigh) = (enable, line, modem, scratch, low, high);
+            (_interruptEnable, _lineControl, _modemControl, _scratch) = (enable, line, modem, scratch);
+            (_divisorLow, _divisorHigh) = (low, high);
             _fifo = state.Flag();
             _transmitPending = state.Flag();
             Update();

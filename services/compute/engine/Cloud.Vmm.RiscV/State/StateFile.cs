@@ -59,7 +59,8 @@ internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes, bool wit
         StateHeader header = StateHeader.Parse(first.AsSpan(0, RandomAccess.Read(file, first, 0)));
         if (header.MemoryBytes != ram.Size)
         {
-            throw new InvalidDataException($"The state is of a machine with {header.MemoryBytes} bytes of memory; this one has {ram.Size}.");
+            throw new InvalidDataException(
+                $"The state is of a machine with {header.MemoryBytes} bytes of memory; this one has {ram.Size}.");
         }
 
         if (header.HasMemory)

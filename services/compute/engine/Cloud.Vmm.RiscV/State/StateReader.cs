@@ -8,7 +8,7 @@ internal sealed class StateReader(ReadOnlyMemory<byte> bytes)
     private ReadOnlyMemory<byte> _left = bytes;
 
     /// <summary>Reads a section whole.</summary>
-    /// <exception cref="InvalidDataException">Another section is next, it is of another version, or more is in it than was read.</exception>
+    /// <exception cref="InvalidDataException">Another section is next, it is of another version, or holds more than was read.</exception>
     internal void Section(string name, int version, Action<StateReader> read)
     {
         string found = Text();

@@ -4,8 +4,8 @@ using Cloud.Vmm.RiscV.Memory;
 namespace Cloud.Vmm.RiscV.State;
 
 /// <summary>
-/// A state on its way to another process: the header's magic, version and memory size, then records of a head (kind, count, first page or 0,
-/// CRC-32C) and their bytes. A page may come more than once; the devices come last.
+/// A state on its way to another process: the header's magic, version and memory size, then records of a head (kind, count, first page
+/// or 0, CRC-32C) and their bytes. A page may come more than once; the devices come last.
 /// </summary>
 internal sealed class StateStream(Stream stream, ulong memoryBytes) : IStateTarget
 {

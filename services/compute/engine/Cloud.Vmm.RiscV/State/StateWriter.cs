@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 
 namespace Cloud.Vmm.RiscV.State;
 
-/// <summary>Writes what devices and harts are: numbers of fixed size, little-endian, in named sections with a version of their own.</summary>
+/// <summary>Writes what devices and harts are: numbers of fixed size, little-endian, in named sections with versions.</summary>
 internal sealed class StateWriter
 {
     private readonly ArrayBufferWriter<byte> _bytes = new();

@@ -75,7 +75,7 @@ internal sealed class BlockNodes(HostFiles files) : IDisposable
     internal void CheckOverlay(BlockNode node, BlockNode overlay)
     {
         bool fits = overlay is { Disk: Qcow2Disk, Below: null, ReadOnly: false } && overlay != node
-            && _nodes.Values.All(other => other.Below != overlay) && _nodes.Values.All(other => other.Below != node || other.Disk is ThrottledDisk);
+            && _nodes.Values.All(other => other.Below != overlay && (other.Below != node || other.Disk is ThrottledDisk));
         if (!fits)
         {
             throw new OptionException($"'{overlay.Name}' cannot be laid over '{node.Name}'.");

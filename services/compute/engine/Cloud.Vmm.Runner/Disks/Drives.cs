@@ -4,8 +4,8 @@ using Cloud.Vmm.Runner.Options;
 namespace Cloud.Vmm.Runner.Disks;
 
 /// <summary>
-/// The drives of the board: each a virtio block device in its slot for as long as the machine is, with a disk in it or empty. One command at
-/// a time.
+/// The drives of the board: each a virtio block device in its slot for as long as the machine is, with a disk in it or empty. One command
+/// at a time.
 /// </summary>
 internal sealed class Drives(BlockNodes nodes)
 {

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Cloud.Vmm.Runner.Gdb;
 
-/// <summary>The packets of GDB's remote serial protocol (gdb manual, appendix E.1): $data#sum, acknowledged by + or asked again by -.</summary>
+/// <summary>The packets of GDB's remote serial protocol (gdb manual, appendix E.1): $data#sum, acknowledged by + or -.</summary>
 internal sealed class GdbLink(Socket client) : IDisposable
 {
     internal const int PacketBytesMax = 16 * 1024;

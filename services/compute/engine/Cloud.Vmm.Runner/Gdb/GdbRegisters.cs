@@ -59,7 +59,8 @@ internal static unsafe class GdbRegisters
 
     private static string Describe()
     {
-        var xml = new StringBuilder("""<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>""");
+        var xml = new StringBuilder("""<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd">""");
+        xml.Append("<target><architecture>riscv:rv64</architecture>");
         xml.Append("""<feature name="org.gnu.gdb.riscv.cpu">""");
         for (int number = 0; number < Pc; number++)
         {

@@ -154,7 +154,8 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
 
         if (packet.StartsWith("qSupported", StringComparison.Ordinal))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"PacketSize={GdbLink.PacketBytesMax:x};qXfer:features:read+;vContSupported+;swbreak+;hwbreak+");
+            return string.Create(
+                CultureInfo.InvariantCulture, $"PacketSize={GdbLink.PacketBytesMax:x};qXfer:features:read+;vContSupported+;hwbreak+");
         }
 
         if (packet.StartsWith(Features, StringComparison.Ordinal))
@@ -335,7 +336,8 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
     }
 
     /// <summary>The hart of a thread's number; null where there is none.</summary>
-    private int? Thread(string number) => Number(number) is { } thread and > 0 && thread <= (ulong)Machine.Harts.Length ? (int)thread - 1 : null;
+    private int? Thread(string number) =>
+        Number(number) is { } thread and > 0 && thread <= (ulong)Machine.Harts.Length ? (int)thread - 1 : null;
 
     private static ulong? Number(string hex) =>
         ulong.TryParse(hex, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong number) ? number : null;
@@ -343,7 +345,8 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
     /// <summary>A register in the target's order of bytes.</summary>
     private static string Hex(ulong value) => BinaryPrimitives.ReverseEndianness(value).ToString("x16", CultureInfo.InvariantCulture);
 
-    private static ulong? Value(string hex) => hex.Length == 16 && Number(hex) is { } value ? BinaryPrimitives.ReverseEndianness(value) : null;
+    private static ulong? Value(string hex) =>
+        hex.Length == 16 && Number(hex) is { } value ? BinaryPrimitives.ReverseEndianness(value) : null;
 
     /// <param name="Packet">What came; null where a hart stopped by itself.</param>
     /// <param name="Hart">That hart.</param>

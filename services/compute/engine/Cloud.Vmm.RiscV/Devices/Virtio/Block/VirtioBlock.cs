@@ -6,8 +6,8 @@ using Cloud.Vmm.RiscV.State;
 namespace Cloud.Vmm.RiscV.Devices.Virtio.Block;
 
 /// <summary>
-/// The block device (virtio 1.2 §5.2): read, write, flush, discard, write zeroes, and the serial number. A drive whose disk can come and go:
-/// empty it has no capacity, and the driver is told when that changes.
+/// The block device (virtio 1.2 §5.2): read, write, flush, discard, write zeroes, and the serial number. A drive whose disk can come and
+/// go: empty it has no capacity, and the driver is told when that changes.
 /// </summary>
 internal sealed class VirtioBlock : VirtioDevice
 {
@@ -95,7 +95,9 @@ internal sealed class VirtioBlock : VirtioDevice
     /// <param name="change">Makes it, while the drive does nothing; null where the one in the drive stays.</param>
     internal void Replace(Func<IDisk?> change) => Exclude(() => _disk = change() ?? _disk);
 
-    /// <summary>Asks the guest to let go: the drive has no capacity any more. A driver does when it has read that, any guest at its reset.</summary>
+    /// <summary>
+    /// Asks the guest to let go: the drive has no capacity any more. A driver does when it has read that, any guest at its reset.
+    /// </summary>
     internal void AskToLetGo()
     {
         _leaving = true;
