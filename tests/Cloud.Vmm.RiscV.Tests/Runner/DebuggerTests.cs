@@ -26,15 +26,15 @@ public sealed class DebuggerTests : IAsyncDisposable
         await _vmm.WaitForAsync("gdb");
         string said = await GdbAsync(
             $"target remote {_vmm.At("gdb")}", "info threads", "break *0x80000010", "continue", "print $pc",
-            "set var $s1 = 1000", "stepi", "print $s1", "stepi", "print $pc", "x/1wx 0x80000010", "set var *(int*)0x81000000 = 77", "print *(int*)0x81000000", "continue", "print $s1",
-            "delete", "print $priv", "print $mhartid", "detach");
+            "set var $s1 = 1000", "stepi", "print $s1", "stepi", "print $pc", "x/1wx 0x80000010", "set var *(int*)0x81000000 = 77",
+            "print *(int*)0x81000000", "continue", "print $s1", "delete", "print $priv", "print $mhartid", "detach");
         said.ShouldContain("hart 1, Machine mode");
         said.ShouldContain("Breakpoint 1, 0x0000000080000010");
         said.ShouldContain("$2 = 1001");
         said.ShouldContain("0x80000010:\t0x00148493");
         said.ShouldContain(" = 77");
         said.ShouldContain("= 1001");
-        said.ShouldContain("detached]");
+        said.ShouldContain("detached]", Case.Sensitive, said);
     }
 
     [Fact]

@@ -27,6 +27,7 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
     private int _hart;
     private int _hit;
     private int _run;
+    private bool _left;
 
     private Machine Machine => supervisor.Guest.Machine;
 
@@ -52,7 +53,12 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
                     _link.Send(answer);
                 }
 
-                if (happening.Packet is "D" or "k")
+                if (happening.Packet.StartsWith('D'))
+                {
+                    // It acknowledges that, and then closes the connection itself.
+                    Leave();
+                }
+                else if (happening.Packet == "k")
                 {
                     return;
                 }
@@ -60,11 +66,7 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
         }
         finally
         {
-            Observe(null);
-            if (_ran)
-            {
-                supervisor.Continue();
-            }
+            Leave();
         }
     }
 
@@ -89,6 +91,20 @@ internal sealed class GdbSession(Socket client, Supervisor supervisor) : IHartOb
         }
 
         return false;
+    }
+
+    /// <summary>The machine goes on as it was before the debugger came.</summary>
+    private void Leave()
+    {
+        if (!_left)
+        {
+            _left = true;
+            Observe(null);
+            if (_ran)
+            {
+                supervisor.Continue();
+            }
+        }
     }
 
     private void ReadAll()
