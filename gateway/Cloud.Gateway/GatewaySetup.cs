@@ -70,6 +70,8 @@ public static class GatewaySetup
         app.UseServiceDefaults();
         app.UseMiddleware<CallerStep>();
         app.UseWebSockets();
+        // Left out, the framework puts it before all others.
+        app.UseAuthentication();
         app.UseAuthorization();
         return app;
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Threading.Channels;
 using Cloud.Gateway.Persistence;
@@ -6,6 +5,7 @@ using Cloud.Gateway.Tokens;
 using Cloud.Identity.Contracts;
 using Cloud.Messaging;
 using Cloud.Primitives;
+using Cloud.ServiceDefaults.Telemetry;
 using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Gateway.Refusals;
@@ -80,7 +80,7 @@ internal sealed partial class RefusedCalls(
             Method = context.Request.Method,
             Path = path.Length <= PathLengthMax ? path : path[..PathLengthMax],
             Status = context.Response.StatusCode,
-            TraceId = Activity.Current?.TraceId.ToHexString(),
+            TraceId = CallTrace.IdOf(context),
             SourceAddress = address.ToString(),
         };
     }

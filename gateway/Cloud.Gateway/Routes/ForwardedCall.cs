@@ -34,7 +34,8 @@ internal sealed class ForwardedCall : HttpTransformer
 
         if (Activity.Current is { } activity)
         {
-            // What the caller sent of its trace is this call's parent; the service's parent is this call.
+            // What the caller sent of its trace is this call's parent; the service's parent is this call. Without an activity the caller's
+            // own word, or what CallTrace made, has gone along.
             headers.Remove(TraceParent);
             headers.TryAddWithoutValidation(TraceParent, activity.Id);
         }

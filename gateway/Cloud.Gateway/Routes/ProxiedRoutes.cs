@@ -4,6 +4,11 @@ using Cloud.ServiceDefaults.OpenApi;
 
 namespace Cloud.Gateway.Routes;
 
+/// <summary>
+/// A path of a service in another process: whoever has a token that covers it goes through, and what more it takes the service knows.
+/// </summary>
+internal sealed record ProxiedRoute;
+
 /// <summary>Maps the paths of the services in other processes.</summary>
 internal static class ProxiedRoutes
 {
@@ -16,7 +21,7 @@ internal static class ProxiedRoutes
             var service = table.Service;
             var to = address.GetLeftPart(UriPartial.Authority);
             // What more than a viewer a call needs, the service says; its name is for tokens that are limited to some services.
-            var calls = routes.MapGroup("").WithGroupName(service).RequireRole(Role.Viewer);
+            var calls = routes.MapGroup("").WithGroupName(service).RequireRole(Role.Viewer).WithMetadata(new ProxiedRoute());
             foreach (var prefix in table.Prefixes)
             {
                 calls.Map($"{prefix}/{{**rest}}", Send(stream: false)).ExcludeFromDescription();

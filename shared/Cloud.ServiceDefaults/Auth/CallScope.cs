@@ -5,10 +5,15 @@ using Microsoft.AspNetCore.Routing;
 namespace Cloud.ServiceDefaults.Auth;
 
 /// <summary>Whether a token's scopes cover a call. The service is the one that the route's group name names.</summary>
-internal static class CallScope
+public static class CallScope
 {
-    public static bool Allows(Caller caller, HttpContext context) =>
-        caller.Scopes.Count == 0 || TokenScopes.Allow(caller.Scopes, ServiceOf(context.GetEndpoint()), Reads(context));
+    /// <summary>The caller's token is not limited, or its limits cover this call.</summary>
+    public static bool Allows(Caller caller, HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(context);
+        return caller.Scopes.Count == 0 || TokenScopes.Allow(caller.Scopes, ServiceOf(context.GetEndpoint()), Reads(context));
+    }
 
     private static string? ServiceOf(Endpoint? endpoint) => endpoint?.Metadata.GetMetadata<IEndpointGroupNameMetadata>()?.EndpointGroupName;
 

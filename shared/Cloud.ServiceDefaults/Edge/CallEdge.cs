@@ -20,6 +20,7 @@ internal sealed partial class CallEdge(
         var startedAt = Stopwatch.GetTimestamp();
         try
         {
+            CallTrace.Begin(context.Request);
             context.TraceIdentifier = RequestIds.Of(context);
             RequestGuard.Check(context.Request);
             await next(context);

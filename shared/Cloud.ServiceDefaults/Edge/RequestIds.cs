@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Diagnostics;
+using Cloud.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Cloud.ServiceDefaults.Edge;
@@ -23,6 +23,6 @@ public static class RequestIds
         var given = context.Request.Headers[Header];
         return given.Count == 1 && given[0] is { Length: > 0 and <= LengthMax } id && !id.AsSpan().ContainsAnyExcept(Allowed)
             ? id
-            : Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
+            : CallTrace.IdOf(context) ?? context.TraceIdentifier;
     }
 }

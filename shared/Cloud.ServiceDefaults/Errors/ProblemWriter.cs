@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Cloud.Primitives;
+using Cloud.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -41,7 +41,7 @@ public static class ProblemWriter
             ["status"] = status,
             ["detail"] = detail,
             ["code"] = code,
-            ["traceId"] = Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier,
+            ["traceId"] = CallTrace.IdOf(context) ?? context.TraceIdentifier,
         };
         if (errors is { Count: > 0 })
         {
