@@ -13,6 +13,8 @@ namespace Cloud.ServiceDefaults.Telemetry;
 /// </summary>
 internal sealed class CallMetrics : IDisposable
 {
+    public const string MeterName = "Cloud.Calls";
+
     /// <summary>The upper bounds of the durations told apart, in seconds; what takes longer is in the count alone.</summary>
     private static readonly double[] Bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
@@ -20,7 +22,7 @@ internal sealed class CallMetrics : IDisposable
         .Select(bound => KeyValuePair.Create("le", (object?)bound.ToString(CultureInfo.InvariantCulture))).ToArray();
 
     private readonly ConcurrentDictionary<CallKind, CallCount> _counts = new();
-    private readonly Meter _meter = new("Cloud.Calls");
+    private readonly Meter _meter = new(MeterName);
 
     public CallMetrics()
     {
