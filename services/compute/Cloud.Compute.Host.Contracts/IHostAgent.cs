@@ -76,6 +76,12 @@ public interface IHostAgent
     /// <summary>Refused where the guest's engine counts none.</summary>
     Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct);
 
+    /// <summary>What the guest's processors are at this moment. Refused where the guest's engine does not show them.</summary>
+    /// <param name="id">The guest.</param>
+    /// <param name="address">A virtual address to translate, <c>0x</c> and hexadecimal digits; null for none.</param>
+    /// <param name="ct">Ends it.</param>
+    Task<IReadOnlyList<GuestHart>> ReadHartsAsync(string id, string? address, CancellationToken ct);
+
     Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct);
 
     /// <summary>What the console printed from this byte on, at most one MiB; and where the next read starts.</summary>

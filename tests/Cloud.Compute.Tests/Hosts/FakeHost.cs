@@ -174,6 +174,26 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
         return Task.FromResult(new GuestExits("tcg", new Dictionary<string, long> { ["tlb full flushes"] = 7 }));
     }
 
+    public Task<IReadOnlyList<GuestHart>> ReadHartsAsync(string id, string? address, CancellationToken ct)
+    {
+        Enter("ReadHartsAsync", id);
+        Require(id);
+        return Task.FromResult<IReadOnlyList<GuestHart>>(
+        [
+            new GuestHart
+            {
+                Id = 0,
+                Mode = "supervisor",
+                Pc = "0x80000000",
+                Waiting = true,
+                Retired = 7,
+                Registers = new Dictionary<string, string> { ["a0"] = "0x1" },
+                Csrs = new Dictionary<string, string> { ["satp"] = "0x0" },
+                Walk = address is null ? null : new GuestPageWalk(address, "bare", [], address),
+            },
+        ]);
+    }
+
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         Task.FromResult(new GuestExec(0, [], []));
 

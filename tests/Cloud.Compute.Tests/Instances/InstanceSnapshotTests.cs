@@ -173,6 +173,20 @@ public sealed class InstanceSnapshotTests(ComputeUnderTest compute) : IClassFixt
         (await compute.SendAsync(HttpMethod.Get, $"/v1/instances/{id}/exits", project: "p-2")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
+    [Fact]
+    public async Task Harts_AreTheHosts_OrItsRefusal()
+    {
+        var id = IdOf(await compute.CreateAsync("shown"));
+        var hart = (await compute.GetAsync($"/v1/instances/{id}/harts?address=0xffffffff80000000")).GetProperty("items")[0];
+        hart.GetProperty("mode").GetString().ShouldBe("supervisor");
+        hart.GetProperty("registers").GetProperty("a0").GetString().ShouldBe("0x1");
+        hart.GetProperty("walk").GetProperty("physical").GetString().ShouldBe("0xffffffff80000000");
+        (await compute.SendAsync(HttpMethod.Get, $"/v1/instances/{id}/harts?address=here")).Status.ShouldBe(HttpStatusCode.BadRequest);
+        compute.Host.Failures["ReadHartsAsync"] = (CloudException.Conflict(HostErrors.Refused, "It shows none."), 1);
+        (await compute.SendAsync(HttpMethod.Get, $"/v1/instances/{id}/harts")).Status.ShouldBe(HttpStatusCode.Conflict);
+        (await compute.SendAsync(HttpMethod.Get, $"/v1/instances/{id}/harts", project: "p-2")).Status.ShouldBe(HttpStatusCode.NotFound);
+    }
+
     private static string IdOf(JsonElement resource) => resource.GetProperty("id").GetString()!;
 
     private static string StatusOf(JsonElement resource) => resource.GetProperty("status").GetString()!;

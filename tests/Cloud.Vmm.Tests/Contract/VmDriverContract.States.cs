@@ -184,6 +184,26 @@ public abstract partial class VmDriverContract
         exits.Reasons.Keys.ShouldContain("tlb full flushes");
     }
 
+    [Fact]
+    public async Task Harts_OfAGuest_AreShown_WhereTheEngineDoes()
+    {
+        await using var machine = await StartAsync(Spec());
+        if (Engine != VmEngine.Simulation)
+        {
+            await Should.ThrowAsync<VmException>(() => machine.ReadHartsAsync(null, CancellationToken.None));
+            return;
+        }
+
+        var hart = (await machine.ReadHartsAsync(0x80200000, CancellationToken.None)).ShouldHaveSingleItem();
+        hart.Mode.ShouldBe("supervisor");
+        hart.Pc.ShouldStartWith("0x802000");
+        hart.Instruction.ShouldNotBeNullOrEmpty();
+        hart.Registers.Count.ShouldBe(64);
+        hart.Csrs.Keys.ShouldContain("satp");
+        hart.Walk.ShouldNotBeNull().Physical.ShouldBe("0x80200000");
+        machine.State.ShouldBe(VmState.Running);
+    }
+
     private static async Task AssertStatesAreRefusedAsync(IVirtualMachine machine, VmSpec spec)
     {
         var path = Path.Combine(spec.Folder, "state");

@@ -39,6 +39,8 @@ internal static class HostApi
             agent.DetachVolumeAsync(id, volume, force, ct));
         guests.MapGet("/{id}/metrics", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadMetricsAsync(id, ct));
         guests.MapGet("/{id}/exits", (string id, IHostAgent agent, CancellationToken ct) => agent.ReadExitsAsync(id, ct));
+        guests.MapGet("/{id}/harts", (string id, string? address, IHostAgent agent, CancellationToken ct) =>
+            agent.ReadHartsAsync(id, address, ct));
         guests.MapPost(
             "/{id}/exec",
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));

@@ -257,6 +257,30 @@ internal sealed partial class HostAgent(
         return exits!;
     }
 
+    public async Task<IReadOnlyList<GuestHart>> ReadHartsAsync(string id, string? address, CancellationToken ct)
+    {
+        ulong? at = address is null ? null : HartAddress.Parse(address);
+        var machine = (await RequireAsync(id, ct)).RequireMachine();
+        IReadOnlyList<VmHart> harts = [];
+        await ByEngineAsync(async () => harts = await machine.ReadHartsAsync(at, ct));
+        return harts.Select(hart => new GuestHart
+        {
+            Id = hart.Id,
+            Mode = hart.Mode,
+            Pc = hart.Pc,
+            Instruction = hart.Instruction,
+            Waiting = hart.Waiting,
+            Retired = hart.Retired,
+            Registers = hart.Registers,
+            Csrs = hart.Csrs,
+            Walk = hart.Walk is { } walk
+                ? new GuestPageWalk(
+                    walk.Address, walk.Scheme, walk.Steps.Select(step => new GuestPageWalkStep(step.Level, step.At, step.Entry)).ToList(),
+                    walk.Physical)
+                : null,
+        }).ToList();
+    }
+
     public async Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct)
     {
         var machine = (await RequireAsync(id, ct)).RequireMachine();

@@ -86,6 +86,10 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
     public Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct) => GetAsync<GuestExits>($"{Root}/guests/{id}/exits", ct);
 
+    public Task<IReadOnlyList<GuestHart>> ReadHartsAsync(string id, string? address, CancellationToken ct) =>
+        GetAsync<IReadOnlyList<GuestHart>>(
+            $"{Root}/guests/{id}/harts{(address is null ? "" : $"?address={Uri.EscapeDataString(address)}")}", ct);
+
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         SendAsync<GuestExec>(HttpMethod.Post, $"{Root}/guests/{id}/exec", command, ct);
 

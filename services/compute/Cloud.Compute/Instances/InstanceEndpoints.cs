@@ -21,6 +21,8 @@ internal static class InstanceEndpoints
             .WithSummary("Shows counters of the guest's process");
         read.MapGet("/{id}/exits", GetInstanceExits.HandleAsync).WithName("GetInstanceExits")
             .WithSummary("Shows what took the processors out of the guest's code, and how often");
+        read.MapGet("/{id}/harts", GetInstanceHarts.HandleAsync).WithName("GetInstanceHarts").RequireRole(Role.Editor)
+            .WithSummary("Shows the processors of a simulated guest, and a page walk of ?address=");
 
         var change = routes.MapGroup("/v1/instances").WithTags("Instances").RequireRole(Role.Editor);
         change.MapPost("/", CreateInstance.HandleAsync).WithName("CreateInstance").WithSummary("Makes an instance and boots it");

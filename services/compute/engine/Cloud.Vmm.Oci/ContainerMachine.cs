@@ -152,6 +152,9 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task<VmExits> ReadExitsAsync(CancellationToken ct) =>
         throw new VmException("A container runs on its host's kernel: nothing is left for it, and nothing counted.");
 
+    public Task<IReadOnlyList<VmHart>> ReadHartsAsync(ulong? address, CancellationToken ct) =>
+        throw new VmException("A container has no processors of its own.");
+
     public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) => Task.FromResult(0);
 
     public Task<VmMetrics> ReadMetricsAsync(CancellationToken ct)

@@ -212,6 +212,10 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
     public Task<VmExits> ReadExitsAsync(CancellationToken ct) => CallAsync(qmp => MachineExits.ReadAsync(qmp, _state.Engine, ct));
 
+    public Task<IReadOnlyList<VmHart>> ReadHartsAsync(ulong? address, CancellationToken ct) => _state.Engine == VmEngine.Simulation
+        ? CallAsync(qmp => MachineHarts.ReadAsync(qmp, address, ct))
+        : throw new VmException("This machine's engine does not show its processors: the simulator does.");
+
     public Task<Stream> OpenConsoleAsync(CancellationToken ct) => _console.OpenAsync(ct);
 
     public async ValueTask DisposeAsync()

@@ -80,6 +80,12 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <exception cref="VmException">The machine's engine counts none.</exception>
     Task<VmExits> ReadExitsAsync(CancellationToken ct);
 
+    /// <summary>What its processors are at this moment, for which they stand still.</summary>
+    /// <param name="address">A virtual address whose translation by each is wanted; null for none.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <exception cref="VmException">The machine's engine does not show them.</exception>
+    Task<IReadOnlyList<VmHart>> ReadHartsAsync(ulong? address, CancellationToken ct);
+
     /// <summary>
     /// Connects to the guest's serial console: bytes both ways. The console's log is written whether or not anybody is connected.
     /// </summary>
