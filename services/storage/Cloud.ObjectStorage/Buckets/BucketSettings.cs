@@ -29,6 +29,9 @@ internal sealed record BucketSettings
     /// <summary>New objects are encrypted although they do not ask for it (SSE-S3).</summary>
     public bool Encrypt { get; init; }
 
+    /// <summary>The region that its creator named (<c>LocationConstraint</c>); it is told again, and means nothing.</summary>
+    public string? Location { get; init; }
+
     public WebsiteRules? Website { get; init; }
 
     public AccessLogRule? AccessLog { get; init; }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Cloud.ObjectStorage.Persistence;
+using Cloud.ObjectStorage.S3;
 using Cloud.Persistence;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -11,6 +12,7 @@ namespace Cloud.ObjectStorage.Buckets;
 /// </summary>
 internal sealed class BucketStore(
     IDbContextFactory<ObjectStorageDbContext> databases, CloudDatabase<ObjectStorageDbContext> database, TimeProvider time)
+    : IDisposable
 {
     private const int KnownMax = 10_000;
     private const int TriesMax = 10;
@@ -18,6 +20,10 @@ internal sealed class BucketStore(
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Known> _known = new(StringComparer.Ordinal);
+
+    /// <summary>Of this process one at a time: of many at once some would lose every race.</summary>
+    private readonly SemaphoreSlim _changes = new(1, 1);
+
     private int _generation;
 
     /// <summary>Read only: changes go through <see cref="ChangeAsync"/>.</summary>
@@ -61,26 +67,48 @@ internal sealed class BucketStore(
 
     /// <summary>Changes the bucket as it is now, whoever else changes it at the same time.</summary>
     /// <exception cref="CloudException">It is gone, or refuses the change.</exception>
+    /// <exception cref="S3Exception">Other replicas change it without a pause.</exception>
     public async Task<Bucket> ChangeAsync(Bucket known, Action<Bucket, DateTimeOffset> change, CancellationToken ct)
     {
-        for (var tries = 1; ; tries++)
+        await _changes.WaitAsync(ct);
+        try
         {
-            await using var db = await databases.CreateDbContextAsync(ct);
-            var bucket = await db.Buckets.SingleOrDefaultAsync(row => row.Id == known.Id && !row.Deleted, ct)
-                ?? throw CloudException.NotFound("bucket", known.Name);
-            change(bucket, time.GetUtcNow());
-            var usage = await db.Usage.AsNoTracking().SingleOrDefaultAsync(row => row.Bucket == bucket.Id.Value, ct);
-            db.AddBucketEvent("bucket.changed", bucket, usage?.Objects ?? 0, usage?.SizeBytes ?? 0);
-            try
+            for (var tries = 1; tries <= TriesMax; tries++)
             {
-                await db.SaveChangesAsync(ct);
-                Forget(known.Name);
-                return bucket;
+                if (await TryChangeAsync(known, change, ct) is { } changed)
+                {
+                    return changed;
+                }
             }
-            catch (DbUpdateConcurrencyException) when (tries < TriesMax)
-            {
-                // Another was faster: once more, on what it left.
-            }
+
+            throw S3Error.OperationAborted.With();
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
+    public void Dispose() => _changes.Dispose();
+
+    /// <returns>Null where another was faster.</returns>
+    private async Task<Bucket?> TryChangeAsync(Bucket known, Action<Bucket, DateTimeOffset> change, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var bucket = await db.Buckets.SingleOrDefaultAsync(row => row.Id == known.Id && !row.Deleted, ct)
+            ?? throw CloudException.NotFound("bucket", known.Name);
+        change(bucket, time.GetUtcNow());
+        var usage = await db.Usage.AsNoTracking().SingleOrDefaultAsync(row => row.Bucket == bucket.Id.Value, ct);
+        db.AddBucketEvent("bucket.changed", bucket, usage?.Objects ?? 0, usage?.SizeBytes ?? 0);
+        try
+        {
+            await db.SaveChangesAsync(ct);
+            Forget(known.Name);
+            return bucket;
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            return null;
         }
     }
 

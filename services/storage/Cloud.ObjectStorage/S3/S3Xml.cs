@@ -47,6 +47,13 @@ internal sealed class S3Xml
         return Close(name);
     }
 
+    /// <summary>What the open element holds.</summary>
+    public S3Xml Text(string? value)
+    {
+        Escape(value ?? "");
+        return this;
+    }
+
     public S3Xml Element(string name, long value) => Element(name, value.ToString(CultureInfo.InvariantCulture));
 
     public S3Xml Element(string name, bool value) => Element(name, value ? "true" : "false");

@@ -7,7 +7,8 @@ namespace Cloud.ObjectStorage.S3.Buckets;
 /// <summary><c>CreateBucket</c>.</summary>
 internal static class CreateBucket
 {
-    private const string HomeRegion = "us-east-1";
+    public const string HomeRegion = "us-east-1";
+    private const int RegionLengthMax = 64;
 
     public static async Task HandleAsync(S3Request request)
     {
@@ -23,7 +24,7 @@ internal static class CreateBucket
             throw S3Error.AccessDenied.With();
         }
 
-        await ReadLocationAsync(request);
+        var location = await ReadLocationAsync(request);
         var locked = request.Header("x-amz-bucket-object-lock-enabled")?.Equals("true", StringComparison.OrdinalIgnoreCase) == true;
         var grants = Acl.FromHeaders(request, null, request.Caller.Project);
         var ownership = BucketOwnership.Parse(request.Header("x-amz-object-ownership"));
@@ -35,6 +36,7 @@ internal static class CreateBucket
                 Grants = grants ?? [],
                 Ownership = ownership,
                 ObjectLock = locked ? new ObjectLockRule() : null,
+                Location = location,
             },
         };
         using (Actors.Enter(request))
@@ -69,18 +71,20 @@ internal static class CreateBucket
         }
     }
 
-    private static async Task ReadLocationAsync(S3Request request)
+    /// <returns>Null for the home region, which S3 leaves unnamed.</returns>
+    private static async Task<string?> ReadLocationAsync(S3Request request)
     {
         if (request.Http.Request.ContentLength is null or 0 && !request.Signature.IsChunked)
         {
-            return;
+            return null;
         }
 
         var document = await S3Body.ReadXmlAsync(request, "CreateBucketConfiguration");
-        if (document.Text("LocationConstraint") is { Length: > 0 } region && region != HomeRegion
-            && !region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+        return document.Text("LocationConstraint") switch
         {
-            throw S3Error.InvalidArgument.With("The specified location constraint is not valid");
-        }
+            null or "" or HomeRegion => null,
+            { Length: <= RegionLengthMax } region when region.All(c => char.IsAsciiLetterOrDigit(c) || c == '-') => region,
+            _ => throw S3Error.InvalidArgument.With("The specified location constraint is not valid"),
+        };
     }
 }
