@@ -263,6 +263,57 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         await cloud.DeleteInstanceAsync(instance);
     }
 
+    [Fact]
+    public async Task Snapshots_OfAnAttachedVolume_AreMergedUnderTheGuest_AlsoWhenTheAgentIsKilledMeanwhile()
+    {
+        const int Snapshots = 16;
+        var instance = await InstanceAsync("volume-merged");
+        var volume = await CreateAsync("merged", encrypted: true);
+        var serial = SerialOf(await AttachAsync(volume, instance));
+        var disk = await DiskAsync(instance, serial);
+        await WriteAsync(instance, serial);
+        var snapshots = new List<string>();
+        for (var number = 0; number < Snapshots; number++)
+        {
+            await cloud.ShellAsync(
+                instance, $"dd if=/dev/urandom of=/dev/{disk} bs=65536 seek={number * 16} count=2 conv=notrunc,fsync 2>/dev/null");
+            snapshots.Add(await SnapshotAsync(volume, $"merged-{number}"));
+        }
+
+        var written = await ChecksumAsync(instance, serial);
+        (await ExtentsAsync($"/v1/snapshots/{snapshots[^1]}/changes?since={snapshots[3]}"))
+            .ShouldBe(Enumerable.Range(4, Snapshots - 4).Select(number => (number * 16 * 65536L, 2 * 65536L)));
+        foreach (var snapshot in snapshots.SkipLast(1))
+        {
+            await DeleteSnapshotAsync(snapshot);
+        }
+
+        await cloud.KillAsync(cloud.Units.ContainsKey("cloud") ? "cloud" : "host");
+        await cloud.UpAsync();
+        await cloud.GetAsync($"/v1/instances/{instance}?wait=60");
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (FilesOf(volume) > 2)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+
+        (await ChecksumAsync(instance, serial)).ShouldBe(written);
+        await cloud.PostAsync($"/v1/instances/{instance}/stop?wait=60", null, HttpStatusCode.OK);
+        await cloud.PostAsync($"/v1/instances/{instance}/start?wait=120", null, HttpStatusCode.OK);
+        (await ChecksumAsync(instance, serial)).ShouldBe(written);
+        await DetachAsync(volume);
+        await DeleteSnapshotAsync(snapshots[^1]);
+        await DeleteAsync(volume);
+        await cloud.DeleteInstanceAsync(instance);
+    }
+
+    /// <summary>Of how many files the volume is made on its host.</summary>
+    private int FilesOf(string volume)
+    {
+        using var record = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(cloud.Data, "host", "volumes", "volumes", $"{volume}.json")));
+        return record.RootElement.GetProperty("Layers").GetArrayLength();
+    }
+
     private async Task<string> SnapshotAsync(string volume, string name)
     {
         var taken = await cloud.PostAsync("/v1/snapshots?wait=60", new { name, volume });
@@ -301,9 +352,9 @@ public abstract class VolumeTests(CloudUnderTest cloud)
 
     private async Task<string> InstanceAsync(string name) => (await cloud.CreateInstanceAsync(name)).GetProperty("id").GetString()!;
 
-    private async Task<string> CreateAsync(string name)
+    private async Task<string> CreateAsync(string name, bool encrypted = false)
     {
-        var made = await cloud.PostAsync("/v1/volumes?wait=60", new { name, sizeBytes = 64 * Mebibyte });
+        var made = await cloud.PostAsync("/v1/volumes?wait=60", new { name, sizeBytes = 64 * Mebibyte, encrypted });
         made.GetProperty("status").GetString().ShouldBe("available", made.ToString());
         return made.GetProperty("id").GetString()!;
     }

@@ -15,6 +15,9 @@ public interface IVolumeHosts
     /// <summary>Removes a volume from its host; refused while an instance has it.</summary>
     Task DeleteAsync(string host, string volume, CancellationToken ct);
 
+    /// <summary>The volumes that a host has, and the instances that have them.</summary>
+    Task<IReadOnlyList<HeldVolume>> ListAsync(string host, CancellationToken ct);
+
     /// <summary>
     /// Keeps what volumes of one host hold now, all at one instant. Where a running instance has them, and its guest's agent answers, its
     /// file systems are frozen meanwhile.
@@ -41,6 +44,26 @@ public interface IVolumeHosts
     /// </summary>
     Task<HostedExtents> ListExtentsAsync(string host, string snapshot, string? since, long offset, int countMax, CancellationToken ct);
 
+    /// <summary>Keeps bytes of a qcow2 file that is to become a volume's content, from where those before end, or before.</summary>
+    Task StageAsync(string host, string volume, long offset, Stream content, CancellationToken ct);
+
+    /// <summary>Checks the staged file and writes what it holds to the volume, a part a call.</summary>
+    /// <param name="fileBytes">The file's whole length.</param>
+    /// <param name="from">Where the last call ended; at first 0.</param>
+    /// <returns>Where to go on; null where it is done.</returns>
+    Task<long?> ImportAsync(string host, string volume, long fileBytes, long from, CancellationToken ct);
+
+    /// <summary>What a volume takes on its host, and what its instance reads and writes.</summary>
+    Task<HostedVolumeMetrics> ReadMetricsAsync(string host, string volume, CancellationToken ct);
+
+    /// <summary>
+    /// Makes an image of the project's, whose disk compute then fetches from block storage. A name that is taken is refused.
+    /// </summary>
+    Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct);
+
+    /// <summary>Has the keys of encrypted volumes wrapped by a new master key, on every host.</summary>
+    Task RotateMasterKeysAsync(CancellationToken ct);
+
     /// <summary>An image that the project may use, by name or id; null where there is none that is ready.</summary>
     Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct);
 
@@ -64,7 +87,14 @@ public sealed record VolumeHost(string Name);
 /// <param name="Snapshot">The id of a snapshot on the same host.</param>
 /// <param name="Source">The id of a volume on the same host.</param>
 public sealed record HostedVolume(
-    string Host, string Volume, long SizeBytes, string? Image = null, string? Snapshot = null, string? Source = null);
+    string Host, string Volume, long SizeBytes, string? Image = null, string? Snapshot = null, string? Source = null)
+{
+    /// <summary>What is written to it is encrypted on the host's disk.</summary>
+    public bool Encrypted { get; init; }
+
+    /// <summary>A plain file, not qcow2; only where it is blank.</summary>
+    public bool Raw { get; init; }
+}
 
 /// <summary>A snapshot on a host.</summary>
 /// <param name="FileSystemsFrozen">The guest had written everything down when it was taken.</param>
@@ -92,3 +122,24 @@ public sealed record VolumeInstance(string Id, string? Host, bool Goes);
 /// <param name="BytesPerSecond">The same as bytes; null for no limit.</param>
 public sealed record PluggedVolume(
     string Instance, string Host, string Volume, bool ReadOnly, long? OperationsPerSecond = null, long? BytesPerSecond = null);
+
+/// <summary>What a volume takes on its host, and what its instance reads and writes since it has it.</summary>
+/// <param name="StoredBytes">What all of its files take on the disk; some may be shared with others.</param>
+/// <param name="Layers">How many files a read may pass through.</param>
+/// <param name="Disk">Null while no running instance has it.</param>
+public sealed record HostedVolumeMetrics(long StoredBytes, int Layers, HostedDiskMetrics? Disk);
+
+/// <summary>Counters since the instance has the disk. Seconds divided by operations are the latency.</summary>
+public sealed record HostedDiskMetrics(
+    long ReadBytes, long ReadOperations, double ReadSeconds, long WrittenBytes, long WriteOperations, double WriteSeconds,
+    long FlushOperations, double FlushSeconds);
+
+/// <summary>An image to make of what a snapshot holds, or a volume that no instance has.</summary>
+/// <param name="Source">The id of the snapshot or the volume.</param>
+public sealed record NewVolumeImage(
+    string Project, string Source, string Name, string? Description, string Architecture, bool GuestAgent, string? LoginUser,
+    IReadOnlyList<string>? UserData, IReadOnlyDictionary<string, string>? Labels);
+
+/// <summary>A volume as its host has it.</summary>
+/// <param name="Instance">The instance whose guest has it, running or not; null for none.</param>
+public sealed record HeldVolume(string Volume, string? Instance);

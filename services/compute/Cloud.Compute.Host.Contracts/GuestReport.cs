@@ -22,6 +22,9 @@ public sealed record GuestReport
     /// <summary>What user data exited with; null where there is none or it has not ended.</summary>
     public int? UserDataExitCode { get; init; }
 
+    /// <summary>It is paused because its host's disk is full, and goes on by itself when there is room again.</summary>
+    public bool DiskFull { get; init; }
+
     /// <summary>When the guest's process was started.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 }
@@ -80,7 +83,17 @@ public sealed record GuestMetrics
 
 /// <summary>What a guest read from and wrote to one disk since its process started.</summary>
 /// <param name="Serial">The disk, by the serial number that the guest sees.</param>
-public sealed record GuestDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
+public sealed record GuestDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations)
+{
+    public long FlushOperations { get; init; }
+
+    /// <summary>How long all reads took, together; divided by their number, the latency.</summary>
+    public double ReadSeconds { get; init; }
+
+    public double WriteSeconds { get; init; }
+
+    public double FlushSeconds { get; init; }
+}
 
 /// <summary>What took a guest's processors out of the guest's own code since its process started.</summary>
 /// <param name="Counter">

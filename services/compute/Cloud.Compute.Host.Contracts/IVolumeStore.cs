@@ -48,6 +48,28 @@ public interface IVolumeStore
     Task WriteContentAsync(string volume, long offset, Stream content, CancellationToken ct);
 
     /// <summary>
+    /// Keeps bytes of a qcow2 file that is to become a volume's content, durable when this ends; from where those before end, or before.
+    /// </summary>
+    Task StageAsync(string volume, long offset, Stream content, CancellationToken ct);
+
+    /// <summary>
+    /// Checks the staged file and writes what it holds to the volume, as much as a call should take. Refused with
+    /// <see cref="HostErrors.VolumeInUse"/> while a guest has the volume.
+    /// </summary>
+    /// <param name="fileBytes">The file's whole length.</param>
+    /// <param name="from">Where the last call ended; at first 0.</param>
+    /// <returns>Where to go on; null where it is done and the staged file is gone.</returns>
+    Task<long?> ImportAsync(string volume, long fileBytes, long from, CancellationToken ct);
+
+    /// <summary>
+    /// What a volume takes on its host, and what its guest reads and writes; null for a volume that this host does not have.
+    /// </summary>
+    Task<StoredVolumeMetrics?> ReadVolumeMetricsAsync(string volume, CancellationToken ct);
+
+    /// <summary>Makes a new master key, wraps the keys of all encrypted volumes by it and forgets the one before.</summary>
+    Task RotateMasterKeyAsync(CancellationToken ct);
+
+    /// <summary>
     /// The blocks from an offset on that a snapshot may hold otherwise than another; of one alone, those that were ever written.
     /// </summary>
     /// <param name="since">The other; null for none.</param>
@@ -74,6 +96,11 @@ public sealed record VolumeSpec
     /// <summary><c>qcow2</c> or <c>raw</c>; raw only where it is made blank.</summary>
     public required string Format { get; init; }
 
+    /// <summary>
+    /// What is written to it is encrypted on the host's disk, by a key of its own. A copy of an encrypted one is encrypted in any case.
+    /// </summary>
+    public bool Encrypted { get; init; }
+
     /// <summary>Starts as a copy of this image's disk; at most one of the three sources is given.</summary>
     public GuestImage? Image { get; init; }
 
@@ -99,3 +126,13 @@ public sealed record StoredVolume(string Id, long SizeBytes, long StoredBytes, s
 /// <param name="SizeBytes">The volume's size at that time.</param>
 /// <param name="FileSystemsFrozen">The guest had written everything down when it was taken.</param>
 public sealed record StoredSnapshot(string Id, string Volume, long SizeBytes, bool FileSystemsFrozen);
+
+/// <summary>What a volume takes on its host, and what its guest reads and writes.</summary>
+/// <param name="StoredBytes">What all of its files take on the disk; some may be shared with others.</param>
+/// <param name="Layers">How many files a read may pass through.</param>
+/// <param name="Disk">Counters since the guest has the disk; null while no running one does.</param>
+public sealed record StoredVolumeMetrics(long StoredBytes, int Layers, GuestDiskMetrics? Disk);
+
+/// <summary>How far an import is.</summary>
+/// <param name="Next">Where to go on; null where it is done.</param>
+public sealed record ImportProgress(long? Next);

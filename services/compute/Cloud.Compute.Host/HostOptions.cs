@@ -16,6 +16,12 @@ public sealed record HostOptions
     [Required]
     public string Folder { get; set; } = "";
 
+    /// <summary>
+    /// The master key of encrypted volumes; made where there is none. Default: <c>secrets/volumes.key</c> in the data folder.
+    /// </summary>
+    [Required]
+    public string VolumeKeyFile { get; set; } = "";
+
     /// <summary>The program <c>cloud-switch</c>.</summary>
     [Required]
     public string SwitchProgram { get; init; } = Path.Combine(AppContext.BaseDirectory, "cloud-switch");

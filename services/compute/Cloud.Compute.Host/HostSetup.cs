@@ -23,7 +23,11 @@ public static class HostSetup
         ArgumentNullException.ThrowIfNull(builder);
         var data = builder.Configuration["Cloud:Data"]!;
         builder.Services.AddOptions<HostOptions>()
-            .Configure(options => options.Folder = Path.Combine(data, "host"))
+            .Configure(options =>
+            {
+                options.Folder = Path.Combine(data, "host");
+                options.VolumeKeyFile = Path.Combine(data, "secrets", "volumes.key");
+            })
             .BindConfiguration("Cloud:Host").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services =>
@@ -50,6 +54,7 @@ public static class HostSetup
         builder.Services.AddSingleton<HostAgent>();
         builder.Services.AddSingleton<IHostAgent>(services => services.GetRequiredService<HostAgent>());
         builder.Services.AddHostedService<GuestsService>();
+        builder.Services.AddHostedService<LayerMerger>();
         return builder;
     }
 

@@ -66,6 +66,13 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
         return await response.Content.ReadAsStreamAsync(ct);
     }
 
+    public async Task<Stream> ExportAsync(string project, string source, CancellationToken ct)
+    {
+        // The response ends with its stream.
+        var response = await SendAsync(HttpMethod.Get, $"{Of(project)}/export/{Uri.EscapeDataString(source)}", null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
+
     public async Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct)
     {
         using var response = await SendAsync(

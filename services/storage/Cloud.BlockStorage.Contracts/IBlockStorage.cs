@@ -37,6 +37,10 @@ public interface IBlockStorage
     /// <param name="source">The id of a snapshot or a volume.</param>
     Task<Stream> ReadAsync(string project, string source, long offset, long lengthBytes, CancellationToken ct);
 
+    /// <summary>What a snapshot holds, or a volume that no instance has, as a qcow2 file. Whoever asks disposes of the stream.</summary>
+    /// <param name="source">The id of a snapshot or a volume.</param>
+    Task<Stream> ExportAsync(string project, string source, CancellationToken ct);
+
     /// <summary>Writes bytes of a volume that no instance has, durable when this ends. Zeros take no space.</summary>
     Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct);
 

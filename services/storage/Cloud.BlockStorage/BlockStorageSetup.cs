@@ -56,6 +56,7 @@ public static class BlockStorageSetup
             messaging.AddSaga<SnapshotDeleteSaga, SnapshotSagaData>();
             messaging.AddSaga<VolumeDeleteSaga, VolumeSagaData>();
             messaging.AddHandler<ResourceEvent, ReleaseVolumes>();
+            messaging.AddReconciler<AttachmentReconciler>(AttachmentReconciler.Every);
             messaging.AddQuotas();
         });
         return builder;

@@ -185,5 +185,7 @@ internal sealed class FakeBlockStorage : IBlockStorage
     public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct) =>
         throw new NotSupportedException();
 
+    public Task<Stream> ExportAsync(string project, string source, CancellationToken ct) => throw new NotSupportedException();
+
     public Task ReleaseAsync(string project, string instance, CancellationToken ct) => throw new NotSupportedException();
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
@@ -53,6 +54,84 @@ public abstract class ContentTests(BlockStorageUnderTest storage) : BlockStorage
         using var beyond = await DownloadAsync(
             $"/v1/snapshots/{snapshot}/content", request => request.Headers.Range = new RangeHeaderValue(SizeBytes, null));
         beyond.StatusCode.ShouldBe(HttpStatusCode.RequestedRangeNotSatisfiable);
+    }
+
+    [Fact]
+    public async Task Download_AsQcow2_IsAFileThatQemuReads_AndAnyPartOfItIsThatPart()
+    {
+        var bytes = new byte[SizeBytes];
+        RandomNumberGenerator.Fill(bytes.AsSpan(Block, 3 * Block));
+        RandomNumberGenerator.Fill(bytes.AsSpan(90 * Block, Block));
+        var volume = await CreateAsync(new { name = NewName("vol"), sizeBytes = SizeBytes });
+        await PutAsync(volume, bytes, null);
+        var path = $"/v1/snapshots/{await SnapshotAsync(volume)}/content?format=qcow2";
+        using var whole = await DownloadAsync(path, request => request.Headers.Add("Want-Repr-Digest", "sha-256=9"));
+        var file = await whole.Content.ReadAsByteArrayAsync(Ct);
+        file.Length.ShouldBe(9 * Block);
+        whole.Headers.GetValues("Repr-Digest").ShouldBe([Digest(file)]);
+        using var part = await DownloadAsync(path, request => request.Headers.Range = new RangeHeaderValue(70_000, 400_000));
+        (await part.Content.ReadAsByteArrayAsync(Ct)).ShouldBe(file[70_000..400_001]);
+
+        var folder = Directory.CreateTempSubdirectory("cloud-qcow2-").FullName;
+        try
+        {
+            var (qcow2, raw) = (Path.Combine(folder, "disk.qcow2"), Path.Combine(folder, "disk.raw"));
+            await File.WriteAllBytesAsync(qcow2, file, Ct);
+            await QemuImgAsync("check", "-q", "-f", "qcow2", qcow2);
+            await QemuImgAsync("convert", "-q", "-f", "qcow2", "-O", "raw", qcow2, raw);
+            (await File.ReadAllBytesAsync(raw, Ct)).AsSpan().SequenceEqual(bytes).ShouldBeTrue();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        using var other = await DownloadAsync(path.Replace("qcow2", "vmdk", StringComparison.Ordinal));
+        other.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Upload_OfQcow2_IsTakenWhenItsLastPartHasCome()
+    {
+        var volume = await CreateAsync(new { name = NewName("vol"), sizeBytes = SizeBytes });
+        var file = RandomNumberGenerator.GetBytes(1000);
+        (await PutAsync(volume, file[..600], "bytes 0-599/1000", null, "?format=qcow2")).StatusCode.ShouldBe(HttpStatusCode.Accepted);
+        (await PutAsync(volume, file[..1], "bytes 0-0/*", null, "?format=qcow2")).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        using var last = await PutAsync(volume, file[600..], "bytes 600-999/1000", Digest(file.AsSpan(600)), "?format=qcow2");
+        last.StatusCode.ShouldBe(HttpStatusCode.OK);
+        Hosts.Staged[volume].ShouldBe(file);
+        Hosts.Imports.ShouldContain((volume, 1000));
+    }
+
+    [Fact]
+    public async Task Image_IsMadeOfASnapshot_OrOfAVolumeThatNoInstanceHas()
+    {
+        var volume = await CreateAsync(new { name = NewName("vol"), sizeBytes = SizeBytes });
+        var snapshot = await SnapshotAsync(volume);
+        foreach (var (path, source) in new[] { ($"/v1/volumes/{volume}", volume), ($"/v1/snapshots/{snapshot}", snapshot) })
+        {
+            var name = NewName("image");
+            var (status, made) = await PostAsync($"{path}/to-image", new { name, architecture = "riscv64", guestAgent = true });
+            status.ShouldBe(HttpStatusCode.Accepted, made.ToString());
+            IdOf(made).ShouldBe($"img-{name}");
+            Hosts.Images.ShouldContain(image => image.Source == source && image.Name == name && image.Architecture == "riscv64"
+                && image.GuestAgent && image.Project == Project);
+        }
+
+        await AttachAsync(volume, AddInstance());
+        var held = await PostAsync($"/v1/volumes/{volume}/to-image", new { name = "held" });
+        RefusalOf(held, HttpStatusCode.Conflict).ShouldBe("volume-in-use");
+    }
+
+    [Fact]
+    public async Task Metrics_AreTheHosts_WithCountersWhileAnInstanceHasTheVolume()
+    {
+        var volume = await CreateAsync(new { name = NewName("vol"), sizeBytes = SizeBytes });
+        (await GetAsync($"/v1/volumes/{volume}/metrics")).GetProperty("disk").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        await AttachAsync(volume, AddInstance());
+        var metrics = await GetAsync($"/v1/volumes/{volume}/metrics");
+        metrics.GetProperty("storedBytes").GetInt64().ShouldBe(SizeBytes / 2);
+        metrics.GetProperty("disk").GetProperty("writeSeconds").GetDouble().ShouldBe(6);
     }
 
     [Theory]
@@ -123,9 +202,10 @@ public abstract class ContentTests(BlockStorageUnderTest storage) : BlockStorage
         return offsets;
     }
 
-    private async Task<HttpResponseMessage> PutAsync(string volume, byte[] bytes, string? range, string? digest = null)
+    private async Task<HttpResponseMessage> PutAsync(
+        string volume, byte[] bytes, string? range, string? digest = null, string query = "")
     {
-        using var request = Request(HttpMethod.Put, $"/v1/volumes/{volume}/content");
+        using var request = Request(HttpMethod.Put, $"/v1/volumes/{volume}/content{query}");
         request.Content = new ByteArrayContent(bytes);
         if (range is not null)
         {
@@ -145,6 +225,13 @@ public abstract class ContentTests(BlockStorageUnderTest storage) : BlockStorage
         using var request = Request(HttpMethod.Get, path);
         with?.Invoke(request);
         return await Storage.Http.SendAsync(request, Ct);
+    }
+
+    private static async Task QemuImgAsync(params string[] arguments)
+    {
+        using var program = Process.Start("qemu-img", arguments);
+        await program.WaitForExitAsync(Ct);
+        program.ExitCode.ShouldBe(0, string.Join(' ', arguments));
     }
 
     private HttpRequestMessage Request(HttpMethod method, string path)

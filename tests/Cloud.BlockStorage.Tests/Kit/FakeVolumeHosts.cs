@@ -99,6 +99,28 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
         _volumes.Remove(volume);
     }, ct);
 
+    public Task<IReadOnlyList<HeldVolume>> ListAsync(string host, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            return Task.FromResult<IReadOnlyList<HeldVolume>>(
+                _volumes.Keys.Select(id => new HeldVolume(id, _plugged.GetValueOrDefault(id)?.Instance)).ToList());
+        }
+    }
+
+    /// <summary>As after a time in which nobody heard of the host: it has a volume for an instance, or for none.</summary>
+    public void Drift(string volume, string? instance)
+    {
+        lock (_changing)
+        {
+            _plugged.Remove(volume);
+            if (instance is not null)
+            {
+                _plugged[volume] = new PluggedVolume(instance, Host, volume, false);
+            }
+        }
+    }
+
     public async Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(
         string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct)
     {
@@ -175,6 +197,59 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
                 extents.Take(countMax).ToList(), extents.Count > countMax ? extents[countMax].Offset : null));
         }
     }
+
+    public async Task StageAsync(string host, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var all = new MemoryStream();
+        await content.CopyToAsync(all, ct);
+        lock (_changing)
+        {
+            var before = Staged.GetValueOrDefault(volume) ?? [];
+            Staged[volume] = offset <= before.Length
+                ? [.. before.Take((int)offset), .. all.ToArray()]
+                : throw CloudException.Conflict("content-incomplete", $"{before.Length} bytes of the file are there.");
+        }
+    }
+
+    /// <summary>The files that came in for volumes.</summary>
+    public ConcurrentDictionary<string, byte[]> Staged { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The volumes whose files were taken, with the files' lengths.</summary>
+    public ConcurrentQueue<(string Volume, long FileBytes)> Imports { get; } = new();
+
+    /// <summary>In two calls.</summary>
+    public Task<long?> ImportAsync(string host, string volume, long fileBytes, long from, CancellationToken ct)
+    {
+        if (from == 0)
+        {
+            return Task.FromResult<long?>(1);
+        }
+
+        Imports.Enqueue((volume, fileBytes));
+        return Task.FromResult<long?>(null);
+    }
+
+    public Task<HostedVolumeMetrics> ReadMetricsAsync(string host, string volume, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            var disk = _plugged.ContainsKey(volume) ? new HostedDiskMetrics(1, 2, 3, 4, 5, 6, 7, 8) : null;
+            return Task.FromResult(new HostedVolumeMetrics(Require(volume).SizeBytes / 2, 1, disk));
+        }
+    }
+
+    public ConcurrentQueue<NewVolumeImage> Images { get; } = new();
+
+    public Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct)
+    {
+        Images.Enqueue(image);
+        return Task.FromResult(new VolumeImage($"img-{image.Name}", image.Name, 0));
+    }
+
+    /// <summary>How often the master keys were made anew.</summary>
+    public int Rotations { get; private set; }
+
+    public Task RotateMasterKeysAsync(CancellationToken ct) => ActAsync(nameof(RotateMasterKeysAsync), "", () => Rotations++, ct);
 
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         Task.FromResult(image == "tiny" ? new VolumeImage("img-tiny", "tiny", 64 << 20) : null);

@@ -115,10 +115,20 @@ public abstract class SnapshotTests(BlockStorageUnderTest storage) : BlockStorag
         StatusOf(before).ShouldBe("available");
         Hosts.SnapshotOf(IdOf(before)).ShouldBe(volume);
 
-        var (_, undone) = await PostAsync($"/v1/volumes/{volume}/restore?wait=60", new { snapshot = IdOf(before) });
+        var (_, undone) = await PostAsync($"/v1/volumes/{volume}/undo-restore?wait=60");
         StatusOf(undone).ShouldBe("available");
         undone.GetProperty("sizeBytes").GetInt64().ShouldBe(16 * Mebibyte);
         Hosts.Restores.Where(restore => restore.Volume == volume).Select(restore => restore.Snapshot).ShouldBe([snapshot, IdOf(before)]);
+    }
+
+    [Fact]
+    public async Task UndoRestore_WithNothingToUndo_IsRefused()
+    {
+        var volume = await CreateAsync();
+        RefusalOf(await PostAsync($"/v1/volumes/{volume}/undo-restore"), HttpStatusCode.Conflict).ShouldBe("nothing-to-undo");
+        await PostAsync($"/v1/volumes/{volume}/restore?wait=60", new { snapshot = await SnapshotAsync(volume) });
+        await SendAsync(HttpMethod.Delete, $"/v1/snapshots/{IdOf(await SafetyAsync())}?wait=60");
+        RefusalOf(await PostAsync($"/v1/volumes/{volume}/undo-restore"), HttpStatusCode.Conflict).ShouldBe("nothing-to-undo");
     }
 
     [Fact]

@@ -26,6 +26,55 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
     }
 
     [Fact]
+    public async Task Create_OfAType_HasItsLimits_WhichCanOnlyBeLowered()
+    {
+        var types = (await GetAsync("/v1/volume-types")).GetProperty("items").EnumerateArray()
+            .ToDictionary(type => type.GetProperty("name").GetString()!);
+        var limit = types["balanced"].GetProperty("operationsPerSecond").GetInt64();
+        var id = await CreateAsync(new { name = "typed", sizeBytes = Mebibyte, type = "balanced", bytesPerSecond = 2 * Mebibyte });
+        var volume = await GetAsync($"/v1/volumes/{id}");
+        volume.GetProperty("type").GetString().ShouldBe("balanced");
+        volume.GetProperty("operationsPerSecond").GetInt64().ShouldBe(limit);
+        volume.GetProperty("bytesPerSecond").GetInt64().ShouldBe(2 * Mebibyte);
+        await AttachAsync(id, AddInstance());
+        Hosts.PluggedOf(id)!.OperationsPerSecond.ShouldBe(limit);
+
+        ShouldName(await PostAsync("/v1/volumes", new { name = "quick", sizeBytes = Mebibyte, type = "quick" }), "type");
+        ShouldName(
+            await PostAsync("/v1/volumes", new { name = "more", sizeBytes = Mebibyte, type = "balanced", operationsPerSecond = limit + 1 }),
+            "operationsPerSecond");
+    }
+
+    [Fact]
+    public async Task Create_EncryptedOrRaw_SaysSoToTheHost_AndACopyIsWhatItsSourceIs()
+    {
+        var secret = await CreateAsync(new { name = "secret", sizeBytes = Mebibyte, encrypted = true });
+        Hosts.VolumeOf(secret)!.Encrypted.ShouldBeTrue();
+        (await GetAsync($"/v1/volumes/{secret}")).GetProperty("encrypted").GetBoolean().ShouldBeTrue();
+        var copy = await CreateAsync(new { name = "secret-copy", snapshot = await SnapshotAsync(secret) });
+        Hosts.VolumeOf(copy)!.Encrypted.ShouldBeTrue();
+        ShouldName(await PostAsync("/v1/volumes", new { name = "open", volume = secret, encrypted = false }), "encrypted");
+
+        var raw = await CreateAsync(new { name = "raw", sizeBytes = Mebibyte, format = "raw" });
+        Hosts.VolumeOf(raw)!.Raw.ShouldBeTrue();
+        (await GetAsync($"/v1/volumes/{raw}")).GetProperty("format").GetString().ShouldBe("raw");
+        ShouldName(await PostAsync("/v1/volumes", new { name = "hidden", volume = raw, encrypted = true }), "encrypted");
+        ShouldName(await PostAsync("/v1/volumes", new { name = "raw-copy", volume = raw, format = "raw" }), "format");
+        ShouldName(
+            await PostAsync("/v1/volumes", new { name = "raw-hidden", sizeBytes = Mebibyte, format = "raw", encrypted = true }), "format");
+        ShouldName(await PostAsync("/v1/volumes", new { name = "vmdk", sizeBytes = Mebibyte, format = "vmdk" }), "format");
+    }
+
+    [Fact]
+    public async Task MasterKeys_AreMadeAnewByAnAdministratorAlone()
+    {
+        var before = Hosts.Rotations;
+        (await PostAsync("/v1/volumes/master-keys/rotate")).Status.ShouldBe(HttpStatusCode.Forbidden);
+        (await SendAsync(HttpMethod.Post, "/v1/volumes/master-keys/rotate", role: Role.Admin)).Status.ShouldBe(HttpStatusCode.NoContent);
+        Hosts.Rotations.ShouldBeGreaterThan(before);
+    }
+
+    [Fact]
     public async Task Create_OfAnImage_IsAtLeastAsLargeAsIt()
     {
         var id = await CreateAsync(new { name = "of-image", image = "tiny" });

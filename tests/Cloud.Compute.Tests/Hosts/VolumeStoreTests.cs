@@ -109,7 +109,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(_folder, "volumes", "files", "half.qcow2"), "half");
 
         // Died when the file to lay over was made and nothing else.
-        var next = await _files.CreateOverlayAsync(SizeBytes, Ct);
+        var next = await _files.CreateOverlayAsync(SizeBytes, null, Ct);
         _files.Put(_files.FindVolume("vol-a")! with { Next = next });
 
         await StopAsync();
@@ -129,7 +129,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     {
         await CreateAsync("vol-a");
         await WriteAsync("vol-a", 1);
-        var next = await _files.CreateOverlayAsync(SizeBytes, Ct);
+        var next = await _files.CreateOverlayAsync(SizeBytes, null, Ct);
         var record = _files.FindVolume("vol-a")!;
         _files.Put(record.Under(next));
         await WriteAsync("vol-a", 2);
@@ -212,7 +212,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     {
         // The switch's user passes through.
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_001_001);
-        var options = Options.Create(new HostOptions { Folder = _folder });
+        var options = Options.Create(new HostOptions { Folder = _folder, VolumeKeyFile = Path.Combine(_folder, "volumes.key") });
         _files = new VolumeFiles(options);
         _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
         _agent = new HostAgent(

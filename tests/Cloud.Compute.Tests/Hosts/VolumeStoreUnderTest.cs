@@ -21,25 +21,46 @@ internal sealed class VolumeStoreUnderTest : IAsyncDisposable
 
     public IVolumeStore Store { get; private set; } = null!;
 
+    public LayerMerger Merger { get; private set; } = null!;
+
+    public string KeyFile => Path.Combine(_folder, "volumes.key");
+
+    /// <summary>The folder of the volumes' files.</summary>
+    public string Files => Path.Combine(_folder, "volumes", "files");
+
     public async ValueTask StartAsync()
     {
-        var options = Options.Create(new HostOptions { Folder = _folder });
+        var options = Options.Create(new HostOptions { Folder = _folder, VolumeKeyFile = Path.Combine(_folder, "volumes.key") });
         _files = new VolumeFiles(options);
         _network = new GuestNetwork(options, TimeProvider.System, NullLogger<GuestNetwork>.Instance);
         _agent = new HostAgent(
             options, new NoDriver(), new NoDisks(), new ContainerImages(options), _files, new SnapshotFiles(options), _network,
             TimeProvider.System, NullLogger<HostAgent>.Instance);
         Store = _agent.Volumes;
+        Merger = new LayerMerger(_files, _agent, options, TimeProvider.System, NullLogger<LayerMerger>.Instance);
         await _agent.AdoptAllAsync(CancellationToken.None);
+    }
+
+    /// <summary>As after a crash: from what is on the disk.</summary>
+    public async ValueTask RestartAsync()
+    {
+        await StopAsync();
+        await StartAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
+        await StopAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async ValueTask StopAsync()
+    {
+        Merger.Dispose();
         await _agent.DisposeAsync();
         await _network.StopAsync(CancellationToken.None);
         await _network.DisposeAsync();
         _files.Dispose();
-        Directory.Delete(_folder, recursive: true);
     }
 }
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using Cloud.Compute.Images;
+using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 
 namespace Cloud.Compute.Tests.Images;

@@ -47,6 +47,8 @@ internal sealed class FakeBlockStorage : IBlockStorage
         return Set(volume with { Status = BlockVolume.Attached, Instance = attachment.Instance });
     }
 
+    public Task<Stream> ExportAsync(string project, string source, CancellationToken ct) => throw NotAsked();
+
     public Task ReleaseAsync(string project, string instance, CancellationToken ct)
     {
         foreach (var (_, volume) in _volumes.Values.Where(one => one.Volume.Instance == instance))

@@ -5,7 +5,7 @@ namespace Cloud.Vmm.Tests.Contract;
 /// <summary>What a machine is, kept and gone on from. The small guest counts in its memory.</summary>
 public abstract partial class VmDriverContract
 {
-    private static readonly Dictionary<string, string> NoOverlays = [];
+    private static readonly Dictionary<string, VmDiskLayer> NoOverlays = [];
 
     /// <summary>Whether the engine can keep what a machine is.</summary>
     protected virtual bool KeepsStates => true;

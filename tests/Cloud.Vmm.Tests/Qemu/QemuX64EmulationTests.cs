@@ -15,4 +15,7 @@ public sealed class QemuX64EmulationTests : VmDiskContract
 
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
+
+    [Fact]
+    public Task Disk_WhoseFilesAreMerged_ReadsTheOneFile_AndHasNoMoreOfTheOthers() => AssertMergedAsync();
 }

@@ -71,6 +71,17 @@ internal static class HostApi
             agent.Volumes.ResizeVolumeAsync(id, sizeBytes, ct));
         volumes.MapPost("/{id}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
             agent.Volumes.RestoreVolumeAsync(id, snapshot, ct));
+        volumes.MapGet("/{id}/metrics", async (string id, IHostAgent agent, CancellationToken ct) =>
+            await agent.Volumes.ReadVolumeMetricsAsync(id, ct) ?? throw CloudException.NotFound("volume", id));
+        volumes.MapPut(
+            "/{id}/incoming",
+            (string id, long offset, HttpRequest request, IHostAgent agent, CancellationToken ct) =>
+                agent.Volumes.StageAsync(id, offset, request.Body, ct)).WithStreamedBody();
+        volumes.MapPost(
+            "/{id}/import",
+            async (string id, long fileBytes, long from, IHostAgent agent, CancellationToken ct) =>
+                new ImportProgress(await agent.Volumes.ImportAsync(id, fileBytes, from, ct)));
+        host.MapPost("/volume-key/rotate", (IHostAgent agent, CancellationToken ct) => agent.Volumes.RotateMasterKeyAsync(ct));
         var snapshots = host.MapGroup("/volume-snapshots");
         snapshots.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ListSnapshotsAsync(ct));
         snapshots.MapPut("/", (Dictionary<string, string> wanted, IHostAgent agent, CancellationToken ct) =>

@@ -1,5 +1,6 @@
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Guests;
+using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Disks;
 
@@ -52,6 +53,6 @@ internal sealed class QemuDiskMaker : IDiskMaker
             return;
         }
 
-        await QemuImg.GrowAsync(path, DiskFile.Qcow2, sizeBytes, ct);
+        await QemuImg.GrowAsync(new VmDiskLayer(path, VmDiskFormat.Qcow2), sizeBytes, ct);
     }
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Cloud.Primitives;
+using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Disks;
 
@@ -10,6 +10,9 @@ internal static class QemuImg
 {
     private const int SaidLengthMax = 300;
     private const int SectorBytes = 512;
+
+    // Passphrases are random and as long as a key: no need to make each guess take long.
+    private const int LuksIterationMilliseconds = 10;
 
     /// <summary>Makes an empty qcow2 file, durable when this answers; what it lies over is named by whoever opens it.</summary>
     public static async Task CreateAsync(string path, long sizeBytes, CancellationToken ct)
@@ -38,20 +41,28 @@ internal static class QemuImg
         File.Move(beside, path, overwrite: true);
     }
 
-    /// <summary>Grows one file, whatever it lies over.</summary>
-    public static Task GrowAsync(string path, string format, long sizeBytes, CancellationToken ct)
+    /// <summary>Makes an empty encrypted qcow2 file of the least size, durable when this answers.</summary>
+    public static async Task CreateEncryptedAsync(VmDiskLayer file, CancellationToken ct)
     {
-        var alone = new JsonObject
-        {
-            ["driver"] = format,
-            ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path },
-        };
-        if (format == DiskFile.Qcow2)
-        {
-            alone["backing"] = null;
-        }
+        var beside = file.Path + ".new";
+        var secrets = new DiskSecrets([file]);
+        await RunAsync(
+            [
+                "create", "-q", "-f", "qcow2", .. secrets.Arguments,
+                "-o", $"encrypt.format=luks,encrypt.key-secret={DiskSecrets.IdOf(0)},encrypt.iter-time={LuksIterationMilliseconds}",
+                beside, Bytes(SectorBytes),
+            ],
+            secrets, ct);
+        Keep(beside, file.Path);
+    }
 
-        return RunAsync(["resize", "-q", $"json:{alone.ToJsonString()}", Bytes(sizeBytes)], ct);
+    /// <summary>Grows one file, whatever it lies over.</summary>
+    public static Task GrowAsync(VmDiskLayer file, long sizeBytes, CancellationToken ct)
+    {
+        var secrets = new DiskSecrets([file]);
+        return RunAsync(
+            ["resize", "-q", .. secrets.Arguments, $"json:{DiskChain.Of([file], readOnly: false).ToJsonString()}", Bytes(sizeBytes)],
+            secrets, ct);
     }
 
     /// <summary>In whole sectors, as qemu-img wants it.</summary>
@@ -59,12 +70,18 @@ internal static class QemuImg
         ((count + SectorBytes - 1) / SectorBytes * SectorBytes).ToString(CultureInfo.InvariantCulture);
 
     /// <exception cref="CloudException">It failed.</exception>
-    public static async Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct)
+    public static Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct) => RunAsync(arguments, null, ct);
+
+    private static async Task RunAsync(IReadOnlyList<string> arguments, DiskSecrets? secrets, CancellationToken ct)
     {
-        using var program = Process.Start(new ProcessStartInfo("qemu-img", arguments) { RedirectStandardError = true })
-            ?? throw new InvalidOperationException("qemu-img was not started.");
+        using var program = Process.Start(new ProcessStartInfo("qemu-img", arguments)
+        {
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        }) ?? throw new InvalidOperationException("qemu-img was not started.");
         try
         {
+            DiskSecrets.Give(secrets, program);
             var said = await program.StandardError.ReadToEndAsync(ct);
             await program.WaitForExitAsync(ct);
             if (program.ExitCode != 0)

@@ -134,12 +134,12 @@ internal sealed partial class Guest
 
         ShareRoot();
         var layers = _root.Layers;
-        var overlays = new Dictionary<string, string>(StringComparer.Ordinal);
+        var overlays = new Dictionary<string, VmDiskLayer>(StringComparer.Ordinal);
         if (goOn)
         {
             var next = await _snapshots.CreateOverlayAsync(DiskFile.VirtualBytes(PathOf(layers[0]), DiskFile.Qcow2), ct);
             ChangeRoot(_root with { Next = next });
-            overlays[RootSerial] = PathOf(next);
+            overlays[RootSerial] = new VmDiskLayer(PathOf(next), VmDiskFormat.Qcow2);
         }
 
         try
@@ -171,9 +171,8 @@ internal sealed partial class Guest
     {
         if (_root.Next is { } next)
         {
-            // The image's file is one more.
-            var open = await machine.CountDiskLayersAsync(RootSerial, ct);
-            ChangeRoot(open > _root.Layers.Count + 1 ? _root.Under(next) : _root with { Next = null });
+            var isOpen = await machine.HasDiskLayerAsync(RootSerial, PathOf(next), ct);
+            ChangeRoot(isOpen ? _root.Under(next) : _root with { Next = null });
         }
     }
 

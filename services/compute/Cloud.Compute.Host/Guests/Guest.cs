@@ -80,6 +80,7 @@ internal sealed partial class Guest : IAsyncDisposable
                 Boot = _boot.Phases,
                 BootEnded = (_boot.Ended || _answered) && !_root.Renews,
                 UserDataExitCode = _boot.UserDataExitCode,
+                DiskFull = _machine?.IsDiskFull == true,
                 StartedAt = _run?.StartedAt,
             };
         }
@@ -276,7 +277,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <param name="overlays">The files by the volumes' ids.</param>
     /// <param name="done">Called when it is so.</param>
     /// <returns>Whether the guest had written everything down and held still.</returns>
-    public async Task<bool> LayVolumesOverAsync(IReadOnlyDictionary<string, string> overlays, Action done, CancellationToken ct)
+    public async Task<bool> LayVolumesOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, Action done, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         // A start that came before this turn has them open already.
@@ -307,11 +308,55 @@ internal sealed partial class Guest : IAsyncDisposable
         return frozen;
     }
 
-    /// <summary>How many files of a volume the running guest has open; null where it does not run.</summary>
-    public async Task<int?> CountVolumeLayersAsync(string id, CancellationToken ct) =>
+    /// <summary>Whether the running guest has this file of a volume open; null where it does not run.</summary>
+    public async Task<bool?> HasVolumeLayerAsync(string id, string path, CancellationToken ct) =>
         _machine is { } machine && Spec.Volumes.FirstOrDefault(one => one.Volume == id) is { ReadOnly: false } volume
-            ? await machine.CountDiskLayersAsync(volume.Serial, ct)
+            ? await machine.HasDiskLayerAsync(volume.Serial, path, ct)
             : null;
+
+    /// <summary>
+    /// Has the guest, where it runs, read one file of a volume instead of several, and writes that down before it can start anew.
+    /// </summary>
+    /// <param name="id">The volume.</param>
+    /// <param name="layers">The files' paths, nearest first.</param>
+    /// <param name="merged">The one that has what they have.</param>
+    /// <param name="done">Called in any case: a guest that goes on with the several reads the same.</param>
+    /// <returns>False where the running guest goes on with the several.</returns>
+    public async Task<bool> ReplaceVolumeLayersAsync(string id, IReadOnlyList<string> layers, VmDiskLayer merged, Action done)
+    {
+        using var turn = await TurnAsync(CancellationToken.None);
+        try
+        {
+            // One that only reads has the uppermost of them as its own.
+            return _machine is not { } machine || Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { ReadOnly: false } volume
+                || await machine.ReplaceDiskLayersAsync(volume.Serial, layers, merged, CancellationToken.None);
+        }
+        catch (VmException)
+        {
+            return false;
+        }
+        finally
+        {
+            done();
+        }
+    }
+
+    /// <summary>Counters of a volume; null where the guest does not run, or its engine counts none.</summary>
+    public async Task<GuestDiskMetrics?> ReadVolumeMetricsAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            return _machine is { } machine && Spec.Volumes.FirstOrDefault(one => one.Volume == id) is { } volume
+                && (await machine.ReadMetricsAsync(ct)).Disks.FirstOrDefault(disk => disk.Serial == volume.Serial) is { } disk
+                ? HostAgent.ToMetrics(disk)
+                : null;
+        }
+        catch (VmException)
+        {
+            // It has just ended.
+            return null;
+        }
+    }
 
     /// <summary>Ends the machine and removes the folder.</summary>
     public async Task RemoveAsync(CancellationToken ct)
@@ -387,9 +432,12 @@ internal sealed partial class Guest : IAsyncDisposable
     {
         try
         {
+            var diskFull = false;
             while (!machine.Exited.IsCompleted)
             {
-                if (await LookAtBootAsync(machine))
+                var wasFull = diskFull;
+                diskFull = machine.IsDiskFull;
+                if (await LookAtBootAsync(machine) || diskFull != wasFull)
                 {
                     _changed(this);
                 }

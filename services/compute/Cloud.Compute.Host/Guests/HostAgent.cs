@@ -240,10 +240,18 @@ internal sealed partial class HostAgent(
             CpuSeconds = metrics.CpuTime.TotalSeconds,
             ResidentBytes = metrics.ResidentBytes,
             UptimeSeconds = metrics.Uptime.TotalSeconds,
-            Disks = metrics.Disks.Select(disk => new GuestDiskMetrics(
-                disk.Serial, disk.ReadBytes, disk.ReadOperations, disk.WrittenBytes, disk.WriteOperations)).ToList(),
+            Disks = metrics.Disks.Select(ToMetrics).ToList(),
         };
     }
+
+    public static GuestDiskMetrics ToMetrics(VmDiskMetrics disk) =>
+        new(disk.Serial, disk.ReadBytes, disk.ReadOperations, disk.WrittenBytes, disk.WriteOperations)
+        {
+            FlushOperations = disk.FlushOperations,
+            ReadSeconds = disk.ReadTime.TotalSeconds,
+            WriteSeconds = disk.WriteTime.TotalSeconds,
+            FlushSeconds = disk.FlushTime.TotalSeconds,
+        };
 
     public async Task<GuestExits> ReadExitsAsync(string id, CancellationToken ct)
     {
@@ -333,9 +341,10 @@ internal sealed partial class HostAgent(
     /// <summary>A file was being laid over a volume, and how that ended was not heard.</summary>
     public async Task SettleVolumeAsync(VolumeRecord volume, CancellationToken ct)
     {
-        if (volume.Next is not null)
+        if (volume.Next is { } next)
         {
-            volumes.Settle(volume, HolderOf(volume.Id) is { } guest ? await guest.CountVolumeLayersAsync(volume.Id, ct) : null);
+            volumes.Settle(
+                volume, HolderOf(volume.Id) is { } guest ? await guest.HasVolumeLayerAsync(volume.Id, volumes.PathOf(next), ct) : null);
         }
     }
 

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Text.Json.Nodes;
 using Cloud.Compute.Host.Disks;
 using Cloud.Primitives;
+using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Volumes;
 
@@ -26,22 +26,26 @@ internal sealed class BlockServer : IDisposable
     /// <param name="layers">The disk's files: the one that is written first, then what that lies over.</param>
     /// <exception cref="CloudException">The files are in use, or cannot be opened.</exception>
     public static async Task<BlockServer> StartAsync(
-        IReadOnlyList<(string Path, string Format)> layers, bool readOnly, TimeProvider time, CancellationToken ct)
+        IReadOnlyList<VmDiskLayer> layers, bool readOnly, TimeProvider time, CancellationToken ct)
     {
-        foreach (var (path, format) in layers)
+        foreach (var layer in layers)
         {
             // Refuses a file whose data lies elsewhere.
-            DiskFile.VirtualBytes(path, format);
+            DiskFile.VirtualBytes(layer.Path, layer.Format == VmDiskFormat.Qcow2 ? DiskFile.Qcow2 : "raw");
         }
 
         var folder = Directory.CreateTempSubdirectory("cloud-nbd-").FullName;
         var socket = Path.Combine(folder, "s");
         string[] mode = readOnly ? ["--read-only"] : ["--discard=unmap", "--detect-zeroes=unmap"];
+        var secrets = new DiskSecrets(layers);
+        var chain = DiskChain.Of(layers, readOnly).ToJsonString();
         var process = Process.Start(new ProcessStartInfo(
-            "qemu-nbd", [.. mode, "--allocation-depth", $"--socket={socket}", $"json:{Chain(layers, readOnly).ToJsonString()}"])
+            "qemu-nbd", [.. mode, "--allocation-depth", $"--socket={socket}", .. secrets.Arguments, $"json:{chain}"])
         {
             RedirectStandardError = true,
+            RedirectStandardInput = true,
         }) ?? throw new InvalidOperationException("qemu-nbd was not started.");
+        DiskSecrets.Give(secrets, process);
         var server = new BlockServer(process, folder);
         try
         {
@@ -100,27 +104,5 @@ internal sealed class BlockServer : IDisposable
                         ErrorKind.Unavailable, "disk-failed", "A disk could not be opened on this host.", new IOException(said, failed));
             }
         }
-    }
-
-    private static JsonObject Chain(IReadOnlyList<(string Path, string Format)> layers, bool readOnly)
-    {
-        JsonObject? below = null;
-        for (var at = layers.Count - 1; at >= 0; at--)
-        {
-            var node = new JsonObject
-            {
-                ["driver"] = layers[at].Format,
-                ["read-only"] = readOnly || at > 0,
-                ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = layers[at].Path, ["read-only"] = readOnly || at > 0 },
-            };
-            if (layers[at].Format == DiskFile.Qcow2)
-            {
-                node["backing"] = below;
-            }
-
-            below = node;
-        }
-
-        return below!;
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Guests;
 using Cloud.Primitives;
+using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Volumes;
 
@@ -10,9 +11,6 @@ internal sealed class VolumeContent(VolumeFiles files, HostAgent agent, TimeProv
 {
     /// <summary>How fine changes are told: a cluster of qcow2.</summary>
     private const int GranularityBytes = 1 << 16;
-
-    /// <summary>What one question to the block server covers.</summary>
-    private const int StatusBytesMax = 1 << 30;
 
     public async Task<Stream> ReadAsync(string source, long offset, long length, CancellationToken ct)
     {
@@ -37,7 +35,7 @@ internal sealed class VolumeContent(VolumeFiles files, HostAgent agent, TimeProv
             agent.RequireFree(volume);
             files.Settle(record, open: null);
             record = files.FindVolume(volume)!;
-            using var server = await BlockServer.StartAsync(Paths(record.Layers), readOnly: false, time, ct);
+            using var server = await BlockServer.StartAsync(Open(record.Layers), readOnly: false, time, ct);
             var part = buffer.AsMemory(0, NbdConnection.BytesMax);
             while (await content.ReadAtLeastAsync(part, part.Length, throwOnEndOfStream: false, ct) is > 0 and var count)
             {
@@ -59,28 +57,37 @@ internal sealed class VolumeContent(VolumeFiles files, HostAgent agent, TimeProv
     }
 
     /// <summary>
-    /// The extents from an offset on that a snapshot may hold otherwise than an older one: what is in the files that only one of the two
-    /// stands on. Without an older one all that is in any file.
+    /// The extents from an offset on that a snapshot, or a volume that no guest has, may hold otherwise than an older one: what was
+    /// written since the two were the same, to either. Without an older one all that was ever written.
     /// </summary>
-    public async Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct)
+    public async Task<VolumeExtents> ListExtentsAsync(string source, string? since, long offset, int countMax, CancellationToken ct)
     {
-        var kept = Require(snapshot);
-        var older = since is null ? null : Require(since);
-        var shared = older is null ? 0 : SharedCount(kept.Layers, older.Layers);
-        using var now = await BlockServer.StartAsync(Paths(kept.Layers), readOnly: true, time, ct);
-        var own = new DepthReader(now.Disk, kept.Layers.Count - shared);
-        if (older is null || older.Layers.Count == shared)
+        var readers = new List<PartReader>();
+        try
         {
-            return await ListAsync([own], kept.SizeBytes, offset, countMax, ct);
-        }
+            long sizeBytes;
+            using (await TurnAsync(ct))
+            {
+                (sizeBytes, var layers) = Require(source);
+                var older = since is null ? null : Require(since).Layers;
+                readers.Add(await OpenPartsAsync(layers, older, ct));
+                if (older is not null)
+                {
+                    readers.Add(await OpenPartsAsync(older, layers, ct));
+                }
+            }
 
-        using var then = await BlockServer.StartAsync(Paths(older.Layers), readOnly: true, time, ct);
-        return await ListAsync([own, new DepthReader(then.Disk, older.Layers.Count - shared)], kept.SizeBytes, offset, countMax, ct);
+            return await ListAsync(readers, sizeBytes, offset, countMax, ct);
+        }
+        finally
+        {
+            readers.ForEach(reader => reader.Dispose());
+        }
     }
 
     /// <summary>In whole blocks, neighbours in one; a page ends between two.</summary>
     private static async Task<VolumeExtents> ListAsync(
-        IReadOnlyList<DepthReader> readers, long sizeBytes, long offset, int countMax, CancellationToken ct)
+        IReadOnlyList<PartReader> readers, long sizeBytes, long offset, int countMax, CancellationToken ct)
     {
         var extents = new List<VolumeExtent>();
         var at = offset / GranularityBytes * GranularityBytes;
@@ -120,7 +127,7 @@ internal sealed class VolumeContent(VolumeFiles files, HostAgent agent, TimeProv
         return new VolumeExtents(extents, null);
     }
 
-    private static async Task<bool> AnyChangedAsync(IReadOnlyList<DepthReader> readers, long from, long to, CancellationToken ct)
+    private static async Task<bool> AnyChangedAsync(IReadOnlyList<PartReader> readers, long from, long to, CancellationToken ct)
     {
         foreach (var reader in readers)
         {
@@ -144,64 +151,38 @@ internal sealed class VolumeContent(VolumeFiles files, HostAgent agent, TimeProv
     private async Task<BlockServer> OpenAsync(string source, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
+        return await BlockServer.StartAsync(Open(Require(source).Layers), readOnly: true, time, ct);
+    }
+
+    /// <summary>The size and the files of a snapshot, or of a volume that no guest has.</summary>
+    private (long SizeBytes, IReadOnlyList<LayerFile> Layers) Require(string source)
+    {
         if (files.FindSnapshot(source) is { } snapshot)
         {
-            return await BlockServer.StartAsync(Paths(snapshot.Layers), readOnly: true, time, ct);
+            return (snapshot.SizeBytes, snapshot.Layers);
         }
 
         var record = files.FindVolume(source) ?? throw CloudException.NotFound("volume", source);
         agent.RequireFree(source);
         files.Settle(record, open: null);
-        return await BlockServer.StartAsync(Paths(files.FindVolume(source)!.Layers), readOnly: true, time, ct);
+        record = files.FindVolume(source)!;
+        return (record.SizeBytes, record.Layers);
     }
 
-    private SnapshotRecord Require(string snapshot) => files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
+    private List<VmDiskLayer> Open(IReadOnlyList<LayerFile> layers) => layers.Select(files.Open).ToList();
 
-    private List<(string Path, string Format)> Paths(IReadOnlyList<LayerFile> layers) =>
-        layers.Select(layer => (files.PathOf(layer), layer.Format)).ToList();
-
-    /// <summary>How many files from the lowest on are the same.</summary>
-    private static int SharedCount(IReadOnlyList<LayerFile> one, IReadOnlyList<LayerFile> other) =>
-        one.Reverse().Zip(other.Reverse()).TakeWhile(pair => pair.First == pair.Second).Count();
+    private async Task<PartReader> OpenPartsAsync(
+        IReadOnlyList<LayerFile> layers, IReadOnlyList<LayerFile>? others, CancellationToken ct)
+    {
+        var shared = others?.SelectMany(layer => layer.Parts).ToHashSet(StringComparer.Ordinal) ?? [];
+        var parts = layers.Select(layer => new PartReader.Layer(
+            layer.Parts, layer.Parts.Count > 1 ? PartMap.Read(files.PartsPathOf(layer)) : null)).ToList();
+        return new PartReader(await BlockServer.StartAsync(Open(layers), readOnly: true, time, ct), parts, shared);
+    }
 
     private async Task<IDisposable> TurnAsync(CancellationToken ct)
     {
         await agent.AdoptedAsync(ct);
         return await files.TurnAsync(ct);
-    }
-
-    /// <summary>Where a disk's own files have something, as runs.</summary>
-    /// <param name="layers">How many of its files are its own, from the highest on.</param>
-    private sealed class DepthReader(NbdConnection disk, int layers)
-    {
-        private readonly Queue<(long Start, long End, bool Changed)> _runs = new();
-
-        public async Task<(long End, bool Changed)> ReadAsync(long at, CancellationToken ct)
-        {
-            if (at >= disk.SizeBytes)
-            {
-                return (long.MaxValue, false);
-            }
-
-            while (_runs.TryPeek(out var run) && run.End <= at)
-            {
-                _runs.Dequeue();
-            }
-
-            if (!_runs.TryPeek(out var found) || found.Start > at)
-            {
-                _runs.Clear();
-                var start = at;
-                foreach (var (length, depth) in await disk.ReadDepthsAsync(at, (int)Math.Min(StatusBytesMax, disk.SizeBytes - at), ct))
-                {
-                    _runs.Enqueue((start, start + length, depth >= 1 && depth <= layers));
-                    start += length;
-                }
-
-                found = _runs.Peek();
-            }
-
-            return (found.End, found.Changed);
-        }
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
@@ -17,22 +18,42 @@ namespace Cloud.Compute.Host.Volumes;
 /// <code>
 /// volumes/volumes/vol-….json     its size and its files, the written one first
 ///         snapshots/snap-….json  the files of that instant
+///         incoming/vol-….qcow2   what comes in for a volume, until all of it was checked and written to the volume
 ///         files/…                qcow2 or raw; what each lies over is said by the records alone
+///         files/….parts          beside one that was merged: what it was merged from
 /// </code>
 /// </summary>
 internal sealed class VolumeFiles : IDisposable
 {
     private readonly string _folder;
+    private readonly MasterKey _master;
     private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    // A file that is written and not named yet is not swept.
+    private readonly ConcurrentDictionary<LayerFile, bool> _building = new();
     private readonly ConcurrentDictionary<string, VolumeRecord> _volumes;
     private readonly ConcurrentDictionary<string, SnapshotRecord> _snapshots;
 
     public VolumeFiles(IOptions<HostOptions> options)
     {
+        _master = new MasterKey(options.Value.VolumeKeyFile);
         _folder = Path.Combine(options.Value.Folder, "volumes");
         _volumes = Read<VolumeRecord>("volumes", volume => volume.Id);
         _snapshots = Read<SnapshotRecord>("snapshots", snapshot => snapshot.Id);
         Directory.CreateDirectory(FilesFolder);
+        foreach (var path in Directory.CreateDirectory(IncomingFolder).EnumerateFiles().Where(
+            file => FindVolume(Path.GetFileNameWithoutExtension(file.Name)) is null))
+        {
+            path.Delete();
+        }
+
+        if (_master.HasOthers)
+        {
+            Rewrap();
+        }
+
         Sweep();
     }
 
@@ -41,6 +62,8 @@ internal sealed class VolumeFiles : IDisposable
     public IEnumerable<SnapshotRecord> Snapshots => _snapshots.Values;
 
     private string FilesFolder => Path.Combine(_folder, "files");
+
+    private string IncomingFolder => Path.Combine(_folder, "incoming");
 
     public VolumeRecord? FindVolume(string id) => _volumes.GetValueOrDefault(id);
 
@@ -65,7 +88,8 @@ internal sealed class VolumeFiles : IDisposable
             Serial = volume.Serial,
             Path = PathOf(record.Layers[0]),
             Format = FormatOf(record.Layers[0]),
-            Backing = record.Layers.Skip(1).Select(layer => new VmDiskLayer(PathOf(layer), FormatOf(layer))).ToList(),
+            Key = Open(record.Layers[0]).Key,
+            Backing = record.Layers.Skip(1).Select(Open).ToList(),
             ReadOnly = volume.ReadOnly,
             Limits = volume is { OperationsPerSecond: null, BytesPerSecond: null }
                 ? null
@@ -78,16 +102,42 @@ internal sealed class VolumeFiles : IDisposable
     /// and one that is not empty was on top.
     /// </summary>
     /// <param name="volume">The volume as it is.</param>
-    /// <param name="open">How many of its files a running guest has open; null where none does.</param>
-    public void Settle(VolumeRecord volume, int? open)
+    /// <param name="open">Whether a running guest has that file open; null where none does.</param>
+    public void Settle(VolumeRecord volume, bool? open)
     {
         if (volume.Next is { } next)
         {
-            Put(open <= volume.Layers.Count ? volume with { Next = null } : volume.Under(next));
+            Put(open == false ? volume with { Next = null } : volume.Under(next));
         }
     }
 
     public string PathOf(LayerFile layer) => Path.Combine(FilesFolder, layer.Name);
+
+    /// <summary>The file with what opens it.</summary>
+    public VmDiskLayer Open(LayerFile layer) => new(
+        PathOf(layer), FormatOf(layer), layer.Key is { } key ? new VmDiskKey(_master.Unwrap(key.Wrapped)) : null);
+
+    /// <summary>A key for a new volume.</summary>
+    public LayerKey NewKey() => new($"{Guid.CreateVersion7():n}", _master.Wrap(MasterKey.NewPassphrase()));
+
+    /// <summary>Has all keys wrapped by a new master key, and forgets the one before.</summary>
+    public void RotateMasterKey()
+    {
+        _master.Add();
+        Rewrap();
+    }
+
+    /// <summary>What a merged file's parts are told by.</summary>
+    public string PartsPathOf(LayerFile layer) => PathOf(layer) + ".parts";
+
+    /// <summary>The qcow2 file that comes in for a volume.</summary>
+    public string IncomingOf(string volume) => Path.Combine(IncomingFolder, $"{volume}.qcow2");
+
+    /// <summary>How much of the host's disk is free.</summary>
+    public long FreeBytes => new DriveInfo(_folder).AvailableFreeSpace;
+
+    /// <summary>Ends when a snapshot came or something was removed since the last call.</summary>
+    public async Task ChangedAsync(CancellationToken ct) => await _changed.Reader.ReadAsync(ct);
 
     public void Put(VolumeRecord volume)
     {
@@ -99,10 +149,12 @@ internal sealed class VolumeFiles : IDisposable
     {
         Write("snapshots", snapshot.Id, snapshot);
         _snapshots[snapshot.Id] = snapshot;
+        _changed.Writer.TryWrite(true);
     }
 
     public void RemoveVolume(string id)
     {
+        File.Delete(IncomingOf(id));
         File.Delete(RecordPath("volumes", id));
         _volumes.TryRemove(id, out _);
         Sweep();
@@ -116,11 +168,28 @@ internal sealed class VolumeFiles : IDisposable
     }
 
     /// <summary>A new empty file to be laid over another, or to stand alone.</summary>
-    public async Task<LayerFile> CreateOverlayAsync(long sizeBytes, CancellationToken ct)
+    public async Task<LayerFile> CreateOverlayAsync(long sizeBytes, LayerKey? key, CancellationToken ct)
     {
-        var layer = new LayerFile($"{Guid.CreateVersion7():n}.qcow2", DiskFile.Qcow2);
-        await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+        var layer = new LayerFile($"{Guid.CreateVersion7():n}.qcow2", DiskFile.Qcow2) { Key = key };
+        await CreateAsync(layer, sizeBytes, ct);
         return layer;
+    }
+
+    /// <summary>A new empty file that others are to be merged into; it is not swept until it is said to be <see cref="Built"/>.</summary>
+    public async Task<LayerFile> CreateMergedAsync(
+        long sizeBytes, IReadOnlyList<string> parts, LayerKey? key, CancellationToken ct)
+    {
+        var layer = new LayerFile($"{Guid.CreateVersion7():n}.qcow2", DiskFile.Qcow2) { Merged = parts, Key = key };
+        _building[layer] = true;
+        await CreateAsync(layer, sizeBytes, ct);
+        return layer;
+    }
+
+    /// <summary>Records name the file, or it is not wanted any more.</summary>
+    public void Built(LayerFile layer)
+    {
+        _building.TryRemove(layer, out _);
+        Sweep();
     }
 
     /// <summary>A new empty raw file, which takes only what is written.</summary>
@@ -158,14 +227,67 @@ internal sealed class VolumeFiles : IDisposable
     {
         var named = Volumes.SelectMany(volume => volume.Next is { } next ? volume.Layers.Append(next) : volume.Layers)
             .Concat(Snapshots.SelectMany(snapshot => snapshot.Layers))
-            .Select(layer => layer.Name).ToHashSet(StringComparer.Ordinal);
+            .Concat(_building.Keys)
+            .SelectMany(layer => new[] { layer.Name, Path.GetFileName(PartsPathOf(layer)), layer.Key is { } key ? BlankOf(key) : "" })
+            .ToHashSet(StringComparer.Ordinal);
+        named.UnionWith(_building.Keys.SelectMany(layer => new[] { $"{layer.Name}.new", $"{Path.GetFileName(PartsPathOf(layer))}.new" }));
         foreach (var path in Directory.EnumerateFiles(FilesFolder).Where(path => !named.Contains(Path.GetFileName(path))))
         {
             File.Delete(path);
         }
+
+        _changed.Writer.TryWrite(true);
     }
 
     public void Dispose() => _one.Dispose();
+
+    /// <summary>The name of the empty file that all of a key begin as.</summary>
+    private static string BlankOf(LayerKey key) => $"{key.Id}.blank";
+
+    private async Task CreateAsync(LayerFile layer, long sizeBytes, CancellationToken ct)
+    {
+        if (layer.Key is not { } key)
+        {
+            await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+            return;
+        }
+
+        var blank = Open(layer) with { Path = Path.Combine(FilesFolder, BlankOf(key)) };
+        if (!File.Exists(blank.Path))
+        {
+            await QemuImg.CreateEncryptedAsync(blank, ct);
+        }
+
+        var beside = PathOf(layer) + ".new";
+        File.Copy(blank.Path, beside, overwrite: true);
+        await QemuImg.GrowAsync(blank with { Path = beside }, sizeBytes, ct);
+        QemuImg.Keep(beside, PathOf(layer));
+    }
+
+    /// <summary>
+    /// Has every key wrapped by the present master key: in what order does not matter, and from the start again after a crash.
+    /// </summary>
+    private void Rewrap()
+    {
+        foreach (var volume in Volumes.ToList())
+        {
+            Put(volume with
+            {
+                Layers = volume.Layers.Select(Rewrapped).ToList(),
+                Next = volume.Next is { } next ? Rewrapped(next) : null,
+            });
+        }
+
+        foreach (var snapshot in Snapshots.ToList())
+        {
+            Put(snapshot with { Layers = snapshot.Layers.Select(Rewrapped).ToList() });
+        }
+
+        _master.ForgetOthers();
+    }
+
+    private LayerFile Rewrapped(LayerFile layer) =>
+        layer.Key is { } key ? layer with { Key = key with { Wrapped = _master.Wrap(_master.Unwrap(key.Wrapped)) } } : layer;
 
     private static VmDiskFormat FormatOf(LayerFile layer) => layer.Format == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2;
 

@@ -26,5 +26,27 @@ internal sealed record SnapshotRecord(
     public StoredSnapshot ToStored() => new(Id, Volume, SizeBytes, FileSystemsFrozen);
 }
 
-/// <summary>One file below <c>files</c>.</summary>
-internal sealed record LayerFile(string Name, string Format);
+/// <summary>One file below <c>files</c>. Two of one name are the same.</summary>
+internal sealed record LayerFile(string Name, string Format)
+{
+    /// <summary>
+    /// Of a file that was merged from others: the names of those that can still be told apart, the newest first. A name stands for what
+    /// the whole disk held when the file of that name was written last, so two disks that share a name were the same then.
+    /// </summary>
+    public IReadOnlyList<string>? Merged { get; init; }
+
+    /// <summary>What it is encrypted by; null for a plain one.</summary>
+    public LayerKey? Key { get; init; }
+
+    /// <summary>What it is made of, itself where it is nothing else.</summary>
+    public IReadOnlyList<string> Parts => Merged ?? [Name];
+
+    public bool Equals(LayerFile? other) => Name == other?.Name;
+
+    public override int GetHashCode() => Name.GetHashCode(StringComparison.Ordinal);
+}
+
+/// <summary>A key of files, one a volume. All files of one key have the same header, which takes long to make.</summary>
+/// <param name="Id">Also names the file that all of them begin as.</param>
+/// <param name="Wrapped">The key itself, encrypted by the host's master key.</param>
+internal sealed record LayerKey(string Id, string Wrapped);

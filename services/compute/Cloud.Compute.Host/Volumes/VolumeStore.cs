@@ -10,14 +10,19 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
 {
     private const int SectorBytes = 512;
 
-    /// <summary>A machine opens all files of a chain.</summary>
-    private const int LayersMax = 190;
+    /// <summary>Who snapshots faster than files are merged waits from here on: a machine opens all files of a chain.</summary>
+    private const int LayersMax = 100;
+
+    private static readonly TimeSpan MergeLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan MergeLook = TimeSpan.FromMilliseconds(50);
 
     private readonly VolumeContent _content = new(files, agent, time);
+    private readonly VolumeImport _import = new(files, agent, time);
 
     public async Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct)
     {
         Check(spec);
+        await AwaitMergesAsync(spec.Volume is { } source ? [source] : [], ct);
         using var turn = await TurnAsync(ct);
         if (files.FindVolume(spec.Id) is null)
         {
@@ -51,7 +56,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
 
         if (agent.HolderOf(volume) is not { } guest || !await guest.GrowVolumeAsync(volume, sizeBytes, ct))
         {
-            await QemuImg.GrowAsync(files.PathOf(record.Layers[0]), record.Layers[0].Format, sizeBytes, ct);
+            await QemuImg.GrowAsync(files.Open(record.Layers[0]), sizeBytes, ct);
         }
 
         files.Put(record with { SizeBytes = sizeBytes });
@@ -73,6 +78,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
             throw CloudException.Invalid("snapshots", "Expected ids of lower-case letters, digits and '-'.");
         }
 
+        await AwaitMergesAsync(snapshots.Keys, ct);
         using var turn = await TurnAsync(ct);
         var wanted = snapshots.Where(one => files.FindSnapshot(one.Value) is null).ToList();
         var holders = wanted.Select(one => agent.HolderOf(Require(one.Key).Id)).Distinct().ToList();
@@ -107,10 +113,34 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         var record = Require(volume);
         agent.RequireFree(volume);
         var kept = files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
-        var top = await files.CreateOverlayAsync(kept.SizeBytes, ct);
+        var top = await files.CreateOverlayAsync(kept.SizeBytes, record.Layers[0].Key, ct);
         files.Put(record with { SizeBytes = kept.SizeBytes, Layers = [top, .. kept.Layers], Next = null });
         files.Sweep();
         return ToStored(Require(volume));
+    }
+
+    public Task StageAsync(string volume, long offset, Stream content, CancellationToken ct) =>
+        _import.StageAsync(volume, offset, content, ct);
+
+    public Task<long?> ImportAsync(string volume, long fileBytes, long from, CancellationToken ct) =>
+        _import.RunAsync(volume, fileBytes, from, ct);
+
+    public async Task<StoredVolumeMetrics?> ReadVolumeMetricsAsync(string volume, CancellationToken ct)
+    {
+        await agent.AdoptedAsync(ct);
+        if (files.FindVolume(volume) is not { } record)
+        {
+            return null;
+        }
+
+        var disk = agent.HolderOf(volume) is { } guest ? await guest.ReadVolumeMetricsAsync(volume, ct) : null;
+        return new StoredVolumeMetrics(record.Layers.Sum(layer => SparseFile.StoredBytes(files.PathOf(layer))), record.Layers.Count, disk);
+    }
+
+    public async Task RotateMasterKeyAsync(CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        files.RotateMasterKey();
     }
 
     public Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct) =>
@@ -133,12 +163,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         {
             await agent.SettleVolumeAsync(Require(volume), ct);
             var record = Require(volume);
-            if (record.Layers.Count >= LayersMax)
-            {
-                throw CloudException.Conflict("too-many-snapshots", $"A volume is snapshotted at most {LayersMax} times.");
-            }
-
-            overlays[volume] = await files.CreateOverlayAsync(record.SizeBytes, ct);
+            overlays[volume] = await files.CreateOverlayAsync(record.SizeBytes, record.Layers[0].Key, ct);
             files.Put(record with { Next = overlays[volume] });
         }
 
@@ -150,7 +175,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         else
         {
             frozen = await guest.LayVolumesOverAsync(
-                overlays.ToDictionary(one => one.Key, one => files.PathOf(one.Value), StringComparer.Ordinal), PushAll, ct);
+                overlays.ToDictionary(one => one.Key, one => files.Open(one.Value), StringComparer.Ordinal), PushAll, ct);
         }
 
         foreach (var (volume, snapshot) in wanted)
@@ -168,6 +193,22 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         }
     }
 
+    /// <exception cref="CloudException">Files of a volume are too many still after a while.</exception>
+    private async Task AwaitMergesAsync(IEnumerable<string> volumes, CancellationToken ct)
+    {
+        var began = time.GetTimestamp();
+        while (volumes.Any(volume => files.FindVolume(volume)?.Layers.Count >= LayersMax))
+        {
+            if (time.GetElapsedTime(began) > MergeLimit)
+            {
+                throw new CloudException(
+                    ErrorKind.Unavailable, "volume-busy", "The volume's files are being merged, so often was it snapshotted. Try again.");
+            }
+
+            await Task.Delay(MergeLook, time, ct);
+        }
+    }
+
     private async Task<IReadOnlyList<LayerFile>> MakeLayersAsync(VolumeSpec spec, CancellationToken ct)
     {
         if (spec.Image is { } image)
@@ -175,14 +216,14 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
             var virtualBytes = DiskFile.VirtualBytes(Path.GetFullPath(Path.Combine(image.Folder, image.Disk)), image.DiskFormat);
             RequireSize(spec, virtualBytes, "the image's disk");
             var copy = await files.CopyImageAsync(image, ct);
-            return [await files.CreateOverlayAsync(spec.SizeBytes, ct), copy];
+            return [await files.CreateOverlayAsync(spec.SizeBytes, NewKey(), ct), copy];
         }
 
         if (spec.Snapshot is { } snapshot)
         {
             var kept = files.FindSnapshot(snapshot) ?? throw CloudException.NotFound("snapshot", snapshot);
             RequireSize(spec, kept.SizeBytes, "the snapshot");
-            return [await files.CreateOverlayAsync(spec.SizeBytes, ct), .. kept.Layers];
+            return [await files.CreateOverlayAsync(spec.SizeBytes, KeyOver(kept.Layers), ct), .. kept.Layers];
         }
 
         if (spec.Volume is { } volume)
@@ -190,14 +231,19 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
             RequireSize(spec, Require(volume).SizeBytes, "the volume");
             await LayOverAsync([KeyValuePair.Create(volume, CloneSnapshotOf(spec.Id))], agent.HolderOf(volume), ct);
             var kept = files.FindSnapshot(CloneSnapshotOf(spec.Id))!;
-            var top = await files.CreateOverlayAsync(spec.SizeBytes, ct);
+            var top = await files.CreateOverlayAsync(spec.SizeBytes, KeyOver(kept.Layers), ct);
             var layers = (IReadOnlyList<LayerFile>)[top, .. kept.Layers];
             files.Put(new VolumeRecord { Id = spec.Id, SizeBytes = spec.SizeBytes, Layers = layers });
             files.RemoveSnapshot(kept.Id);
             return layers;
         }
 
-        return [spec.Format == "raw" ? files.CreateRaw(spec.SizeBytes) : await files.CreateOverlayAsync(spec.SizeBytes, ct)];
+        return [spec.Format == "raw" ? files.CreateRaw(spec.SizeBytes) : await files.CreateOverlayAsync(spec.SizeBytes, NewKey(), ct)];
+
+        LayerKey? NewKey() => spec.Encrypted ? files.NewKey() : null;
+
+        // A copy of what is encrypted is encrypted, by a key of its own.
+        LayerKey? KeyOver(IReadOnlyList<LayerFile> layers) => layers[0].Key is null ? NewKey() : files.NewKey();
     }
 
     /// <summary>What a copy stands on until its own record does.</summary>
@@ -213,6 +259,11 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         if (spec.SizeBytes <= 0 || spec.SizeBytes % SectorBytes != 0)
         {
             throw CloudException.Invalid("sizeBytes", $"Expected a multiple of {SectorBytes}.");
+        }
+
+        if (spec is { Encrypted: true, Format: "raw" })
+        {
+            throw CloudException.Invalid("format", "An encrypted volume is qcow2.");
         }
 
         var isBlank = spec is { Image: null, Snapshot: null, Volume: null };

@@ -60,6 +60,10 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
             case InstanceStatus.Running when report is { State: GuestState.Running, BootEnded: true } && !instance.Booted:
                 Runs(db, instance, report, now);
                 return true;
+            case InstanceStatus.Running when report.DiskFull != instance.DiskFull && report.State != GuestState.Stopped:
+                instance.LacksRoom(report.DiskFull, now);
+                db.AddInstanceEvent(instance, report.DiskFull ? "disk-full" : "running");
+                return true;
             case InstanceStatus.Running or InstanceStatus.Starting or InstanceStatus.Rebooting or InstanceStatus.Paused
                 or InstanceStatus.Pausing or InstanceStatus.Resuming when report is { State: GuestState.Stopped, Exit: { } exit }:
                 Ends(db, instance, exit, report.Generation, now);

@@ -161,6 +161,27 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     public Task<StoredVolume> RestoreVolumeAsync(string volume, string snapshot, CancellationToken ct) =>
         SendAsync<StoredVolume>(HttpMethod.Post, $"{VolumesRoot}/{volume}/restore?snapshot={snapshot}", null, ct);
 
+    public async Task StageAsync(string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var body = new StreamContent(content);
+        using var response = await SendAsync(
+            HttpMethod.Put, string.Create(CultureInfo.InvariantCulture, $"{VolumesRoot}/{volume}/incoming?offset={offset}"), body, ct);
+    }
+
+    public async Task<long?> ImportAsync(string volume, long fileBytes, long from, CancellationToken ct)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{VolumesRoot}/{volume}/import?fileBytes={fileBytes}&from={from}");
+        return (await SendAsync<ImportProgress>(HttpMethod.Post, path, null, ct)).Next;
+    }
+
+    public async Task<StoredVolumeMetrics?> ReadVolumeMetricsAsync(string volume, CancellationToken ct) =>
+        await GetAsync<StoredVolumeMetrics>($"{VolumesRoot}/{volume}/metrics", ct);
+
+    public async Task RotateMasterKeyAsync(CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{Root}/volume-key/rotate", null, ct);
+    }
+
     public async Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"{ContentRoot}/{source}?offset={offset}&lengthBytes={lengthBytes}");

@@ -71,9 +71,19 @@ internal static class CreateImage
         CancellationToken ct)
     {
         var source = Check(request);
-        var image = Image.Imported(TypedId.New<ImageId>(time), caller.Project, request, source, time.GetUtcNow());
+        var image = await StartAsync(request, caller.Project, source, db, time, ct);
+        var latest = await waiter.WaitAsync(image, source is null ? WaitQuery.None : wait, ct);
+        return ResourceResults.Created(context, $"/v1/images/{image.Id}", ImageView.From(latest), latest.Version);
+    }
+
+    /// <summary>Makes the row, and starts what brings the disk in.</summary>
+    /// <param name="source">Where it comes from; null where it is to be sent.</param>
+    public static async Task<Image> StartAsync(
+        CreateImageRequest request, string project, string? source, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+    {
+        var image = Image.Imported(TypedId.New<ImageId>(time), project, request, source, time.GetUtcNow());
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
-        await db.Quotas().ReserveAsync(caller.Project, "images", 1, ct);
+        await db.Quotas().ReserveAsync(project, "images", 1, ct);
         db.Images.Add(image);
         if (source is not null)
         {
@@ -83,12 +93,12 @@ internal static class CreateImage
         db.AddImageEvent(image);
         await db.SaveNewAsync("image", request.Name, ct);
         await transaction.CommitAsync(ct);
-        var latest = await waiter.WaitAsync(image, source is null ? WaitQuery.None : wait, ct);
-        return ResourceResults.Created(context, $"/v1/images/{image.Id}", ImageView.From(latest), latest.Version);
+        return image;
     }
 
     /// <summary>Refuses what is wrong, all of it in one answer.</summary>
-    private static string? Check(CreateImageRequest request)
+    /// <returns>Where the disk comes from; null where it is to be sent.</returns>
+    public static string? Check(CreateImageRequest request)
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Microsoft.Extensions.Options;
 

@@ -1,3 +1,4 @@
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
 using Cloud.Oci;
@@ -8,10 +9,14 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Compute.Images;
 
 /// <summary>The steps of an import. Each can run twice with the outcome of once.</summary>
-internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases, ImageFiles files, OutboundHttp outbound, TimeProvider time)
+internal sealed class ImageImport(
+    IDbContextFactory<ComputeDbContext> databases, ImageFiles files, OutboundHttp outbound, IBlockStorage blocks, TimeProvider time)
 {
     /// <summary>Before the name of an image that comes from a registry.</summary>
     public const string FromRegistry = "registry:";
+
+    /// <summary>Before the id of a volume or a snapshot that the image is made of.</summary>
+    public const string FromVolume = "volume:";
 
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(1);
 
@@ -32,6 +37,14 @@ internal sealed class ImageImport(IDbContextFactory<ComputeDbContext> databases,
         if (image.SourceUrl!.StartsWith(FromRegistry, StringComparison.Ordinal))
         {
             return await PullAsync(data, image, ct);
+        }
+
+        if (image.SourceUrl.StartsWith(FromVolume, StringComparison.Ordinal))
+        {
+            await using var exported = await blocks.ExportAsync(image.Project!, image.SourceUrl[FromVolume.Length..], ct);
+            var taken = await files.TakeAsync(image, exported, null, ProgressOf(data, null, ct), ct);
+            await ChangeAsync(data, (row, now) => row.IsImported(taken, files.FolderOf(row.Id), now), ct);
+            return StepResult.Done;
         }
 
         using var response = await outbound.GetAsync(new Uri(image.SourceUrl), ct);

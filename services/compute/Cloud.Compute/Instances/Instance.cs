@@ -22,6 +22,8 @@ internal sealed class Instance : IVersioned
     /// <summary>Until the host has begun the boot that was asked for, all that it reports is of a run before.</summary>
     private const long DeafToReports = long.MaxValue;
 
+    private const string NoRoom = "Its host's disk is full: the guest stands still, and goes on when there is room.";
+
     private Instance()
     {
     }
@@ -310,6 +312,12 @@ internal sealed class Instance : IVersioned
     }
 
     public void IsSuspended(DateTimeOffset now) => Enter(InstanceStatus.Suspended, null, now, null);
+
+    /// <summary>Its guest stands still at a write for which its host has no room.</summary>
+    public bool DiskFull => Status == InstanceStatus.Running && StatusReason == NoRoom;
+
+    /// <summary>Its guest stands still because its host's disk is full, or goes on.</summary>
+    public void LacksRoom(bool lacks, DateTimeOffset now) => Enter(Status, lacks ? NoRoom : null, now, null);
 
     public void IsPaused(DateTimeOffset now) => Enter(InstanceStatus.Paused, null, now, null);
 

@@ -130,6 +130,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
     {
         instance.Ignore(row => row.Labels);
         instance.Ignore(row => row.Settled);
+        instance.Ignore(row => row.DiskFull);
         instance.Property(row => row.AuthorizedKeys).HasJsonConversion();
         instance.Property(row => row.VolumesAwaited).HasJsonConversion().HasDefaultValueSql("'[]'");
         instance.Property(row => row.Ports).HasJsonConversion();

@@ -1,4 +1,5 @@
 using Cloud.Compute.Contracts;
+using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Edge;
@@ -13,6 +14,8 @@ internal static class VolumeEndpoints
         var volumes = routes.MapGroup("/internal/v1/volume-hosts").RequireServiceKey().ExcludeFromDescription();
         volumes.MapGet("/", (IVolumeHosts hosts, CancellationToken ct) => hosts.ChooseAsync(ct));
         volumes.MapPut("/volumes", (HostedVolume volume, IVolumeHosts hosts, CancellationToken ct) => hosts.PutAsync(volume, ct));
+        volumes.MapGet(
+            "/{host}/volumes", (string host, IVolumeHosts hosts, CancellationToken ct) => hosts.ListAsync(host, ct));
         volumes.MapDelete(
             "/{host}/volumes/{volume}",
             (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.DeleteAsync(host, volume, ct));
@@ -30,6 +33,19 @@ internal static class VolumeEndpoints
             "/images/{image}",
             async (string image, string project, IVolumeHosts hosts, CancellationToken ct) =>
                 await hosts.FindImageAsync(project, image, ct) ?? throw CloudException.NotFound("image", image));
+        volumes.MapPost("/images", (NewVolumeImage image, IVolumeHosts hosts, CancellationToken ct) => hosts.CreateImageAsync(image, ct));
+        volumes.MapGet(
+            "/{host}/volumes/{volume}/metrics",
+            (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.ReadMetricsAsync(host, volume, ct));
+        volumes.MapPut(
+            "/{host}/volumes/{volume}/incoming",
+            (string host, string volume, long offset, HttpRequest request, IVolumeHosts hosts, CancellationToken ct) =>
+                hosts.StageAsync(host, volume, offset, request.Body, ct)).WithStreamedBody();
+        volumes.MapPost(
+            "/{host}/volumes/{volume}/import",
+            async (string host, string volume, long fileBytes, long from, IVolumeHosts hosts, CancellationToken ct) =>
+                new ImportProgress(await hosts.ImportAsync(host, volume, fileBytes, from, ct)));
+        volumes.MapPost("/master-keys/rotate", (IVolumeHosts hosts, CancellationToken ct) => hosts.RotateMasterKeysAsync(ct));
         volumes.MapPut(
             "/{host}/snapshots",
             (string host, Dictionary<string, string> snapshots, IVolumeHosts hosts, CancellationToken ct) =>

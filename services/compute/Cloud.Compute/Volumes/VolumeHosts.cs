@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Compute.Volumes;
 
 /// <summary>What block storage asks, passed on to the agent of the host in question.</summary>
-internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts) : IVolumeHosts
+internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts, TimeProvider time) : IVolumeHosts
 {
     public Task<VolumeHost> ChooseAsync(CancellationToken ct) =>
         hosts.Known.Select(host => host.Name).Order(StringComparer.Ordinal).FirstOrDefault() is { } name
@@ -25,7 +25,8 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
             {
                 Id = volume.Volume,
                 SizeBytes = volume.SizeBytes,
-                Format = "qcow2",
+                Format = volume.Raw ? "raw" : "qcow2",
+                Encrypted = volume.Encrypted,
                 Image = volume.Image is { } image ? await FilesOfAsync(image, ct) : null,
                 Snapshot = volume.Snapshot,
                 Volume = volume.Source,
@@ -39,6 +40,9 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
 
     public Task DeleteAsync(string host, string volume, CancellationToken ct) =>
         hosts.AgentOf(host).Volumes.DeleteVolumeAsync(volume, ct);
+
+    public async Task<IReadOnlyList<HeldVolume>> ListAsync(string host, CancellationToken ct) =>
+        (await hosts.AgentOf(host).Volumes.ListVolumesAsync(ct)).Select(volume => new HeldVolume(volume.Id, volume.Guest)).ToList();
 
     public async Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(
         string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct) =>
@@ -63,6 +67,49 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
         var page = await hosts.AgentOf(host).Volumes.ListExtentsAsync(snapshot, since, offset, countMax, ct);
         return new HostedExtents(
             page.Extents.Select(extent => new HostedExtent(extent.Offset, extent.LengthBytes)).ToList(), page.NextOffset);
+    }
+
+    public Task StageAsync(string host, string volume, long offset, Stream content, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.StageAsync(volume, offset, content, ct);
+
+    public Task<long?> ImportAsync(string host, string volume, long fileBytes, long from, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.ImportAsync(volume, fileBytes, from, ct);
+
+    public async Task<HostedVolumeMetrics> ReadMetricsAsync(string host, string volume, CancellationToken ct)
+    {
+        var metrics = await hosts.AgentOf(host).Volumes.ReadVolumeMetricsAsync(volume, ct)
+            ?? throw CloudException.NotFound("volume", volume);
+        return new HostedVolumeMetrics(metrics.StoredBytes, metrics.Layers, metrics.Disk is { } disk
+            ? new HostedDiskMetrics(
+                disk.ReadBytes, disk.ReadOperations, disk.ReadSeconds, disk.WrittenBytes, disk.WriteOperations, disk.WriteSeconds,
+                disk.FlushOperations, disk.FlushSeconds)
+            : null);
+    }
+
+    public async Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct)
+    {
+        var request = new CreateImageRequest
+        {
+            Name = image.Name,
+            Description = image.Description,
+            Architecture = image.Architecture,
+            GuestAgent = image.GuestAgent,
+            LoginUser = image.LoginUser,
+            UserData = image.UserData,
+            Labels = image.Labels,
+        };
+        CreateImage.Check(request);
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var made = await CreateImage.StartAsync(request, image.Project, ImageImport.FromVolume + image.Source, db, time, ct);
+        return new VolumeImage(made.Id.Value, made.Name, 0);
+    }
+
+    public async Task RotateMasterKeysAsync(CancellationToken ct)
+    {
+        foreach (var host in hosts.Known)
+        {
+            await hosts.AgentOf(host.Name).Volumes.RotateMasterKeyAsync(ct);
+        }
     }
 
     public async Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct)

@@ -32,6 +32,9 @@ internal static class ContainerChecks
         Require(spec.MemoryBytes >= MemoryBytesMin, "A container has at least 8 MiB of memory.");
         Require(spec.Vcpus >= 1, "A container has at least one processor's worth of time.");
         Require(spec.Nics.Count == 0 == container.Network is null && spec.Nics.Count <= 1, "A container has one network card or none.");
+        Require(
+            spec.Disks.All(disk => disk.Key is null && disk.Backing.All(layer => layer.Key is null)),
+            "A container takes no encrypted volume.");
         Require(spec.Disks.Count <= DisksMax, $"A container has at most {DisksMax} volumes.");
         foreach (var disk in spec.Disks)
         {

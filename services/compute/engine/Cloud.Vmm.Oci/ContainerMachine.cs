@@ -140,13 +140,15 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct) =>
         throw new VmException("A container's volumes grow while it is stopped: stop it first.");
 
-    public Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
+    public Task LayDisksOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, CancellationToken ct) =>
         throw new VmException("The volumes of a container are laid over while it is stopped: stop it first.");
 
     public bool KeepsStates => false;
 
+    public bool IsDiskFull => false;
+
     public Task<VmSavedState> SaveAsync(
-        string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct) =>
+        string path, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool goOn, CancellationToken ct) =>
         throw new VmException("What a container is cannot be kept.");
 
     public Task<VmExits> ReadExitsAsync(CancellationToken ct) =>
@@ -155,7 +157,10 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task<IReadOnlyList<VmHart>> ReadHartsAsync(ulong? address, CancellationToken ct) =>
         throw new VmException("A container has no processors of its own.");
 
-    public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) => Task.FromResult(0);
+    public Task<bool> HasDiskLayerAsync(string serial, string path, CancellationToken ct) => Task.FromResult(false);
+
+    public Task<bool> ReplaceDiskLayersAsync(string serial, IReadOnlyList<string> layers, VmDiskLayer merged, CancellationToken ct) =>
+        Task.FromResult(false);
 
     public Task<VmMetrics> ReadMetricsAsync(CancellationToken ct)
     {

@@ -1,15 +1,20 @@
-using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Cloud.Vmm.Qemu;
 
 /// <summary>
 /// A disk as QEMU's block nodes, one for each file of its chain and one for its limits. The same JSON is an option of the command line and
-/// an argument of QMP. Files are counted from the deepest, so that one that is laid on top later changes no other's name.
+/// an argument of QMP. A file's node is named by the file, so that what comes above or below it later changes no other's name.
 /// </summary>
 internal static class DiskNodes
 {
     private const string Prefix = "d-";
+
+    // With the longest serial a name has the 31 characters that QEMU allows.
+    private const int TagLength = 8;
+    private const string TagDigits = "abcdefghijklmnopqrstuvwxyz234567";
 
     /// <summary>The id of the disk's device.</summary>
     public static string DeviceOf(string serial) => Prefix + serial;
@@ -19,18 +24,29 @@ internal static class DiskNodes
         device.StartsWith(Prefix, StringComparison.Ordinal) ? device[Prefix.Length..] : null;
 
     /// <summary>The node of a file.</summary>
-    public static string LayerOf(string serial, int level) =>
-        $"{Prefix}{serial}-{level.ToString(CultureInfo.InvariantCulture)}";
+    public static string LayerOf(string serial, string path)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFileName(path)));
+        return $"{Prefix}{serial}-{string.Concat(hash.Take(TagLength).Select(octet => TagDigits[octet % TagDigits.Length]))}";
+    }
+
+    /// <summary>Whether a node is of one of the disk's files.</summary>
+    public static bool IsLayerOf(string serial, string node) =>
+        node.Length == Prefix.Length + serial.Length + 1 + TagLength
+        && node.StartsWith($"{Prefix}{serial}-", StringComparison.Ordinal) && node[^TagLength..].All(TagDigits.Contains);
 
     /// <summary>The node below that, of the bytes on the host.</summary>
-    public static string FileOf(string layer) => $"{layer}-file";
+    public static string FileOf(string layer) => $"f{layer[1..]}";
+
+    /// <summary>The object of the passphrase that opens a file.</summary>
+    public static string SecretOf(string layer) => $"s{layer[1..]}";
 
     /// <summary>The node that keeps the limits, and the object that has them.</summary>
     public static string LimitOf(string serial) => $"{Prefix}{serial}-limit";
 
     /// <summary>The node that the device reads and writes.</summary>
     public static string RootOf(VmDisk disk) =>
-        disk.Limits is null ? LayerOf(disk.Serial, disk.Backing.Count) : LimitOf(disk.Serial);
+        disk.Limits is null ? LayerOf(disk.Serial, disk.Path) : LimitOf(disk.Serial);
 
     /// <summary>All nodes, each after those that it stands on.</summary>
     /// <param name="disk">The disk.</param>
@@ -40,10 +56,11 @@ internal static class DiskNodes
         string? below = null;
         for (var layer = disk.Backing.Count; layer >= 0; layer--)
         {
-            var name = LayerOf(disk.Serial, disk.Backing.Count - layer);
+            var name = LayerOf(disk.Serial, layer == 0 ? disk.Path : disk.Backing[layer - 1].Path);
             var (format, readOnly) = layer == 0 ? (disk.Format, disk.ReadOnly) : (disk.Backing[layer - 1].Format, true);
+            var isEncrypted = (layer == 0 ? disk.Key : disk.Backing[layer - 1].Key) is not null;
             yield return File(name, files[layer], readOnly);
-            yield return Format(name, format, readOnly, below);
+            yield return Format(name, format, readOnly, below, isEncrypted);
             below = name;
         }
 
@@ -70,7 +87,7 @@ internal static class DiskNodes
     };
 
     /// <summary>What lies below is named, or is nothing: no header of a file is asked.</summary>
-    public static JsonObject Format(string name, VmDiskFormat format, bool readOnly, string? below)
+    public static JsonObject Format(string name, VmDiskFormat format, bool readOnly, string? below, bool isEncrypted = false)
     {
         var node = new JsonObject
         {
@@ -85,8 +102,22 @@ internal static class DiskNodes
             node["backing"] = below;
         }
 
+        if (isEncrypted)
+        {
+            node["encrypt"] = new JsonObject { ["format"] = "luks", ["key-secret"] = SecretOf(name) };
+        }
+
         return node;
     }
+
+    /// <summary>The nodes of the disk's encrypted files, with what opens each.</summary>
+    public static IEnumerable<(string Layer, VmDiskKey Key)> KeysOf(VmDisk disk) =>
+        disk.Backing.Prepend(new VmDiskLayer(disk.Path, disk.Format, disk.Key)).Where(layer => layer.Key is not null)
+            .Select(layer => (LayerOf(disk.Serial, layer.Path), layer.Key!));
+
+    /// <summary>The object of a passphrase, for QMP.</summary>
+    public static JsonObject Secret(string layer, VmDiskKey key) =>
+        new() { ["qom-type"] = "secret", ["id"] = SecretOf(layer), ["data"] = key.Passphrase };
 
     /// <summary>The object of the limits; null where there are none.</summary>
     public static JsonObject? Limits(VmDisk disk)

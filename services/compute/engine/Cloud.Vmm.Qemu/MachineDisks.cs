@@ -37,6 +37,11 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
                 await qmp.ExecuteAsync("object-add", limits, ct);
             }
 
+            foreach (var (layer, key) in DiskNodes.KeysOf(disk))
+            {
+                await qmp.ExecuteAsync("object-add", DiskNodes.Secret(layer, key), ct);
+            }
+
             foreach (var node in DiskNodes.Of(disk, files))
             {
                 await qmp.ExecuteAsync("blockdev-add", node, ct);
@@ -80,14 +85,13 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     public Task GrowAsync(QmpClient qmp, string serial, long sizeBytes, CancellationToken ct) => InTurnAsync(async () =>
     {
-        var nodes = await qmp.QueryNodesAsync(ct);
-        var limit = DiskNodes.LimitOf(serial);
-        var root = nodes.Contains(limit) ? limit : DiskNodes.LayerOf(serial, Layers(nodes, serial) - 1);
+        var chain = await qmp.QueryChainAsync(DiskNodes.DeviceOf(serial), ct);
+        var root = chain.Count > 0 ? chain[0] : throw new VmException("The machine does not have the disk.");
         await qmp.ExecuteAsync("block_resize", new JsonObject { ["node-name"] = root, ["size"] = sizeBytes }, ct);
         return true;
     }, ct);
 
-    public Task LayOverAsync(QmpClient qmp, IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
+    public Task LayOverAsync(QmpClient qmp, IReadOnlyDictionary<string, VmDiskLayer> overlays, CancellationToken ct) =>
         LayOverAsync(qmp, overlays, layOver => layOver(), ct);
 
     /// <param name="qmp">The machine.</param>
@@ -95,30 +99,26 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     /// <param name="when">Is given what lays them over, once they are open, and calls it at its instant.</param>
     /// <param name="ct">Ends it.</param>
     public Task LayOverAsync(
-        QmpClient qmp, IReadOnlyDictionary<string, string> overlays, Func<Func<Task>, Task> when, CancellationToken ct) =>
+        QmpClient qmp, IReadOnlyDictionary<string, VmDiskLayer> overlays, Func<Func<Task>, Task> when, CancellationToken ct) =>
         InTurnAsync(() => LayOverInTurnAsync(qmp, overlays, when, ct), ct);
 
-    private static async Task<bool> LayOverInTurnAsync(
-        QmpClient qmp, IReadOnlyDictionary<string, string> overlays, Func<Func<Task>, Task> when, CancellationToken ct)
+    private async Task<bool> LayOverInTurnAsync(
+        QmpClient qmp, IReadOnlyDictionary<string, VmDiskLayer> overlays, Func<Func<Task>, Task> when, CancellationToken ct)
     {
         var actions = new JsonArray();
-        foreach (var (serial, path) in overlays)
+        foreach (var (serial, layer) in overlays)
         {
-            var top = await CountInUseAsync(qmp, serial, ct) - 1;
-            if (top < 0)
+            var chain = await ReadChainAsync(qmp, serial, ct);
+            if (chain.Count == 0)
             {
                 throw new VmException("The machine does not have the disk.");
             }
 
-            var overlay = DiskNodes.LayerOf(serial, top + 1);
-            using var file = MachineFiles.OpenLayer(path, VmDiskFormat.Qcow2, readOnly: false, serial);
-            var set = await qmp.AddFileAsync(file, DiskNodes.DeviceOf(serial), ct);
-            await qmp.ExecuteAsync("blockdev-add", DiskNodes.File(overlay, InFdSet(set), readOnly: false), ct);
-            await qmp.ExecuteAsync("blockdev-add", DiskNodes.Format(overlay, VmDiskFormat.Qcow2, readOnly: false, below: null), ct);
+            var overlay = await AddLayerAsync(qmp, serial, layer, readOnly: false, below: null, ct);
             actions.Add(new JsonObject
             {
                 ["type"] = "blockdev-snapshot",
-                ["data"] = new JsonObject { ["node"] = DiskNodes.LayerOf(serial, top), ["overlay"] = overlay },
+                ["data"] = new JsonObject { ["node"] = chain[0], ["overlay"] = overlay },
             });
         }
 
@@ -130,42 +130,109 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     public void Dispose() => _one.Dispose();
 
-    public Task<int> CountLayersAsync(QmpClient qmp, string serial, CancellationToken ct) =>
-        InTurnAsync(() => CountInUseAsync(qmp, serial, ct), ct);
+    public Task<bool> HasLayerAsync(QmpClient qmp, string serial, string path, CancellationToken ct) =>
+        InTurnAsync(async () => (await ReadChainAsync(qmp, serial, ct)).Contains(DiskNodes.LayerOf(serial, path)), ct);
 
     /// <summary>
-    /// How many layers the disk has. One on top that nothing stands on was to be laid over and never was: it is taken away, as it would be
-    /// taken for the one that is written.
+    /// Opens the new file over what lies below the old ones, and has the one above them lie over it. Either all of it is so or nothing:
+    /// the file above is given its new backing file in one step.
     /// </summary>
-    private static async Task<int> CountInUseAsync(QmpClient qmp, string serial, CancellationToken ct)
+    public Task<bool> ReplaceLayersAsync(
+        QmpClient qmp, string serial, IReadOnlyList<string> layers, VmDiskLayer merged, CancellationToken ct) => InTurnAsync(async () =>
     {
-        var nodes = await qmp.QueryNodesAsync(ct);
-        for (var count = Layers(nodes, serial); count > 0; count--)
+        var chain = await ReadChainAsync(qmp, serial, ct);
+        var old = layers.Select(path => DiskNodes.LayerOf(serial, path)).ToList();
+        var first = chain.ToList().IndexOf(old[0]);
+        if (first < 1 || !chain.Skip(first).Take(old.Count).SequenceEqual(old))
         {
-            var top = DiskNodes.LayerOf(serial, count - 1);
-            try
-            {
-                await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = top }, ct);
-                await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = DiskNodes.FileOf(top) }, ct);
-            }
-            catch (QmpException inUse) when (inUse.ErrorClass != QmpException.Lost)
-            {
-                return count;
-            }
+            return false;
         }
 
-        return 0;
+        var node = await AddLayerAsync(qmp, serial, merged, readOnly: true, chain.ElementAtOrDefault(first + old.Count), ct);
+        var isEncrypted = (await qmp.QueryObjectsAsync(ct)).Contains(DiskNodes.SecretOf(chain[first - 1]));
+        var above = DiskNodes.Format(chain[first - 1], VmDiskFormat.Qcow2, readOnly: first > 1, below: node, isEncrypted);
+        await qmp.ExecuteAsync("blockdev-reopen", new JsonObject { ["options"] = new JsonArray(above) }, ct);
+        await ReadChainAsync(qmp, serial, ct);
+        return true;
+    }, ct);
+
+    private static async Task<string> AddLayerAsync(
+        QmpClient qmp, string serial, VmDiskLayer layer, bool readOnly, string? below, CancellationToken ct)
+    {
+        var node = DiskNodes.LayerOf(serial, layer.Path);
+        using var file = MachineFiles.OpenLayer(layer.Path, VmDiskFormat.Qcow2, readOnly, serial);
+        var set = await qmp.AddFileAsync(file, node, ct);
+        if (layer.Key is { } key)
+        {
+            await qmp.ExecuteAsync("object-add", DiskNodes.Secret(node, key), ct);
+        }
+
+        await qmp.ExecuteAsync("blockdev-add", DiskNodes.File(node, InFdSet(set), readOnly), ct);
+        await qmp.ExecuteAsync("blockdev-add", DiskNodes.Format(node, VmDiskFormat.Qcow2, readOnly, below, layer.Key is not null), ct);
+        return node;
     }
 
-    private static int Layers(IReadOnlySet<string> nodes, string serial)
+    /// <summary>
+    /// The disk's files that are in use, the one that is written first. Others were to be laid over and never were, or lie no more below:
+    /// they are taken away.
+    /// </summary>
+    private async Task<IReadOnlyList<string>> ReadChainAsync(QmpClient qmp, string serial, CancellationToken ct)
     {
-        var count = 0;
-        while (nodes.Contains(DiskNodes.LayerOf(serial, count)))
+        var chain = (await qmp.QueryChainAsync(DiskNodes.DeviceOf(serial), ct)).Where(node => DiskNodes.IsLayerOf(serial, node)).ToList();
+        if (chain.Count > 0)
         {
-            count++;
+            await DeleteLayersAsync(qmp, serial, except: chain, ct);
         }
 
-        return count;
+        return chain;
+    }
+
+    /// <summary>Takes files of a disk away; each after those that lie over it.</summary>
+    private async Task DeleteLayersAsync(QmpClient qmp, string serial, IReadOnlyList<string> except, CancellationToken ct)
+    {
+        var nodes = await qmp.QueryNodesAsync(ct);
+        var others = nodes.Where(node => DiskNodes.IsLayerOf(serial, node)).Except(except);
+        var theirFiles = nodes.Where(node => node[0] == 'f' && IsOther($"d{node[1..]}"));
+        var left = others.Concat(theirFiles).ToList();
+        for (var tries = 1; left.Count > 0 && tries <= LooksMax; tries++)
+        {
+            var before = left.Count;
+            foreach (var node in left.ToList())
+            {
+                if (await DeleteNodeAsync(qmp, node, ct))
+                {
+                    left.Remove(node);
+                }
+            }
+
+            if (left.Count == before)
+            {
+                // A device that has gone lets go of its disk a moment later.
+                await Task.Delay(Look, time, ct);
+            }
+        }
+
+        foreach (var secret in (await qmp.QueryObjectsAsync(ct)).Where(id => id[0] == 's' && IsOther($"d{id[1..]}")))
+        {
+            await qmp.ExecuteAsync("object-del", new JsonObject { ["id"] = secret }, ct);
+        }
+
+        await qmp.RemoveFilesAsync(IsOther, ct);
+
+        bool IsOther(string node) => DiskNodes.IsLayerOf(serial, node) && !except.Contains(node);
+    }
+
+    private static async Task<bool> DeleteNodeAsync(QmpClient qmp, string node, CancellationToken ct)
+    {
+        try
+        {
+            await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = node }, ct);
+            return true;
+        }
+        catch (QmpException inUse) when (inUse.ErrorClass != QmpException.Lost)
+        {
+            return false;
+        }
     }
 
     private static async Task<List<string>> GiveFilesAsync(QmpClient qmp, VmDisk disk, CancellationToken ct)
@@ -181,7 +248,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
         async Task<string> GiveAsync(string path, VmDiskFormat format, bool readOnly)
         {
             using SafeFileHandle file = MachineFiles.OpenLayer(path, format, readOnly, disk.Serial);
-            return InFdSet(await qmp.AddFileAsync(file, DiskNodes.DeviceOf(disk.Serial), ct));
+            return InFdSet(await qmp.AddFileAsync(file, DiskNodes.LayerOf(disk.Serial, path), ct));
         }
     }
 
@@ -203,41 +270,21 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     /// <summary>Takes away what is left of a disk that has no device, from the top down.</summary>
     private async Task SweepAsync(QmpClient qmp, string serial, CancellationToken ct)
     {
-        var nodes = await qmp.QueryNodesAsync(ct);
-        await DeleteAsync(DiskNodes.LimitOf(serial));
-        for (var level = nodes.Count; level >= 0; level--)
+        var limit = DiskNodes.LimitOf(serial);
+        var hasLimit = (await qmp.QueryNodesAsync(ct)).Contains(limit);
+        for (var tries = 1; hasLimit && tries <= LooksMax && !await DeleteNodeAsync(qmp, limit, ct); tries++)
         {
-            var layer = DiskNodes.LayerOf(serial, level);
-            await DeleteAsync(layer);
-            await DeleteAsync(DiskNodes.FileOf(layer));
+            await Task.Delay(Look, time, ct);
         }
 
+        await DeleteLayersAsync(qmp, serial, except: [], ct);
         try
         {
-            await qmp.ExecuteAsync("object-del", new JsonObject { ["id"] = DiskNodes.LimitOf(serial) }, ct);
+            await qmp.ExecuteAsync("object-del", new JsonObject { ["id"] = limit }, ct);
         }
         catch (QmpException none) when (none.ErrorClass != QmpException.Lost)
         {
             // It had no limits.
-        }
-
-        await qmp.RemoveFilesAsync(DiskNodes.DeviceOf(serial), ct);
-
-        async Task DeleteAsync(string node)
-        {
-            for (var tries = 1; nodes.Contains(node); tries++)
-            {
-                try
-                {
-                    await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = node }, ct);
-                    return;
-                }
-                catch (QmpException inUse) when (inUse.ErrorClass != QmpException.Lost && tries < LooksMax)
-                {
-                    // A device that has gone lets go of its disk a moment later.
-                    await Task.Delay(Look, time, ct);
-                }
-            }
         }
     }
 

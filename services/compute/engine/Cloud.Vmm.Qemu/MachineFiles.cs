@@ -67,6 +67,7 @@ internal sealed class MachineFiles : IDisposable
             : spec.Template is { } template ? Add(MemoryFile.OpenAgain(template.Devices)) : null,
         Memory = memory is null ? null : Add(Descriptor.Duplicate(memory)),
         Disks = spec.Disks.Select(OpenDisk).ToList(),
+        Keys = spec.Disks.SelectMany(DiskNodes.KeysOf).ToDictionary(one => one.Layer, one => Add(KeepInMemory(one.Key))),
         NicFolders = spec.Nics.Select(nic => (OpenFolderOf(nic.GuestSocketPath), OpenFolderOf(nic.SwitchSocketPath))).ToList(),
     };
 
@@ -119,6 +120,13 @@ internal sealed class MachineFiles : IDisposable
             CopyBytes(file, copy);
             return copy;
         }
+    }
+
+    private static SafeFileHandle KeepInMemory(VmDiskKey key)
+    {
+        var file = MemoryFile.Create("key");
+        RandomAccess.Write(file, System.Text.Encoding.UTF8.GetBytes(key.Passphrase), 0);
+        return file;
     }
 
     private static void CopyBytes(SafeFileHandle from, SafeFileHandle to)

@@ -29,7 +29,7 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     /// <param name="devicesOnly">Memory that is a file of its own is left out.</param>
     /// <exception cref="QmpException">It could not be saved; the guest goes on as it was.</exception>
     /// <exception cref="VmException">A disk cannot be laid over; the guest goes on as it was.</exception>
-    public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, string> overlays, bool devicesOnly) =>
+    public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool devicesOnly) =>
         disks.LayOverAsync(qmp, overlays, async layOver =>
         {
             await SetCapabilitiesAsync(pauses: true, devicesOnly);

@@ -10,6 +10,7 @@ internal static class QemuCommandLine
     public const string Sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
     private const long Mebibyte = 1 << 20;
+    private const string SeedNode = "d-seed";
 
     // TCG keeps translated code; by default it takes a gibibyte for a guest of any size.
     private const long TranslationMebibytesMin = 64;
@@ -63,6 +64,11 @@ internal static class QemuCommandLine
             line.AddRange(["-incoming", "defer"]);
         }
 
+        foreach (var (layer, file) in descriptors.Keys)
+        {
+            Add(line, "-object", ("qom-type", "secret"), ("id", DiskNodes.SecretOf(layer)), ("file", $"/proc/self/fd/{file}"));
+        }
+
         line.AddRange(board.Buses);
         var slots = board.LateDisk is not null ? spec.From?.Slots ?? spec.Template?.Slots : null;
         AddChannels(line, board, descriptors, slots);
@@ -77,11 +83,11 @@ internal static class QemuCommandLine
             line.AddRange(
             [
                 "-add-fd", FdSet(seed),
-                "-blockdev", DiskNodes.File("seed", InFdSet(seed), readOnly: true).ToJsonString(),
-                "-blockdev", DiskNodes.Format("seed", VmDiskFormat.Raw, readOnly: true, below: null).ToJsonString(),
+                "-blockdev", DiskNodes.File(SeedNode, InFdSet(seed), readOnly: true).ToJsonString(),
+                "-blockdev", DiskNodes.Format(SeedNode, VmDiskFormat.Raw, readOnly: true, below: null).ToJsonString(),
             ]);
             AddDevice(line, slots, "scsi", ("driver", board.Virtio("scsi")));
-            Add(line, "-device", ("driver", "scsi-cd"), ("id", "cd"), ("bus", "scsi.0"), ("drive", "seed"));
+            Add(line, "-device", ("driver", "scsi-cd"), ("id", "cd"), ("bus", "scsi.0"), ("drive", SeedNode));
         }
 
         for (var i = 0; i < spec.Nics.Count; i++)
@@ -158,9 +164,9 @@ internal static class QemuCommandLine
         List<string> line, QemuBoard board, VmDisk disk, int index, IReadOnlyList<int> files, bool boots,
         IReadOnlyDictionary<string, string>? slots)
     {
-        foreach (var file in files)
+        foreach (var (file, path) in files.Zip(disk.Backing.Select(layer => layer.Path).Prepend(disk.Path)))
         {
-            line.AddRange(["-add-fd", $"{FdSet(file)},opaque={DiskNodes.DeviceOf(disk.Serial)}"]);
+            line.AddRange(["-add-fd", $"{FdSet(file)},opaque={DiskNodes.LayerOf(disk.Serial, path)}"]);
         }
 
         if (DiskNodes.Limits(disk) is { } limits)

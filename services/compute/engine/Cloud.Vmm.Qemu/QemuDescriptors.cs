@@ -33,6 +33,9 @@ internal sealed record QemuDescriptors
     /// <summary>Of each disk, its own file first and then its layers, nearest first.</summary>
     public required IReadOnlyList<IReadOnlyList<int>> Disks { get; init; }
 
+    /// <summary>The passphrases of encrypted files, by their nodes.</summary>
+    public IReadOnlyDictionary<string, int> Keys { get; init; } = new Dictionary<string, int>();
+
     /// <summary>Of each interface, the folders that hold the guest's socket and the switch's.</summary>
     public IReadOnlyList<(int Guest, int Switch)> NicFolders { get; init; } = [];
 }

@@ -20,6 +20,12 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private const int ExitLooksMax = 10;
     private static readonly TimeSpan ExitLookPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>QEMU's word for a guest that stopped at a write for which there was no room (werror=enospc, its default).</summary>
+    private const string DiskFull = "io-error";
+
+    private const long RoomBytesMin = 16L << 20;
+    private static readonly TimeSpan RoomLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(3);
 
     private static readonly VmExit GuestShutdown = new(VmExitKind.GuestShutdown, "The guest powered itself off.");
@@ -40,6 +46,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private QmpClient? _qmp;
     private VmExit? _end;
     private volatile VmState _observed = VmState.Running;
+    private volatile bool _diskFull;
     private Task? _following;
 
     public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
@@ -69,6 +76,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
     public VmState State => _exited.Task.IsCompleted ? VmState.Stopped : _observed;
 
+    public bool IsDiskFull => _diskFull && State == VmState.Paused;
+
     public Task<VmExit> Exited => _exited.Task;
 
     public IGuestAgent Agent => _agent;
@@ -80,6 +89,11 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _qmp = await ConnectAsync(ct);
         var status = await _qmp.QueryStatusAsync(ct);
         TakeStatus(status);
+        if (status == DiskFull)
+        {
+            _happenings.Writer.TryWrite(Happening.GuestStopped);
+        }
+
         _following = FollowAsync(_qmp);
         _parts.Logs.Add(_folder);
         return status;
@@ -126,7 +140,13 @@ internal sealed partial class QemuMachine : IVirtualMachine
             Uptime = stat.ReadAge(),
             Disks = disks.Where(disk => DiskNodes.SerialOf(disk.Key) is not null).Select(disk => new VmDiskMetrics(
                 DiskNodes.SerialOf(disk.Key)!, disk.Value.ReadBytes, disk.Value.ReadOperations, disk.Value.WrittenBytes,
-                disk.Value.WriteOperations)).ToList(),
+                disk.Value.WriteOperations)
+            {
+                FlushOperations = disk.Value.FlushOperations,
+                ReadTime = disk.Value.ReadTime,
+                WriteTime = disk.Value.WriteTime,
+                FlushTime = disk.Value.FlushTime,
+            }).ToList(),
         };
     }
 
@@ -165,16 +185,19 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct) =>
         CallAsync(qmp => _disks.GrowAsync(qmp, serial, sizeBytes, ct));
 
-    public Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct) =>
+    public Task LayDisksOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, CancellationToken ct) =>
         CallAsync(qmp => _disks.LayOverAsync(qmp, overlays, ct));
 
-    public Task<int> CountDiskLayersAsync(string serial, CancellationToken ct) =>
-        CallAsync(qmp => _disks.CountLayersAsync(qmp, serial, ct));
+    public Task<bool> HasDiskLayerAsync(string serial, string path, CancellationToken ct) =>
+        CallAsync(qmp => _disks.HasLayerAsync(qmp, serial, path, ct));
+
+    public Task<bool> ReplaceDiskLayersAsync(string serial, IReadOnlyList<string> layers, VmDiskLayer merged, CancellationToken ct) =>
+        CallAsync(qmp => _disks.ReplaceLayersAsync(qmp, serial, layers, merged, ct));
 
     public bool KeepsStates => true;
 
     public Task<VmSavedState> SaveAsync(
-        string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct) => CallAsync(async qmp =>
+        string path, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool goOn, CancellationToken ct) => CallAsync(async qmp =>
     {
         var runs = _observed == VmState.Running;
         var slots = await MachineSlots.ReadAsync(qmp, ct);
@@ -205,7 +228,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
     /// <summary>Writes the devices alone, of a machine that has not run yet.</summary>
     public Task SaveDevicesAsync(SafeFileHandle file) => CallAsync(qmp =>
-        new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, new Dictionary<string, string>(), devicesOnly: true));
+        new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, new Dictionary<string, VmDiskLayer>(), devicesOnly: true));
 
     /// <summary>Lets a guest go on that an agent before this one was saving.</summary>
     public Task UndoSavingAsync() => CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).UndoAsync());
@@ -302,6 +325,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
                 break;
             case QmpEvents.Resume:
                 _observed = VmState.Running;
+                _diskFull = false;
                 break;
             case QmpEvents.BlockIoError when happened.Text("action") == "stop":
                 LogDiskFull(_log, Id);
@@ -325,8 +349,9 @@ internal sealed partial class QemuMachine : IVirtualMachine
             case "internal-error":
                 WantEnd(new VmExit(VmExitKind.Failed, "The virtualization hardware gave up on the guest."));
                 break;
-            case "paused" or "io-error" or "prelaunch" or "inmigrate":
+            case "paused" or DiskFull or "prelaunch" or "inmigrate":
                 _observed = VmState.Paused;
+                _diskFull = status == DiskFull;
                 break;
             case "finish-migrate" or "postmigrate":
                 // It stands still while it is saved; the events around that have said so.
@@ -354,8 +379,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
         {
             switch (happening)
             {
-                case Happening.GuestStopped:
-                    await LookAtStatusAsync();
+                case Happening.GuestStopped when await LookAtStatusAsync() == DiskFull:
+                    watches.Add(AwaitRoomAsync());
                     break;
                 case Happening.EndWanted:
                     await EndAsync();
@@ -381,15 +406,63 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _happenings.Writer.TryWrite(happening);
     }
 
-    private async Task LookAtStatusAsync()
+    private async Task<string?> LookAtStatusAsync()
     {
         try
         {
-            TakeStatus(await _qmp!.QueryStatusAsync(CancellationToken.None));
+            var status = await _qmp!.QueryStatusAsync(CancellationToken.None);
+            TakeStatus(status);
+            return status;
         }
         catch (QmpException lost)
         {
             LogUnanswered(_log, Id, lost.Message);
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// A write found no room, and the guest stands still before it. When there is room the write is made once more and the guest goes on;
+    /// should it stop again, that is told again.
+    /// </summary>
+    private async Task AwaitRoomAsync()
+    {
+        while (!_processExit.IsCompleted && !_happenings.Reader.Completion.IsCompleted)
+        {
+            await Task.WhenAny(_processExit, Task.Delay(RoomLook, _parts.Time));
+            if (!HasRoom())
+            {
+                continue;
+            }
+
+            try
+            {
+                if (await _qmp!.QueryStatusAsync(CancellationToken.None) == DiskFull)
+                {
+                    await _qmp!.ContinueAsync(CancellationToken.None);
+                }
+
+                return;
+            }
+            catch (QmpException lost)
+            {
+                LogUnanswered(_log, Id, lost.Message);
+            }
+        }
+    }
+
+    /// <summary>Whether there is room on all disks of the host where the process has files open.</summary>
+    private bool HasRoom()
+    {
+        try
+        {
+            return Directory.EnumerateFiles($"/proc/{ProcessId}/fd").Select(path => new FileInfo(path).LinkTarget)
+                .Where(File.Exists).All(path => new DriveInfo(path!).AvailableFreeSpace >= RoomBytesMin);
+        }
+        catch (IOException)
+        {
+            // A file went away meanwhile.
+            return false;
         }
     }
 

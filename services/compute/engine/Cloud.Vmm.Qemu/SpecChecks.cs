@@ -24,6 +24,9 @@ internal static partial class SpecChecks
         Require(Enum.IsDefined(spec.Architecture), "This driver does not know the architecture.");
         Require(
             spec.Engine != VmEngine.Simulation || spec.Architecture == VmArchitecture.RiscV64, "The simulated board is a RISC-V one.");
+        Require(
+            spec.Engine != VmEngine.Simulation || !spec.Disks.SelectMany(DiskNodes.KeysOf).Any(),
+            "The simulated board has no encrypted disks.");
         Require(spec.From is null || spec.Template is null, "A machine goes on from one state.");
         Require(spec.Vcpus is >= 1 and <= VcpusMax, $"A machine has 1 to {VcpusMax} vCPUs.");
         Require(spec.MemoryBytes is >= MemoryBytesMin and <= MemoryBytesMax, "A machine has 8 MiB to 1 TiB of memory.");

@@ -12,6 +12,9 @@ public interface IVirtualMachine : IAsyncDisposable
 
     VmState State { get; }
 
+    /// <summary>It is paused because its host's disk is full, and goes on by itself when there is room again.</summary>
+    bool IsDiskFull { get; }
+
     /// <summary>Ends when the machine does, however it ends, within a second of its end.</summary>
     Task<VmExit> Exited { get; }
 
@@ -54,10 +57,21 @@ public interface IVirtualMachine : IAsyncDisposable
     /// more.
     /// </summary>
     /// <param name="overlays">The new files by the disks' serials; qcow2.</param>
-    Task LayDisksOverAsync(IReadOnlyDictionary<string, string> overlays, CancellationToken ct);
+    Task LayDisksOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, CancellationToken ct);
 
-    /// <summary>How many files, one over the other, the running machine has open of a disk; 0 for a disk that it does not have.</summary>
-    Task<int> CountDiskLayersAsync(string serial, CancellationToken ct);
+    /// <summary>Whether a file is one of those that the running machine's disk is made of.</summary>
+    Task<bool> HasDiskLayerAsync(string serial, string path, CancellationToken ct);
+
+    /// <summary>
+    /// Has a running machine read one file instead of several that lie one over the other below the one it writes. The guest does not
+    /// notice.
+    /// </summary>
+    /// <param name="serial">The disk.</param>
+    /// <param name="layers">The files' paths, nearest first.</param>
+    /// <param name="merged">A qcow2 file that has what they have.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <returns>False where the disk is not made of these files.</returns>
+    Task<bool> ReplaceDiskLayersAsync(string serial, IReadOnlyList<string> layers, VmDiskLayer merged, CancellationToken ct);
 
     /// <summary>Whether what it is can be kept (<see cref="SaveAsync"/>).</summary>
     bool KeepsStates { get; }
@@ -71,7 +85,7 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <param name="goOn">Whether the guest runs on; else it stays paused, and its disks are as they were at that instant.</param>
     /// <param name="ct">Heeded until the saving begins; then it ends by itself, well or undone.</param>
     /// <exception cref="VmException">The machine's engine keeps no states, or the file could not be written.</exception>
-    Task<VmSavedState> SaveAsync(string path, IReadOnlyDictionary<string, string> overlays, bool goOn, CancellationToken ct);
+    Task<VmSavedState> SaveAsync(string path, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool goOn, CancellationToken ct);
 
     /// <summary>CPU time, memory and device counters of the real process.</summary>
     Task<VmMetrics> ReadMetricsAsync(CancellationToken ct);
@@ -124,4 +138,14 @@ public sealed record VmMetrics
 }
 
 /// <summary>Counters of one disk, by its serial.</summary>
-public sealed record VmDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
+public sealed record VmDiskMetrics(string Serial, long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations)
+{
+    public long FlushOperations { get; init; }
+
+    /// <summary>How long all reads took, together.</summary>
+    public TimeSpan ReadTime { get; init; }
+
+    public TimeSpan WriteTime { get; init; }
+
+    public TimeSpan FlushTime { get; init; }
+}

@@ -60,6 +60,9 @@ public sealed record VmDisk
 
     public required VmDiskFormat Format { get; init; }
 
+    /// <summary>What opens the file where it is encrypted (LUKS in qcow2); null for a plain one.</summary>
+    public VmDiskKey? Key { get; init; }
+
     /// <summary>
     /// The read-only layers below <see cref="Path"/>, nearest first. They are named here and never taken from the file's own header,
     /// so a hostile header opens nothing.
@@ -75,8 +78,22 @@ public sealed record VmDisk
 /// <summary>How much a disk may read and write a second, together; null for no limit.</summary>
 public sealed record VmDiskLimits(long? OperationsPerSecond, long? BytesPerSecond);
 
-/// <summary>One read-only layer of a disk's backing chain.</summary>
-public sealed record VmDiskLayer(string Path, VmDiskFormat Format);
+/// <summary>One file of a disk.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Format">How it holds its bytes.</param>
+/// <param name="Key">What opens it where it is encrypted; null for a plain one.</param>
+public sealed record VmDiskLayer(string Path, VmDiskFormat Format, VmDiskKey? Key = null);
+
+/// <summary>
+/// The passphrase of an encrypted file. It is given to programs by a file in memory or a private socket, never as an argument.
+/// </summary>
+public sealed class VmDiskKey(string passphrase)
+{
+    public string Passphrase { get; } = passphrase;
+
+    /// <summary>Tells nothing of it.</summary>
+    public override string ToString() => nameof(VmDiskKey);
+}
 
 /// <summary>How a disk's file holds its bytes. Said by who made the file, never guessed from what is in it.</summary>
 public enum VmDiskFormat

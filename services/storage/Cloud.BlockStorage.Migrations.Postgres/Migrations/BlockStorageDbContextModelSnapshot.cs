@@ -29,6 +29,9 @@ namespace Cloud.BlockStorage.Migrations.Postgres.Migrations
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint");
 
+                    b.Property<bool>("Encrypted")
+                        .HasColumnType("boolean");
+
                     b.Property<bool>("FileSystemsFrozen")
                         .HasColumnType("boolean");
 
@@ -85,6 +88,9 @@ namespace Cloud.BlockStorage.Migrations.Postgres.Migrations
                     b.Property<long?>("AttachedAt")
                         .HasColumnType("bigint");
 
+                    b.Property<string>("BeforeRestore")
+                        .HasColumnType("text");
+
                     b.Property<long?>("BytesPerSecond")
                         .HasColumnType("bigint");
 
@@ -96,6 +102,14 @@ namespace Cloud.BlockStorage.Migrations.Postgres.Migrations
 
                     b.Property<bool>("DeletionProtection")
                         .HasColumnType("boolean");
+
+                    b.Property<bool>("Encrypted")
+                        .HasColumnType("boolean");
+
+                    b.Property<int>("Format")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1);
 
                     b.Property<string>("HostName")
                         .HasColumnType("text");
@@ -141,6 +155,12 @@ namespace Cloud.BlockStorage.Migrations.Postgres.Migrations
 
                     b.Property<string>("StatusReason")
                         .HasColumnType("text");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("standard");
 
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("bigint");

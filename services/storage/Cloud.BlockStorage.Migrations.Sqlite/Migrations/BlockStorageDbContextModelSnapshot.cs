@@ -24,6 +24,9 @@ namespace Cloud.BlockStorage.Migrations.Sqlite.Migrations
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<bool>("Encrypted")
+                        .HasColumnType("INTEGER");
+
                     b.Property<bool>("FileSystemsFrozen")
                         .HasColumnType("INTEGER");
 
@@ -80,6 +83,9 @@ namespace Cloud.BlockStorage.Migrations.Sqlite.Migrations
                     b.Property<long?>("AttachedAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("BeforeRestore")
+                        .HasColumnType("TEXT");
+
                     b.Property<long?>("BytesPerSecond")
                         .HasColumnType("INTEGER");
 
@@ -91,6 +97,14 @@ namespace Cloud.BlockStorage.Migrations.Sqlite.Migrations
 
                     b.Property<bool>("DeletionProtection")
                         .HasColumnType("INTEGER");
+
+                    b.Property<bool>("Encrypted")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Format")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(1);
 
                     b.Property<string>("HostName")
                         .HasColumnType("TEXT");
@@ -136,6 +150,12 @@ namespace Cloud.BlockStorage.Migrations.Sqlite.Migrations
 
                     b.Property<string>("StatusReason")
                         .HasColumnType("TEXT");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("standard");
 
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("INTEGER");

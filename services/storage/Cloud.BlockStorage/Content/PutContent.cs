@@ -21,16 +21,19 @@ internal static class PutContent
     private const int ChunkBytes = 8 << 20;
 
     public static async Task<IResult> HandleAsync(
-        string id, Caller caller, HttpContext context, BlockStorageDbContext db, IVolumeHosts hosts, CancellationToken ct)
+        string id, string? format, Caller caller, HttpContext context, BlockStorageDbContext db, IVolumeHosts hosts, CancellationToken ct)
     {
+        var isQcow2 = ContentFormat.IsQcow2(format);
         var volume = await db.Volumes.AsNoTracking().FindVisibleAsync(caller, id, ct);
         volume.RequireStill("written");
-        var (offset, count) = RangeOf(context.Request, volume.SizeBytes);
+        var (offset, count, total) = RangeOf(context.Request, isQcow2 ? null : volume.SizeBytes);
         var expected = ContentDigest.Read(context.Request.Headers[ContentDigest.SentHeader]);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await foreach (var written in WriteAsync(hosts, volume, offset, count, context.Request.Body, ct))
+        var end = offset;
+        await foreach (var written in WriteAsync(hosts, volume, offset, count, context.Request.Body, isQcow2, ct))
         {
             hash.AppendData(written.Span);
+            end += written.Length;
         }
 
         var digest = hash.GetHashAndReset();
@@ -40,13 +43,24 @@ internal static class PutContent
         }
 
         context.Response.Headers[ContentDigest.SentHeader] = ContentDigest.Of(digest);
+        if (isQcow2 && end < (total ?? end))
+        {
+            return ResourceResults.Accepted(context, VolumeView.From(volume), volume.Version);
+        }
+
+        for (long? next = isQcow2 ? 0 : null; next is { } from;)
+        {
+            next = await hosts.ImportAsync(volume.HostName!, volume.Id.Value, end, from, ct);
+        }
+
         return ResourceResults.Ok(context, VolumeView.From(volume), volume.Version);
     }
 
     /// <summary>In chunks, each durable before the next is read.</summary>
     /// <param name="count">How many bytes are to come; null for what comes.</param>
+    /// <param name="staged">They are a part of a file that is kept beside the volume until all of it is there.</param>
     public static async IAsyncEnumerable<ReadOnlyMemory<byte>> WriteAsync(
-        IVolumeHosts hosts, Volume volume, long offset, long? count, Stream content,
+        IVolumeHosts hosts, Volume volume, long offset, long? count, Stream content, bool staged,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
@@ -56,13 +70,16 @@ internal static class PutContent
             var chunk = buffer.AsMemory(0, ChunkBytes);
             while (await content.ReadAtLeastAsync(chunk, chunk.Length, throwOnEndOfStream: false, ct) is > 0 and var read)
             {
-                if (read > volume.SizeBytes - at || at + read - offset > count)
+                if ((!staged && read > volume.SizeBytes - at) || at + read - offset > count)
                 {
                     throw CloudException.Invalid(
                         "content", $"The volume has {volume.SizeBytes} bytes; more came than fit, or than were said.");
                 }
 
-                await hosts.WriteContentAsync(volume.HostName!, volume.Id.Value, at, new MemoryStream(buffer, 0, read), ct);
+                var part = new MemoryStream(buffer, 0, read);
+                await (staged
+                    ? hosts.StageAsync(volume.HostName!, volume.Id.Value, at, part, ct)
+                    : hosts.WriteContentAsync(volume.HostName!, volume.Id.Value, at, part, ct));
                 yield return chunk[..read];
                 at += read;
             }
@@ -78,20 +95,23 @@ internal static class PutContent
         }
     }
 
-    private static (long Offset, long? Count) RangeOf(HttpRequest request, long sizeBytes)
+    /// <param name="sizeBytes">What the range must lie within; null for a file, of which the range must tell the length.</param>
+    private static (long Offset, long? Count, long? Total) RangeOf(HttpRequest request, long? sizeBytes)
     {
         var text = request.Headers.ContentRange.ToString();
         if (text.Length == 0)
         {
-            return (0, request.ContentLength);
+            return (0, request.ContentLength, null);
         }
 
         if (!ContentRangeHeaderValue.TryParse(text, out var range) || range is not { HasRange: true, From: { } from, To: { } to }
-            || range.Unit != "bytes" || to < from || to >= sizeBytes || range.Length > sizeBytes)
+            || range.Unit != "bytes" || to < from || (sizeBytes ?? range.Length) is not { } end || to >= end || range.Length > end)
         {
-            throw CloudException.Invalid("Content-Range", $"Expected bytes FROM-TO/TOTAL within the volume's {sizeBytes} bytes.");
+            throw CloudException.Invalid(
+                "Content-Range",
+                $"Expected bytes FROM-TO/TOTAL{(sizeBytes is null ? "" : $" within the volume's {sizeBytes} bytes")}.");
         }
 
-        return (from, to - from + 1);
+        return (from, to - from + 1, range.Length);
     }
 }

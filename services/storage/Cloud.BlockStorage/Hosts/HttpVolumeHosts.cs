@@ -23,6 +23,12 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
     public Task DeleteAsync(string host, string volume, CancellationToken ct) =>
         CallAsync(HttpMethod.Delete, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}", null, ct);
 
+    public async Task<IReadOnlyList<HeldVolume>> ListAsync(string host, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Get, $"{Root}/{Uri.EscapeDataString(host)}/volumes", null, ct);
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HeldVolume>>(JsonDefaults.Options, ct))!;
+    }
+
     public Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct) =>
         FindAsync<VolumeInstance>($"{Root}/instances/{Uri.EscapeDataString(instance)}?project={Uri.EscapeDataString(project)}", ct);
 
@@ -75,6 +81,40 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
         using var response = await SendAsync(HttpMethod.Get, since is null ? path : $"{path}&since={since}", null, ct);
         return (await response.Content.ReadFromJsonAsync<HostedExtents>(JsonDefaults.Options, ct))!;
     }
+
+    public async Task StageAsync(string host, string volume, long offset, Stream content, CancellationToken ct)
+    {
+        using var body = new StreamContent(content);
+        await CallAsync(
+            HttpMethod.Put,
+            string.Create(
+                CultureInfo.InvariantCulture, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/incoming?offset={offset}"),
+            body, ct);
+    }
+
+    public async Task<long?> ImportAsync(string host, string volume, long fileBytes, long from, CancellationToken ct)
+    {
+        var path = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/import?fileBytes={fileBytes}&from={from}");
+        using var response = await SendAsync(HttpMethod.Post, path, null, ct);
+        return (await response.Content.ReadFromJsonAsync<ImportProgress>(JsonDefaults.Options, ct))!.Next;
+    }
+
+    public async Task<HostedVolumeMetrics> ReadMetricsAsync(string host, string volume, CancellationToken ct)
+    {
+        using var response = await SendAsync(
+            HttpMethod.Get, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/metrics", null, ct);
+        return (await response.Content.ReadFromJsonAsync<HostedVolumeMetrics>(JsonDefaults.Options, ct))!;
+    }
+
+    public async Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{Root}/images", image, ct);
+        return (await response.Content.ReadFromJsonAsync<VolumeImage>(JsonDefaults.Options, ct))!;
+    }
+
+    public Task RotateMasterKeysAsync(CancellationToken ct) => CallAsync(HttpMethod.Post, $"{Root}/master-keys/rotate", null, ct);
 
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         FindAsync<VolumeImage>($"{Root}/images/{Uri.EscapeDataString(image)}?project={Uri.EscapeDataString(project)}", ct);
@@ -152,4 +192,6 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
             code,
             detail);
     }
+
+    private sealed record ImportProgress(long? Next);
 }

@@ -126,11 +126,25 @@ internal sealed class BlockStorageService(
         return await hosts.ReadContentAsync(volume.HostName!, volume.Id.Value, offset, lengthBytes, ct);
     }
 
+    public async Task<Stream> ExportAsync(string project, string source, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        if (await db.Snapshots.AsNoTracking().FindNamedOrDefaultAsync(project, source, ct) is { } snapshot)
+        {
+            snapshot.RequireAvailable();
+            return await GetContent.OpenAsync(hosts, snapshot.HostName, snapshot.Id.Value, snapshot.SizeBytes, isQcow2: true, ct);
+        }
+
+        var volume = await RequireAsync(project, source, ct);
+        volume.RequireStill("read");
+        return await GetContent.OpenAsync(hosts, volume.HostName!, volume.Id.Value, volume.SizeBytes, isQcow2: true, ct);
+    }
+
     public async Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct)
     {
         var row = await RequireAsync(project, volume, ct);
         row.RequireStill("written");
-        await foreach (var _ in PutContent.WriteAsync(hosts, row, offset, null, content, ct))
+        await foreach (var _ in PutContent.WriteAsync(hosts, row, offset, null, content, staged: false, ct))
         {
             // Written already; nobody asks for its checksum here.
         }

@@ -43,6 +43,10 @@ internal static class NeighbourEndpoints
             "/content/{source}",
             async (string project, string source, long offset, long lengthBytes, IBlockStorage blocks, CancellationToken ct) =>
                 TypedResults.Stream(await blocks.ReadAsync(project, source, offset, lengthBytes, ct), "application/octet-stream"));
+        project.MapGet(
+            "/export/{source}",
+            async (string project, string source, IBlockStorage blocks, CancellationToken ct) =>
+                TypedResults.Stream(await blocks.ExportAsync(project, source, ct), "application/octet-stream"));
         project.MapPut(
             "/content/{volume}",
             (string project, string volume, long offset, HttpRequest request, IBlockStorage blocks, CancellationToken ct) =>

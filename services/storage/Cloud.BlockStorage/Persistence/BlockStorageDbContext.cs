@@ -59,6 +59,10 @@ public sealed class BlockStorageDbContext(DbContextOptions<BlockStorageDbContext
             volume.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter($"\"{nameof(Volume.Status)}\" <> {(int)VolumeStatus.Deleted}");
             volume.HasIndex(row => row.Instance);
+
+            // What those are that were there before these columns.
+            volume.Property(row => row.Type).HasDefaultValue(VolumeType.All[0].Name);
+            volume.Property(row => row.Format).HasDefaultValue(VolumeFormat.Qcow2);
         });
         modelBuilder.Entity<Snapshot>(snapshot =>
         {

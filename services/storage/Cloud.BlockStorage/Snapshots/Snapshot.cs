@@ -27,6 +27,9 @@ internal sealed class Snapshot : IVersioned
 
     public long SizeBytes { get; private set; }
 
+    /// <summary>As its volume is.</summary>
+    public bool Encrypted { get; private init; }
+
     public SnapshotStatus Status { get; private set; }
 
     public string? StatusReason { get; private set; }
@@ -52,6 +55,7 @@ internal sealed class Snapshot : IVersioned
         Volume = volume.Id,
         HostName = volume.HostName!,
         SizeBytes = volume.SizeBytes,
+        Encrypted = volume.Encrypted,
         Status = SnapshotStatus.Creating,
         CreatedAt = now,
         UpdatedAt = now,

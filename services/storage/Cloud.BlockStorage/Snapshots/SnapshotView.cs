@@ -9,9 +9,9 @@ namespace Cloud.BlockStorage.Snapshots;
 /// <param name="FileSystemsFrozen">The guest had written everything down; otherwise it is as after a power cut.</param>
 public sealed record SnapshotView(
     SnapshotId Id, string Name, Labels Labels, VolumeId Volume, SnapshotStatus Status, string? StatusReason, long SizeBytes,
-    bool FileSystemsFrozen, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    bool Encrypted, bool FileSystemsFrozen, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     internal static SnapshotView From(Snapshot snapshot) => new(
         snapshot.Id, snapshot.Name, snapshot.Labels, snapshot.Volume, snapshot.Status, snapshot.StatusReason, snapshot.SizeBytes,
-        snapshot.FileSystemsFrozen, snapshot.CreatedAt, snapshot.UpdatedAt);
+        snapshot.Encrypted, snapshot.FileSystemsFrozen, snapshot.CreatedAt, snapshot.UpdatedAt);
 }

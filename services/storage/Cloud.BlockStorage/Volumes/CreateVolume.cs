@@ -25,7 +25,19 @@ public sealed record CreateVolumeRequest
     /// <summary>Starts as what this volume holds now.</summary>
     public string? Volume { get; init; }
 
-    /// <summary>The most reads and writes a second that its guest may do; left out for no limit.</summary>
+    /// <summary>One of <c>GET /v1/volume-types</c>; left out, <c>standard</c>.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>
+    /// What is written to it is encrypted on the host's disk, by a key of its own. Left out, as its source is; a copy of an encrypted
+    /// volume always is.
+    /// </summary>
+    public bool? Encrypted { get; init; }
+
+    /// <summary><c>qcow2</c>, or <c>raw</c> for a blank volume that is not encrypted.</summary>
+    public VolumeFormat Format { get; init; } = VolumeFormat.Qcow2;
+
+    /// <summary>The most reads and writes a second that its guest may do; left out, as its type allows, which is the most.</summary>
     public long? OperationsPerSecond { get; init; }
 
     /// <summary>The same as bytes.</summary>
@@ -62,8 +74,15 @@ internal static class CreateVolume
         errors.Require(request.OperationsPerSecond is null or (>= 1 and <= LimitMax), "operationsPerSecond", $"Expected 1 to {LimitMax}.");
         errors.Require(
             request.BytesPerSecond is null or (>= BytesMin and <= LimitMax), "bytesPerSecond", $"Expected {BytesMin} to {LimitMax}.");
+        var type = VolumeType.Find(request.Type);
+        errors.Require(type is not null, "type", $"Expected {string.Join(", ", VolumeType.All.Select(one => one.Name))}.");
+        errors.Require(
+            !(request.OperationsPerSecond > type?.OperationsPerSecond), "operationsPerSecond",
+            $"The type allows {type?.OperationsPerSecond}.");
+        errors.Require(!(request.BytesPerSecond > type?.BytesPerSecond), "bytesPerSecond", $"The type allows {type?.BytesPerSecond}.");
         errors.ThrowIfAny();
         var source = await VolumeSource.FindAsync(request, caller, db, hosts, ct);
+        source.Check(request);
         var sizeBytes = VolumeSize.Require(
             request.SizeBytes?.Bytes ?? source.SizeBytes ?? throw CloudException.Invalid("sizeBytes", "A blank volume needs a size."));
         if (sizeBytes < source.SizeBytes)
@@ -72,7 +91,7 @@ internal static class CreateVolume
         }
 
         var volume = Volume.Create(
-            TypedId.New<VolumeId>(time), caller.Project, request.Name, source, sizeBytes, request, time.GetUtcNow());
+            TypedId.New<VolumeId>(time), caller.Project, request.Name, source, sizeBytes, type!, request, time.GetUtcNow());
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
         await VolumeQuotas.ReserveAsync(db, caller.Project, 1, sizeBytes, ct);
         db.Volumes.Add(volume);

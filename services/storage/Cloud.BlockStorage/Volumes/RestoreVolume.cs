@@ -29,17 +29,25 @@ internal static class RestoreVolume
                 throw CloudException.Invalid("snapshot", $"The volume has no snapshot '{request.Snapshot}'.");
             }
 
-            snapshot.RequireAvailable();
-            var safetyId = TypedId.New<SnapshotId>(time);
-            var safety = Snapshot.Create(
-                safetyId, volume, $"before-restore-{safetyId.Value[^8..]}", new Labels(new Dictionary<string, string>()), now);
-            var before = volume.SizeBytes;
-            volume.BeginRestore(snapshot.SizeBytes, now);
-            // What it shrinks by is given back when that is done: a restore that fails needs it again.
-            await VolumeQuotas.ReserveAsync(db, volume.Project, 0, Math.Max(0, snapshot.SizeBytes - before), ct);
-            await db.Quotas().ReserveAsync(volume.Project, "snapshots", 1, ct);
-            db.Snapshots.Add(safety);
-            db.AddSnapshotEvent(safety, "creating");
-            return new VolumeSagaData(volume.Id, Snapshot: snapshot.Id, Safety: safetyId);
+            return await BeginAsync(volume, snapshot, db, time, now, ct);
         }, ct);
+
+    /// <summary>The rows of a restore: the volume's, and that of the snapshot of what it is until then.</summary>
+    public static async Task<VolumeSagaData> BeginAsync(
+        Volume volume, Snapshot snapshot, BlockStorageDbContext db, TimeProvider time, DateTimeOffset now, CancellationToken ct)
+    {
+        snapshot.RequireAvailable();
+        var safetyId = TypedId.New<SnapshotId>(time);
+        var safety = Snapshot.Create(
+            safetyId, volume, $"before-restore-{safetyId.Value[^8..]}", new Labels(new Dictionary<string, string>()), now);
+        var before = volume.SizeBytes;
+        volume.BeginRestore(snapshot.SizeBytes, now);
+
+        // What it shrinks by is given back when that is done: a restore that fails needs it again.
+        await VolumeQuotas.ReserveAsync(db, volume.Project, 0, Math.Max(0, snapshot.SizeBytes - before), ct);
+        await db.Quotas().ReserveAsync(volume.Project, "snapshots", 1, ct);
+        db.Snapshots.Add(safety);
+        db.AddSnapshotEvent(safety, "creating");
+        return new VolumeSagaData(volume.Id, Snapshot: snapshot.Id, Safety: safetyId);
+    }
 }

@@ -1,3 +1,4 @@
+using Cloud.BlockStorage.Snapshots;
 using Cloud.Persistence;
 using Cloud.Primitives;
 
@@ -44,6 +45,15 @@ internal sealed class Volume : IVersioned
 
     public string? SourceVolume { get; private init; }
 
+    public string Type { get; private init; } = "";
+
+    public bool Encrypted { get; private init; }
+
+    public VolumeFormat Format { get; private init; }
+
+    /// <summary>The snapshot of what it was before its latest restore; null where it was never restored.</summary>
+    public SnapshotId? BeforeRestore { get; private set; }
+
     /// <summary>The most that its guest may read and write a second; null for no limit.</summary>
     public long? OperationsPerSecond { get; private init; }
 
@@ -71,7 +81,8 @@ internal sealed class Volume : IVersioned
     public bool Settled => Status is VolumeStatus.Available or VolumeStatus.Attached or VolumeStatus.Deleted or VolumeStatus.Failed;
 
     public static Volume Create(
-        VolumeId id, string project, string name, VolumeSource source, long sizeBytes, CreateVolumeRequest request, DateTimeOffset now) =>
+        VolumeId id, string project, string name, VolumeSource source, long sizeBytes, VolumeType type, CreateVolumeRequest request,
+        DateTimeOffset now) =>
         new()
         {
             Id = id,
@@ -85,8 +96,11 @@ internal sealed class Volume : IVersioned
             SourceImage = source.Image,
             SourceSnapshot = source.Snapshot,
             SourceVolume = source.Volume,
-            OperationsPerSecond = request.OperationsPerSecond,
-            BytesPerSecond = request.BytesPerSecond,
+            Type = type.Name,
+            Encrypted = source.Encrypted || request.Encrypted == true,
+            Format = request.Format,
+            OperationsPerSecond = request.OperationsPerSecond ?? type.OperationsPerSecond,
+            BytesPerSecond = request.BytesPerSecond ?? type.BytesPerSecond,
             DeletionProtection = request.DeletionProtection,
             CreatedAt = now,
             UpdatedAt = now,
@@ -172,6 +186,14 @@ internal sealed class Volume : IVersioned
         RequireUnattached("deleted");
         RequireStatus("deleted", VolumeStatus.Available, VolumeStatus.Failed);
         Turn(VolumeStatus.Deleting, null, now);
+    }
+
+    /// <summary>It is what the snapshot asked for held.</summary>
+    /// <param name="safety">The snapshot of what it was before.</param>
+    public void IsRestored(SnapshotId safety, DateTimeOffset now)
+    {
+        BeforeRestore = safety;
+        Settles(now);
     }
 
     /// <summary>What was under way is done.</summary>

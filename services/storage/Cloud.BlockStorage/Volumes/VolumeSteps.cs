@@ -32,7 +32,12 @@ internal sealed class VolumeSteps(
     {
         var row = await ReadAsync(data, ct);
         await hosts.PutAsync(
-            new HostedVolume(row.HostName!, row.Id.Value, row.SizeBytes, row.SourceImage, row.SourceSnapshot, row.SourceVolume), ct);
+            new HostedVolume(row.HostName!, row.Id.Value, row.SizeBytes, row.SourceImage, row.SourceSnapshot, row.SourceVolume)
+            {
+                Encrypted = row.Encrypted,
+                Raw = row.Format == VolumeFormat.Raw,
+            },
+            ct);
         return StepResult.Done;
     }
 
@@ -101,7 +106,7 @@ internal sealed class VolumeSteps(
             }
 
             var shrunkBy = Math.Max(0, row.SizeBytesBefore - row.SizeBytes);
-            row.Settles(now);
+            row.IsRestored(data.Safety!.Value, now);
             await VolumeQuotas.ReserveAsync(db, row.Project, 0, -shrunkBy, ct);
             return true;
         }, ct);

@@ -10,12 +10,14 @@ namespace Cloud.BlockStorage.Volumes;
 /// <param name="Attachment">The instance that has it, is to get it or lets go of it; null for none.</param>
 public sealed record VolumeView(
     VolumeId Id, string Name, Labels Labels, VolumeStatus Status, string? StatusReason, long SizeBytes, string? Host,
-    string? Image, string? Snapshot, string? Volume, long? OperationsPerSecond, long? BytesPerSecond, bool DeletionProtection,
+    string Type, bool Encrypted, VolumeFormat Format, string? Image, string? Snapshot, string? Volume,
+    long? OperationsPerSecond, long? BytesPerSecond, bool DeletionProtection,
     VolumeAttachmentView? Attachment, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     internal static VolumeView From(Volume volume) => new(
         volume.Id, volume.Name, volume.Labels, volume.Status, volume.StatusReason, volume.SizeBytes, volume.HostName,
-        volume.SourceImage, volume.SourceSnapshot, volume.SourceVolume, volume.OperationsPerSecond, volume.BytesPerSecond,
+        volume.Type, volume.Encrypted, volume.Format, volume.SourceImage, volume.SourceSnapshot, volume.SourceVolume,
+        volume.OperationsPerSecond, volume.BytesPerSecond,
         volume.DeletionProtection,
         volume.Instance is { } instance
             ? new VolumeAttachmentView(

@@ -17,6 +17,9 @@ namespace Cloud.Vmm.Qemu.Qmp;
 internal sealed class QmpClient : IAsyncDisposable
 {
     private const int LineBytesMax = 4 << 20;
+
+    /// <summary>A disk is told with the files below it, one in the other.</summary>
+    private const int DepthMax = 1024;
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(20);
 
     private readonly Stream _stream;
@@ -248,7 +251,7 @@ internal sealed class QmpClient : IAsyncDisposable
 
     private static JsonElement Parse(ReadOnlySequence<byte> line)
     {
-        var reader = new Utf8JsonReader(line);
+        var reader = new Utf8JsonReader(line, new JsonReaderOptions { MaxDepth = DepthMax });
         return JsonElement.ParseValue(ref reader);
     }
 }

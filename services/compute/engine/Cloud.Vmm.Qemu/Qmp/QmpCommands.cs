@@ -41,11 +41,40 @@ internal static class QmpCommands
                 && node.TryGetProperty("stats", out var stats) && stats.ValueKind == JsonValueKind.Object)
             {
                 byDevice[DeviceId(path.GetString()!)] = new QmpBlockStats(
-                    Number(stats, "rd_bytes"), Number(stats, "rd_operations"), Number(stats, "wr_bytes"), Number(stats, "wr_operations"));
+                    Number(stats, "rd_bytes"), Number(stats, "rd_operations"), Number(stats, "wr_bytes"), Number(stats, "wr_operations"),
+                    Number(stats, "flush_operations"), Time(stats, "rd_total_time_ns"), Time(stats, "wr_total_time_ns"),
+                    Time(stats, "flush_total_time_ns"));
             }
         }
 
         return byDevice;
+    }
+
+    /// <summary>
+    /// The nodes of a device's disk, from the one that it has down the files that each lies over; none for no such device.
+    /// </summary>
+    public static async Task<IReadOnlyList<string>> QueryChainAsync(this QmpClient qmp, string device, CancellationToken ct)
+    {
+        var answer = await qmp.ExecuteAsync("query-blockstats", null, ct);
+        var nodes = new List<string>();
+        foreach (var disk in answer.ValueKind == JsonValueKind.Array ? answer.EnumerateArray() : default)
+        {
+            if (disk.ValueKind == JsonValueKind.Object && disk.TryGetProperty("qdev", out var path)
+                && path.ValueKind == JsonValueKind.String && DeviceId(path.GetString()!) == device)
+            {
+                var node = disk;
+                do
+                {
+                    if (node.TryGetProperty("node-name", out var name) && name.ValueKind == JsonValueKind.String)
+                    {
+                        nodes.Add(name.GetString()!);
+                    }
+                }
+                while (node.TryGetProperty("backing", out node) && node.ValueKind == JsonValueKind.Object);
+            }
+        }
+
+        return nodes;
     }
 
     /// <summary>The names of all block nodes.</summary>
@@ -56,6 +85,16 @@ internal static class QmpCommands
             .Select(node => node.ValueKind == JsonValueKind.Object && node.TryGetProperty("node-name", out var name)
                 && name.ValueKind == JsonValueKind.String ? name.GetString() : null)
             .OfType<string>().ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>The ids of the objects that were made by name.</summary>
+    public static async Task<IReadOnlyList<string>> QueryObjectsAsync(this QmpClient qmp, CancellationToken ct)
+    {
+        var answer = await qmp.ExecuteAsync("qom-list", new JsonObject { ["path"] = "/objects" }, ct);
+        return (answer.ValueKind == JsonValueKind.Array ? answer.EnumerateArray() : default)
+            .Select(entry => entry.ValueKind == JsonValueKind.Object && entry.TryGetProperty("name", out var name)
+                && name.ValueKind == JsonValueKind.String ? name.GetString() : null)
+            .OfType<string>().Where(name => name.Length > 0).ToList();
     }
 
     /// <summary>Gives the process an open file, in a set of its own.</summary>
@@ -69,8 +108,8 @@ internal static class QmpCommands
             : throw new QmpException(QmpException.Lost, "The file was given no number.");
     }
 
-    /// <summary>Closes the files that were given for one purpose, where nothing has them open any more.</summary>
-    public static async Task RemoveFilesAsync(this QmpClient qmp, string of, CancellationToken ct)
+    /// <summary>Closes the files that were given for some purposes, where nothing has them open any more.</summary>
+    public static async Task RemoveFilesAsync(this QmpClient qmp, Predicate<string> of, CancellationToken ct)
     {
         var answer = await qmp.ExecuteAsync("query-fdsets", null, ct);
         foreach (var set in answer.ValueKind == JsonValueKind.Array ? answer.EnumerateArray() : default)
@@ -79,12 +118,15 @@ internal static class QmpCommands
                 && set.TryGetProperty("fdset-id", out var id) && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var number)
                 && set.TryGetProperty("fds", out var files) && files.ValueKind == JsonValueKind.Array
                 && files.EnumerateArray().Any(file => file.ValueKind == JsonValueKind.Object
-                    && file.TryGetProperty("opaque", out var what) && what.ValueKind == JsonValueKind.String && what.GetString() == of))
+                    && file.TryGetProperty("opaque", out var what) && what.ValueKind == JsonValueKind.String && of(what.GetString()!)))
             {
                 await qmp.ExecuteAsync("remove-fd", new JsonObject { ["fdset-id"] = number }, ct);
             }
         }
     }
+
+    private static TimeSpan Time(JsonElement stats, string nanoseconds) =>
+        TimeSpan.FromTicks(Number(stats, nanoseconds) / TimeSpan.NanosecondsPerTick);
 
     private static long Number(JsonElement stats, string name) =>
         stats.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number)
@@ -100,4 +142,6 @@ internal static class QmpCommands
 }
 
 /// <summary>Counters of one block device since the machine's start.</summary>
-internal sealed record QmpBlockStats(long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations);
+internal sealed record QmpBlockStats(
+    long ReadBytes, long ReadOperations, long WrittenBytes, long WriteOperations, long FlushOperations, TimeSpan ReadTime,
+    TimeSpan WriteTime, TimeSpan FlushTime);

@@ -17,6 +17,9 @@ internal sealed class BlockNodes(HostFiles files) : IDisposable
 
     internal IEnumerable<string> Names => _nodes.Keys;
 
+    /// <summary>The ids of the limits that nodes can be given.</summary>
+    internal IEnumerable<string> Limits => _limits.Keys;
+
     /// <summary>Makes a node.</summary>
     /// <exception cref="OptionException">It cannot be made, or there is one of that name.</exception>
     internal void Add(Properties block)

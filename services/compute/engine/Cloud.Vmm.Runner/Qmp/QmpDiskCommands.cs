@@ -8,11 +8,12 @@ namespace Cloud.Vmm.Runner.Qmp;
 internal sealed class QmpDiskCommands(GuestMachine guest)
 {
     private const string Peripheral = "/machine/peripheral";
+    private const string Objects = "/objects";
     private const int FunctionBits = 3;
 
     internal void AddTo(Dictionary<string, Func<QmpCall, JsonNode>> commands)
     {
-        commands["query-blockstats"] = _ => Stats();
+        commands["query-blockstats"] = _ => InTurn(Stats);
         commands["query-named-block-nodes"] = _ => InTurn(
             () => new JsonArray([.. guest.Nodes.Names.Select(name => new JsonObject { ["node-name"] = name })]));
         commands["blockdev-add"] = call => Do(() => guest.Nodes.Add(Properties.Of(call.Arguments)));
@@ -44,7 +45,13 @@ internal sealed class QmpDiskCommands(GuestMachine guest)
             ["flush_operations"] = drive.Block.Counters.FlushOperations,
             ["failed_rd_operations"] = drive.Block.Counters.FailedOperations,
         },
+        ["backing"] = Below(guest.Nodes.FindDisk(drive.Node!)),
     })]);
+
+    /// <summary>What a node is over, down to the last.</summary>
+    private static JsonObject? Below(BlockNode node) => node.Below is { } below
+        ? new JsonObject { ["node-name"] = below.Name, ["backing"] = Below(below) }
+        : null;
 
     private void Plug(Properties device)
     {
@@ -78,10 +85,14 @@ internal sealed class QmpDiskCommands(GuestMachine guest)
             data["overlay"]?.GetValue<string>() ?? throw new OptionException("Parameter 'overlay' is missing"));
     }
 
-    /// <summary>The devices of the line, without drives whose disk has gone, and the disks that came since.</summary>
-    private JsonArray List(QmpCall call) => call.Text("path") == Peripheral
-        ? new JsonArray([.. Places().Keys.Select(id => new JsonObject { ["name"] = id, ["type"] = "child<device>" })])
-        : throw new OptionException($"There is no object '{call.Text("path")}' that can be listed.");
+    /// <summary>The limits; or the devices of the line, without drives whose disk has gone, and the disks that came since.</summary>
+    private JsonArray List(QmpCall call) => call.Text("path") switch
+    {
+        Peripheral => new JsonArray([.. Places().Keys.Select(id => new JsonObject { ["name"] = id, ["type"] = "child<device>" })]),
+        Objects => new JsonArray(
+            [.. guest.Nodes.Limits.Select(id => new JsonObject { ["name"] = id, ["type"] = "child<throttle-group>" })]),
+        var path => throw new OptionException($"There is no object '{path}' that can be listed."),
+    };
 
     /// <summary>A device's place, as QEMU writes one of PCI: the slot above three bits of function.</summary>
     private JsonValue Get(QmpCall call) =>

@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
 using Cloud.Primitives;
 
-namespace Cloud.Compute.Images;
+namespace Cloud.Compute.Host.Contracts;
 
 /// <summary>
 /// Checks a disk that a user brought in before anything opens it: that it is what it says, whole, and names no other file.
 /// qcow2 as docs/interop/qcow2.txt of QEMU describes it; raw must carry a boot signature.
 /// </summary>
-internal static class DiskInspection
+public static class DiskInspection
 {
     private const uint Magic = 0x514649fb;
     private const int HeaderBytes = 104;
