@@ -14,6 +14,7 @@ internal sealed class BlockServer : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
     private readonly string _folder;
@@ -52,6 +53,13 @@ internal sealed class BlockServer : IDisposable
             server.Disk = await NbdConnection.OpenAsync(await server.ConnectAsync(socket, time, ct), ct);
             return server;
         }
+        catch (IOException failed) when (process.WaitForExit(EndLimit))
+        {
+            // It listens before it opens the files.
+            var refusal = await server.RefusalAsync(failed, ct);
+            server.Dispose();
+            throw refusal;
+        }
         catch
         {
             server.Dispose();
@@ -68,7 +76,7 @@ internal sealed class BlockServer : IDisposable
         }
 
         Disk?.Dispose();
-        if (!_process.WaitForExit(TimeSpan.FromSeconds(2)))
+        if (!_process.WaitForExit(EndLimit))
         {
             _process.Kill();
         }
@@ -96,13 +104,19 @@ internal sealed class BlockServer : IDisposable
             catch (SocketException failed)
             {
                 socket.Dispose();
-                var said = _process.HasExited ? (await _process.StandardError.ReadToEndAsync(ct)).Trim() : "no answer";
-                throw said.Contains("lock", StringComparison.Ordinal)
-                    ? new CloudException(
-                        ErrorKind.Conflict, "volume-busy", "The volume is being read, written or attached.", new IOException(said))
-                    : new CloudException(
-                        ErrorKind.Unavailable, "disk-failed", "A disk could not be opened on this host.", new IOException(said, failed));
+                throw await RefusalAsync(failed, ct);
             }
         }
+    }
+
+    /// <summary>Why it has ended, or does not answer.</summary>
+    private async Task<CloudException> RefusalAsync(Exception failed, CancellationToken ct)
+    {
+        var said = _process.HasExited ? (await _process.StandardError.ReadToEndAsync(ct)).Trim() : "no answer";
+        return said.Contains("lock", StringComparison.Ordinal)
+            ? new CloudException(
+                ErrorKind.Conflict, "volume-busy", "The volume is being read, written or attached.", new IOException(said))
+            : new CloudException(
+                ErrorKind.Unavailable, "disk-failed", "A disk could not be opened on this host.", new IOException(said, failed));
     }
 }
