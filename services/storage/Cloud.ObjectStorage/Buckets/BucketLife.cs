@@ -73,6 +73,12 @@ internal sealed class BucketLife(BucketStore known, TimeProvider time)
             ON CONFLICT ("Blob") DO NOTHING
             """,
             ct);
+        var held = await db.Parts.Where(part => uploads.Contains(part.Upload)).SumAsync(part => part.SizeBytes, ct);
+        if (held > 0)
+        {
+            await db.Quotas().ReserveAsync(bucket.Project, "objectBytes", -held, ct);
+        }
+
         await db.Parts.Where(part => uploads.Contains(part.Upload)).ExecuteDeleteAsync(ct);
         await db.Uploads.Where(row => row.Bucket == id.Value).ExecuteDeleteAsync(ct);
         await db.Usage.Where(row => row.Bucket == id.Value).ExecuteDeleteAsync(ct);

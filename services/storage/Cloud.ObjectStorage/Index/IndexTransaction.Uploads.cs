@@ -3,7 +3,10 @@ using Cloud.ObjectStorage.S3;
 
 namespace Cloud.ObjectStorage.Index;
 
-/// <summary>Multipart uploads. Their parts count for nothing until they are an object.</summary>
+/// <summary>
+/// Multipart uploads. Their parts take from the project's quota as they come, so that no disk fills with what nobody completes; a bucket's
+/// usage is that of its objects.
+/// </summary>
 internal sealed partial class IndexTransaction
 {
     public async Task<string> BeginUploadAsync(MultipartUpload upload)
@@ -22,16 +25,18 @@ internal sealed partial class IndexTransaction
     /// <summary>Keeps a part; one of the same number gives way.</summary>
     public async Task<bool> PutPartAsync(string bucket, string key, Part part)
     {
-        await LockUploadAsync(bucket, key, part.Upload);
-        var old = await session.ScalarAsync<string>(
-            """SELECT "Blob" FROM "Parts" WHERE "Upload" = @p0 AND "Number" = @p1""", CancellationToken.None, part.Upload, part.Number);
-        if (old is not null && old == part.Blob)
+        var state = await LockUploadAsync(bucket, key, part.Upload);
+        var old = await session.FirstAsync(
+            $"""SELECT {IndexSession.PartColumns} FROM "Parts" WHERE "Upload" = @p0 AND "Number" = @p1""", IndexSession.ReadPart,
+            CancellationToken.None, part.Upload, part.Number);
+        if (old?.Blob is not null && old.Blob == part.Blob)
         {
             // As in PutAsync: it is done.
             return true;
         }
 
-        await FreeAsync(old);
+        await ReserveAsync(state, part.SizeBytes - (old?.SizeBytes ?? 0));
+        await FreeAsync(old?.Blob);
         await ExecuteAsync(
             """
             INSERT INTO "Parts" ("Upload", "Number", "Blob", "SizeBytes", "Offset", "ETag", "Checksums", "ModifiedAt")
@@ -55,7 +60,7 @@ internal sealed partial class IndexTransaction
             throw S3Error.InvalidPart.With("A part was uploaded anew meanwhile.");
         }
 
-        var version = await PutAsync(made);
+        var version = await PutAsync(made, parts.Values.Sum(part => part.SizeBytes));
         await ExecuteAsync("""DELETE FROM "Uploads" WHERE "Id" = @p0""", upload);
         var offset = 0L;
         foreach (var part in chosen)
@@ -77,7 +82,10 @@ internal sealed partial class IndexTransaction
 
     public async Task<bool> AbortUploadAsync(string bucket, string key, string upload)
     {
-        await LockUploadAsync(bucket, key, upload);
+        var state = await LockUploadAsync(bucket, key, upload);
+        var held = await session.ScalarAsync<long>(
+            """SELECT SUM("SizeBytes") FROM "Parts" WHERE "Upload" = @p0""", CancellationToken.None, upload);
+        await ReserveAsync(state, -held);
         await ExecuteAsync("""DELETE FROM "Uploads" WHERE "Id" = @p0""", upload);
 
         // Of what is no object nobody reads.
@@ -86,17 +94,14 @@ internal sealed partial class IndexTransaction
     }
 
     /// <summary>PostgreSQL: a part is not put by one replica while another completes the upload.</summary>
-    private async Task LockUploadAsync(string bucket, string key, string upload)
+    private async Task<BucketState> LockUploadAsync(string bucket, string key, string upload)
     {
-        await RequireBucketAsync(bucket);
+        var state = await RequireBucketAsync(bucket);
         var found = await session.ScalarAsync<string>(
             session.IsPostgres
                 ? """SELECT "Id" FROM "Uploads" WHERE "Id" = @p0 AND "Bucket" = @p1 AND "Key" = @p2 FOR UPDATE"""
                 : """SELECT "Id" FROM "Uploads" WHERE "Id" = @p0 AND "Bucket" = @p1 AND "Key" = @p2""",
             CancellationToken.None, upload, bucket, key);
-        if (found is null)
-        {
-            throw S3Error.NoSuchUpload.With(null, ("UploadId", upload));
-        }
+        return found is null ? throw S3Error.NoSuchUpload.With(null, ("UploadId", upload)) : state;
     }
 }

@@ -31,7 +31,8 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
     public Task<ObjectVersion?> LatestAsync(string bucket, string key) => session.LatestAsync(bucket, key, CancellationToken.None);
 
     /// <summary>Writes an object: over the one of its key, or as a newer version.</summary>
-    public async Task<ObjectVersion> PutAsync(NewObject made)
+    /// <param name="held">What the quota holds of it already: the bytes of all parts of its upload.</param>
+    public async Task<ObjectVersion> PutAsync(NewObject made, long held = 0)
     {
         var state = await RequireBucketAsync(made.Bucket);
         var latest = await LatestAsync(made.Bucket, made.Key);
@@ -44,7 +45,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
 
         made.Conditions.Require(latest);
         var replaced = state.Versioning == Versioning.Enabled ? null : await NullVersionAsync(made.Bucket, made.Key, latest);
-        await ReserveAsync(state, made.SizeBytes - (replaced?.SizeBytes ?? 0));
+        await ReserveAsync(state, made.SizeBytes - held - (replaced?.SizeBytes ?? 0));
         if (replaced is not null)
         {
             await RemoveAsync(state, replaced);
