@@ -125,6 +125,44 @@ public abstract class AccessTests(ObjectStorageUnderTest storage) : StorageTest(
     }
 
     [Fact]
+    public async Task AnObjectOfAnotherProject_IsItsWriters_UntilItsListOrTheBucketSaysOtherwise()
+    {
+        var bucket = await NewBucketAsync();
+        Task OwnAsync(ObjectOwnership ownership) => S3.PutBucketOwnershipControlsAsync(new PutBucketOwnershipControlsRequest
+        {
+            BucketName = bucket,
+            OwnershipControls = new OwnershipControls { Rules = [new OwnershipControlsRule { ObjectOwnership = ownership }] },
+        });
+        await OwnAsync(ObjectOwnership.ObjectWriter);
+        await S3.PutBucketAclAsync(new PutBucketAclRequest { BucketName = bucket, ACL = S3CannedACL.PublicReadWrite });
+        using var other = Storage.NewClient("prj-two");
+        Task WriteAsync(string key, S3CannedACL? list) => other.PutObjectAsync(
+            new PutObjectRequest { BucketName = bucket, Key = key, ContentBody = "111", CannedACL = list });
+        await WriteAsync("closed", null);
+        await WriteAsync("open", S3CannedACL.BucketOwnerRead);
+        async Task<HttpStatusCode> DownloadAsync(string key) =>
+            (await Storage.SendAsync(HttpMethod.Get, $"/v1/buckets/{bucket}/objects/{key}")).Status;
+
+        (await RefusalAsync(() => S3.GetObjectAsync(bucket, "closed"))).ShouldBe("AccessDenied");
+        (await RefusalAsync(() => S3.CopyObjectAsync(bucket, "closed", bucket, "copy"))).ShouldBe("AccessDenied");
+        (await RefusalAsync(() => S3.GetObjectAclAsync(new GetObjectAclRequest { BucketName = bucket, Key = "closed" }))).ShouldBe(
+            "AccessDenied");
+        (await DownloadAsync("closed")).ShouldBe(HttpStatusCode.Forbidden);
+        (await other.GetObjectAsync(bucket, "closed")).HttpStatusCode.ShouldBe(HttpStatusCode.OK);
+        (await GetAsync(bucket, "open")).ShouldBe("111");
+        (await DownloadAsync("open")).ShouldBe(HttpStatusCode.OK);
+
+        // With lists off all is the bucket's own project's; and what it cannot read it can remove.
+        await S3.PutBucketAclAsync(new PutBucketAclRequest { BucketName = bucket, ACL = S3CannedACL.Private });
+        await OwnAsync(ObjectOwnership.BucketOwnerEnforced);
+        (await GetAsync(bucket, "closed")).ShouldBe("111");
+        (await RefusalAsync(() => other.GetObjectAsync(bucket, "closed"))).ShouldBe("AccessDenied");
+        await OwnAsync(ObjectOwnership.ObjectWriter);
+        await S3.DeleteObjectAsync(bucket, "closed");
+        (await RefusalAsync(() => other.GetObjectAsync(bucket, "closed"))).ShouldBe("AccessDenied");
+    }
+
+    [Fact]
     public async Task Cors_AnswersThePreflight_AndTheRequest()
     {
         var bucket = await NewBucketAsync();

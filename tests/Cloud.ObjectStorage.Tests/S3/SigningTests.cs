@@ -2,47 +2,13 @@ using System.Net;
 using System.Net.Http.Headers;
 using Amazon.S3;
 using Amazon.S3.Model;
-using Cloud.ObjectStorage.S3;
-using Cloud.ObjectStorage.S3.Signing;
 using Cloud.ObjectStorage.Tests.Kit;
-using Microsoft.AspNetCore.Http;
 
 namespace Cloud.ObjectStorage.Tests.S3;
 
 /// <summary>Signatures and checksums against what others publish, and every way to sign a request.</summary>
 public sealed class SigningTests(Storages storages) : StorageTest(storages.OnSqlite)
 {
-    private const string ExampleSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-
-    /// <summary>"Example: GET Object", Amazon S3 API reference, signature calculations for the Authorization header.</summary>
-    [Fact]
-    public void CanonicalRequest_OfThePublishedExample_HasThePublishedSignature()
-    {
-        var headers = new HeaderDictionary
-        {
-            ["range"] = "bytes=0-9",
-            ["x-amz-content-sha256"] = SigningKey.Hash(""),
-            ["x-amz-date"] = "20130524T000000Z",
-        };
-        var canonical = CanonicalRequest.Of(
-            "GET", "/test.txt", S3Query.Parse(""), headers, "examplebucket.s3.amazonaws.com",
-            ["host", "range", "x-amz-content-sha256", "x-amz-date"], SigningKey.Hash(""));
-        SigningKey.Hash(canonical).ShouldBe("7344ae5b7ee6c3e7e6b0fe0640412a37625d1fbfff95c48bbb2dc43964946972");
-        Sign(canonical).ShouldBe("f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
-    }
-
-    /// <summary>"Example: GET Bucket Lifecycle" and "Get Bucket (List Objects)", from the same page.</summary>
-    [Theory]
-    [InlineData("lifecycle", "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543")]
-    [InlineData("max-keys=2&prefix=J", "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")]
-    public void CanonicalQuery_OfThePublishedExamples_HasThePublishedSignature(string query, string signature)
-    {
-        var headers = new HeaderDictionary { ["x-amz-content-sha256"] = SigningKey.Hash(""), ["x-amz-date"] = "20130524T000000Z" };
-        Sign(CanonicalRequest.Of(
-            "GET", "/", S3Query.Parse(query), headers, "examplebucket.s3.amazonaws.com",
-            ["host", "x-amz-content-sha256", "x-amz-date"], SigningKey.Hash(""))).ShouldBe(signature);
-    }
-
     /// <summary>The check values of the catalogue of parametrised CRC algorithms, of "123456789".</summary>
     [Theory]
     [InlineData("CRC32", "CBF43926")]
@@ -212,10 +178,6 @@ public sealed class SigningTests(Storages storages) : StorageTest(storages.OnSql
         answer.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
         (await answer.Content.ReadAsStringAsync()).ShouldContain("<Code>MalformedXML</Code>");
     }
-
-    private static string Sign(string canonical) => SigningKey.Sign(
-        SigningKey.Derive(ExampleSecret, "20130524", "us-east-1", "s3"),
-        SigningKey.StringToSign("20130524T000000Z", "20130524/us-east-1/s3/aws4_request", canonical));
 
     private static string ValueOf(Cloud.ObjectStorage.S3.Checksums.ChecksumAlgorithm algorithm, ReadOnlySpan<byte> text)
     {

@@ -2,6 +2,7 @@ using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Persistence;
 using Cloud.ObjectStorage.S3;
+using Cloud.ObjectStorage.S3.Access;
 using Cloud.ObjectStorage.S3.Objects;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
@@ -24,6 +25,11 @@ internal static class DownloadObject
             if (found is null or { Version.IsDeleteMarker: true })
             {
                 throw CloudException.NotFound("object", key);
+            }
+
+            if (!AccessRules.OwnerReads(bucket, found.Version, found.Attributes.Grants))
+            {
+                throw S3Error.AccessDenied.With("Another project owns the object, and its list does not let this one read it.");
             }
 
             using var cipher = keys.Open(found.Attributes.Encryption, null);

@@ -20,7 +20,8 @@ internal sealed record AccessQuestion(
 
 /// <summary>
 /// Who may do what. In this order: what the policy denies nobody does; the project that owns the bucket does everything, within the limits
-/// of its key; then what the policy, the bucket's visibility or an access control list allows.
+/// of its key, but reads no object that another project owns; then what the policy, the bucket's visibility or an access control list
+/// allows.
 /// </summary>
 internal static class AccessRules
 {
@@ -56,7 +57,8 @@ internal static class AccessRules
             return isOwner && NeverDeniedToTheOwner.Contains(question.Action);
         }
 
-        if (isOwner || (question.Owner is { Length: > 0 } owner && owner == caller.Project && question.Permission is not null))
+        var isAnothers = question.Permission is not null && IsAnothers(bucket, question.Owner);
+        if (isAnothers ? question.Owner == caller.Project : isOwner)
         {
             return true;
         }
@@ -75,6 +77,19 @@ internal static class AccessRules
         return question.Permission is { } permission && bucket.Settings.Ownership != ObjectOwnership.BucketOwnerEnforced
             && (question.Grants ?? []).Any(grant => Grants(grant, permission, caller, block));
     }
+
+    /// <summary>Whether the bucket's own project may read the object: its own, or one whose list says so.</summary>
+    public static bool OwnerReads(Bucket bucket, ObjectVersion version, IReadOnlyList<AclGrant>? grants) =>
+        !IsAnothers(bucket, version.Owner)
+        || (grants ?? []).Any(grant => grant.Permission is AclPermission.Read or AclPermission.FullControl
+            && (grant.IsPublic || grant.Grantee == bucket.Project));
+
+    /// <summary>
+    /// Whether an object belongs to another project than its bucket ("Controlling ownership of objects"): that may delete it, and read it
+    /// or its list only where the list lets it. Where lists are off the bucket's project owns whatever is in it.
+    /// </summary>
+    private static bool IsAnothers(Bucket bucket, string? owner) =>
+        owner is { Length: > 0 } && owner != bucket.Project && bucket.Settings.Ownership != ObjectOwnership.BucketOwnerEnforced;
 
     /// <summary>Only the bucket's own project, whatever policies and lists say.</summary>
     public static void RequireOwner(S3Request request, Bucket bucket)
