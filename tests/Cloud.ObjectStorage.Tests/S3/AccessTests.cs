@@ -152,6 +152,17 @@ public abstract class AccessTests(ObjectStorageUnderTest storage) : StorageTest(
         (await GetAsync(bucket, "open")).ShouldBe("111");
         (await DownloadAsync("open")).ShouldBe(HttpStatusCode.OK);
 
+        // A list in headers is the whole list: it does not name the writer.
+        await other.PutObjectAsync(new PutObjectRequest
+        {
+            BucketName = bucket,
+            Key = "listed",
+            ContentBody = "111",
+            Grants = [new S3Grant { Grantee = new S3Grantee { CanonicalUser = "prj-one" }, Permission = S3Permission.FULL_CONTROL }],
+        });
+        var list = (await S3.GetObjectAclAsync(new GetObjectAclRequest { BucketName = bucket, Key = "listed" })).Grants;
+        list.ShouldHaveSingleItem().Grantee.CanonicalUser.ShouldBe("prj-one");
+
         // With lists off all is the bucket's own project's; and what it cannot read it can remove.
         await S3.PutBucketAclAsync(new PutBucketAclRequest { BucketName = bucket, ACL = S3CannedACL.Private });
         await OwnAsync(ObjectOwnership.BucketOwnerEnforced);

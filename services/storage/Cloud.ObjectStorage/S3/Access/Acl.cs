@@ -41,7 +41,7 @@ internal static class Acl
 
         var asked = canned is null ? grants : Canned(canned, bucket?.Project ?? owner);
         RequireAllowed(bucket, asked, canned, owner);
-        return asked;
+        return canned is null ? Whole(asked, owner) : asked;
     }
 
     public static List<AclGrant> Canned(string word, string bucketOwner) => word switch
@@ -71,6 +71,12 @@ internal static class Acl
         }
 
         RequireAllowed(bucket, grants, null, owner);
+        return Whole(grants, owner);
+    }
+
+    /// <summary>A list that is written out names the owner or does not; a canned one adds to the owner's grant.</summary>
+    private static List<AclGrant> Whole(List<AclGrant> grants, string owner)
+    {
         if (!grants.Exists(grant => grant.Grantee == owner))
         {
             grants.Add(new AclGrant(AclGrant.NotTheOwner, AclPermission.FullControl));
