@@ -191,33 +191,6 @@ public abstract class VolumeTests(CloudUnderTest cloud)
     }
 
     [Fact]
-    public async Task KilledInTheMiddleOfAttachAndDetach_SettlesWithinAMinute()
-    {
-        var instance = await InstanceAsync("volume-crash");
-        var volume = await CreateAsync("crash");
-        string[] units = cloud.Units.ContainsKey("cloud") ? ["cloud"] : ["block-storage", "compute", "host"];
-        foreach (var unit in units)
-        {
-            await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/attach", new { instance });
-            await cloud.KillAsync(unit);
-            await cloud.UpAsync();
-            var attached = await cloud.GetAsync($"/v1/volumes/{volume}?wait=60");
-            attached.GetProperty("status").GetString().ShouldBe("attached", attached.ToString());
-            await DiskAsync(instance, SerialOf(attached));
-
-            await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{volume}/detach");
-            await cloud.KillAsync(unit);
-            await cloud.UpAsync();
-            var detached = await cloud.GetAsync($"/v1/volumes/{volume}?wait=60");
-            detached.GetProperty("status").GetString().ShouldBe("available", detached.ToString());
-            (await LookAsync(instance, SerialOf(attached))).ShouldBe("");
-        }
-
-        await DeleteAsync(volume);
-        await cloud.DeleteInstanceAsync(instance);
-    }
-
-    [Fact]
     public async Task Snapshot_OfAnAttachedVolume_IsRestoredAndUndone_AndMakesAnother()
     {
         var instance = await InstanceAsync("volume-snapshots");

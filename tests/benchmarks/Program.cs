@@ -43,6 +43,10 @@ switch (args)
         await SnapshotBenchmark.ForksAsync(
             cloud, rest is [var forks] ? int.Parse(forks, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
+    case ["volumes", .. var rest]:
+        await VolumeBenchmark.RunAsync(
+            cloud, rounds: rest is [var turns] ? int.Parse(turns, System.Globalization.CultureInfo.InvariantCulture) : 5);
+        return 0;
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
@@ -55,7 +59,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, gateway, objects, objects-large, backup. "
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, volumes, gateway, objects, objects-large, backup. "
             + "See README.md.");
         return 2;
 }

@@ -64,6 +64,9 @@ public interface IVolumeHosts
     /// <summary>Has the keys of encrypted volumes wrapped by a new master key, on every host.</summary>
     Task RotateMasterKeysAsync(CancellationToken ct);
 
+    /// <summary>The master keys of all hosts.</summary>
+    Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct);
+
     /// <summary>An image that the project may use, by name or id; null where there is none that is ready.</summary>
     Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct);
 
@@ -143,3 +146,7 @@ public sealed record NewVolumeImage(
 /// <summary>A volume as its host has it.</summary>
 /// <param name="Instance">The instance whose guest has it, running or not; null for none.</param>
 public sealed record HeldVolume(string Volume, string? Instance);
+
+/// <summary>What the keys of a host's encrypted volumes are wrapped by.</summary>
+/// <param name="MasterKey">64 hexadecimal digits, as a line of the host's file has them.</param>
+public sealed record HostMasterKey(string Host, string MasterKey);

@@ -29,4 +29,7 @@ public static class HostErrors
 
     /// <summary>The guest has not let go of the volume yet; asked again it may have.</summary>
     public const string VolumeHeld = "volume-held";
+
+    /// <summary>The host does not have the master key that the volume's own is wrapped by.</summary>
+    public const string MasterKeyMissing = "master-key-missing";
 }

@@ -69,6 +69,9 @@ public interface IVolumeStore
     /// <summary>Makes a new master key, wraps the keys of all encrypted volumes by it and forgets the one before.</summary>
     Task RotateMasterKeyAsync(CancellationToken ct);
 
+    /// <summary>The master key that the keys of encrypted volumes are wrapped by now.</summary>
+    Task<VolumeMasterKey> ReadMasterKeyAsync(CancellationToken ct);
+
     /// <summary>
     /// The blocks from an offset on that a snapshot may hold otherwise than another; of one alone, those that were ever written.
     /// </summary>
@@ -76,6 +79,10 @@ public interface IVolumeStore
     /// <param name="countMax">How many extents are told at once.</param>
     Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct);
 }
+
+/// <summary>A host's master key.</summary>
+/// <param name="Key">64 hexadecimal digits.</param>
+public sealed record VolumeMasterKey(string Key);
 
 /// <summary>Extents in the order of their offsets.</summary>
 /// <param name="NextOffset">Where the next page starts; null after the last.</param>

@@ -251,6 +251,9 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
 
     public Task RotateMasterKeysAsync(CancellationToken ct) => ActAsync(nameof(RotateMasterKeysAsync), "", () => Rotations++, ct);
 
+    public Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<HostMasterKey>>([new HostMasterKey(Host, new string('6', 64))]);
+
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         Task.FromResult(image == "tiny" ? new VolumeImage("img-tiny", "tiny", 64 << 20) : null);
 

@@ -75,6 +75,19 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
     }
 
     [Fact]
+    public async Task MasterKeys_AreShownToAnAdministratorAlone()
+    {
+        (await SendAsync(HttpMethod.Get, "/v1/volumes/master-keys", role: Role.Owner)).Status.ShouldBe(HttpStatusCode.Forbidden);
+
+        var shown = await SendAsync(HttpMethod.Get, "/v1/volumes/master-keys", role: Role.Admin);
+
+        shown.Status.ShouldBe(HttpStatusCode.OK);
+        var key = shown.Body.GetProperty("items").EnumerateArray().ShouldHaveSingleItem();
+        key.GetProperty("host").GetString().ShouldBe(FakeVolumeHosts.Host);
+        key.GetProperty("masterKey").GetString().ShouldBe(new string('6', 64));
+    }
+
+    [Fact]
     public async Task Create_OfAnImage_IsAtLeastAsLargeAsIt()
     {
         var id = await CreateAsync(new { name = "of-image", image = "tiny" });

@@ -77,7 +77,27 @@ public sealed class EncryptedVolumeTests : IAsyncLifetime
 
         await File.WriteAllTextAsync(_host.KeyFile, first, Ct);
         await _host.RestartAsync();
-        await Should.ThrowAsync<InvalidOperationException>(() => ExpectAsync("vol-a", 0));
+        (await Should.ThrowAsync<CloudException>(() => ExpectAsync("vol-a", 0))).Code.ShouldBe(HostErrors.MasterKeyMissing);
+    }
+
+    [Fact]
+    public async Task MasterKey_Exported_OpensTheVolumesAgain_WhereItsFileWasLost()
+    {
+        await CreateAsync("vol-a");
+        await WriteAsync("vol-a", 0);
+        var exported = (await Store.ReadMasterKeyAsync(Ct)).Key;
+        File.Delete(_host.KeyFile);
+        await _host.RestartAsync();
+        (await Should.ThrowAsync<CloudException>(() => ExpectAsync("vol-a", 0))).Code.ShouldBe(HostErrors.MasterKeyMissing);
+        await CreateAsync("vol-b");
+        await WriteAsync("vol-b", 0);
+
+        await File.AppendAllTextAsync(_host.KeyFile, $"\n{exported}\n", Ct);
+        await _host.RestartAsync();
+
+        await ExpectAsync("vol-a", 0);
+        await ExpectAsync("vol-b", 0);
+        (await Store.ReadMasterKeyAsync(Ct)).Key.ShouldNotBe(exported);
     }
 
     [Fact]

@@ -81,6 +81,7 @@ internal static class HostApi
             "/{id}/import",
             async (string id, long fileBytes, long from, IHostAgent agent, CancellationToken ct) =>
                 new ImportProgress(await agent.Volumes.ImportAsync(id, fileBytes, from, ct)));
+        host.MapGet("/volume-key", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ReadMasterKeyAsync(ct));
         host.MapPost("/volume-key/rotate", (IHostAgent agent, CancellationToken ct) => agent.Volumes.RotateMasterKeyAsync(ct));
         var snapshots = host.MapGroup("/volume-snapshots");
         snapshots.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.Volumes.ListSnapshotsAsync(ct));

@@ -98,6 +98,7 @@ internal sealed partial class Guest : IAsyncDisposable
                 _boot.ReadOn(Folder.BootReport);
             }
 
+            _owesThaw = File.Exists(Folder.Frozen);
             Hold(machine, run ?? new GuestRun(GuestRun.PresentBoot, _time.GetUtcNow(), null));
             return;
         }
@@ -290,7 +291,7 @@ internal sealed partial class Guest : IAsyncDisposable
             return false;
         }
 
-        var frozen = Spec.Image.GuestAgent && machine.State == VmState.Running && await machine.Agent.FreezeAsync(ct);
+        var frozen = await FreezeAsync(machine, ct);
         try
         {
             // Whoever asked may be gone; what the guest writes to from now on is written down all the same.
@@ -301,7 +302,7 @@ internal sealed partial class Guest : IAsyncDisposable
         {
             if (frozen)
             {
-                await machine.Agent.ThawAsync(CancellationToken.None);
+                await ThawAsync(machine, CancellationToken.None);
             }
         }
 
@@ -406,6 +407,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <summary>What was reported is of the run before.</summary>
     private void ForgetBoot()
     {
+        ForgetFrozen();
         lock (_view)
         {
             _boot.ReadOn(Folder.BootReport);
@@ -442,6 +444,7 @@ internal sealed partial class Guest : IAsyncDisposable
                     _changed(this);
                 }
 
+                await ThawAgainAsync(machine);
                 await Task.WhenAny(machine.Exited, Task.Delay(_boot.Ended ? RebootLook : BootLook, _time, _closing.Token));
                 _closing.Token.ThrowIfCancellationRequested();
             }

@@ -36,6 +36,9 @@ internal sealed class GuestFolder(string guestsFolder, string id)
 
     public string Run => File("run.json");
 
+    /// <summary>There while the guest holds its writes for a snapshot.</summary>
+    public string Frozen => File("frozen");
+
     public string BootReport => File(VmFolder.BootReport);
 
     public GuestSpec? ReadSpec()

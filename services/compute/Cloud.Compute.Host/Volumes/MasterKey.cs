@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.Compute.Host.Volumes;
@@ -32,6 +34,9 @@ internal sealed class MasterKey
     /// <summary>Keys may still be wrapped by one before.</summary>
     public bool HasOthers => _keys.Count > 1;
 
+    /// <summary>The present key, as a line of the file.</summary>
+    public string Text => Convert.ToHexStringLower(_keys[0]);
+
     public static string NewPassphrase() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(KeyBytes));
 
     /// <summary>As <c>KEY:BASE64</c>, the beginning of the master key's hash and what it has encrypted.</summary>
@@ -46,17 +51,22 @@ internal sealed class MasterKey
         return $"{IdOf(_keys[0])}:{Convert.ToBase64String(wrapped)}";
     }
 
-    /// <exception cref="InvalidOperationException">The master key that wrapped it is not in the file.</exception>
+    /// <exception cref="CloudException">The master key that wrapped it is not in the file.</exception>
     public string Unwrap(string text)
     {
-        var key = _keys.Find(one => text.StartsWith(IdOf(one), StringComparison.Ordinal))
-            ?? throw new InvalidOperationException($"{_path} lacks the key that volumes are encrypted by.");
+        var key = Find(text)
+            ?? throw CloudException.Conflict(
+                HostErrors.MasterKeyMissing,
+                "The master key by which the volume is encrypted is not on its host: give it back to the host.");
         var wrapped = Convert.FromBase64String(text[(IdDigits + 1)..]).AsSpan();
         var plain = new byte[wrapped.Length - NonceBytes - TagBytes];
         using var cipher = new AesGcm(key, TagBytes);
         cipher.Decrypt(wrapped[..NonceBytes], wrapped[(NonceBytes + TagBytes)..], wrapped.Slice(NonceBytes, TagBytes), plain);
         return Encoding.UTF8.GetString(plain);
     }
+
+    /// <summary>Whether the master key that wrapped it is in the file.</summary>
+    public bool Knows(string text) => Find(text) is not null;
 
     /// <summary>Makes a new key the present one, durable when this ends; those before still unwrap.</summary>
     public void Add() => Write([RandomNumberGenerator.GetBytes(KeyBytes), .. _keys]);
@@ -69,6 +79,8 @@ internal sealed class MasterKey
             Write([_keys[0]]);
         }
     }
+
+    private byte[]? Find(string wrapped) => _keys.Find(one => wrapped.StartsWith(IdOf(one), StringComparison.Ordinal));
 
     private static string IdOf(byte[] key) => Convert.ToHexStringLower(SHA256.HashData(key))[..IdDigits];
 

@@ -120,6 +120,9 @@ internal sealed class VolumeFiles : IDisposable
     /// <summary>A key for a new volume.</summary>
     public LayerKey NewKey() => new($"{Guid.CreateVersion7():n}", _master.Wrap(MasterKey.NewPassphrase()));
 
+    /// <summary>The present master key, as the file has it.</summary>
+    public string MasterKeyText => _master.Text;
+
     /// <summary>Has all keys wrapped by a new master key, and forgets the one before.</summary>
     public void RotateMasterKey()
     {
@@ -287,7 +290,9 @@ internal sealed class VolumeFiles : IDisposable
     }
 
     private LayerFile Rewrapped(LayerFile layer) =>
-        layer.Key is { } key ? layer with { Key = key with { Wrapped = _master.Wrap(_master.Unwrap(key.Wrapped)) } } : layer;
+        layer.Key is { } key && _master.Knows(key.Wrapped)
+            ? layer with { Key = key with { Wrapped = _master.Wrap(_master.Unwrap(key.Wrapped)) } }
+            : layer;
 
     private static VmDiskFormat FormatOf(LayerFile layer) => layer.Format == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2;
 

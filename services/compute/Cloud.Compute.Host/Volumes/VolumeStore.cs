@@ -143,6 +143,12 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         files.RotateMasterKey();
     }
 
+    public async Task<VolumeMasterKey> ReadMasterKeyAsync(CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        return new VolumeMasterKey(files.MasterKeyText);
+    }
+
     public Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct) =>
         _content.ReadAsync(source, offset, lengthBytes, ct);
 

@@ -182,6 +182,8 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         using var response = await SendAsync(HttpMethod.Post, $"{Root}/volume-key/rotate", null, ct);
     }
 
+    public Task<VolumeMasterKey> ReadMasterKeyAsync(CancellationToken ct) => GetAsync<VolumeMasterKey>($"{Root}/volume-key", ct);
+
     public async Task<Stream> ReadContentAsync(string source, long offset, long lengthBytes, CancellationToken ct)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"{ContentRoot}/{source}?offset={offset}&lengthBytes={lengthBytes}");

@@ -45,6 +45,7 @@ internal static class VolumeEndpoints
             "/{host}/volumes/{volume}/import",
             async (string host, string volume, long fileBytes, long from, IVolumeHosts hosts, CancellationToken ct) =>
                 new ImportProgress(await hosts.ImportAsync(host, volume, fileBytes, from, ct)));
+        volumes.MapGet("/master-keys", (IVolumeHosts hosts, CancellationToken ct) => hosts.ReadMasterKeysAsync(ct));
         volumes.MapPost("/master-keys/rotate", (IVolumeHosts hosts, CancellationToken ct) => hosts.RotateMasterKeysAsync(ct));
         volumes.MapPut(
             "/{host}/snapshots",

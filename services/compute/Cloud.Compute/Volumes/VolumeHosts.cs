@@ -112,6 +112,17 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
         }
     }
 
+    public async Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct)
+    {
+        var keys = new List<HostMasterKey>();
+        foreach (var host in hosts.Known)
+        {
+            keys.Add(new HostMasterKey(host.Name, (await hosts.AgentOf(host.Name).Volumes.ReadMasterKeyAsync(ct)).Key));
+        }
+
+        return keys;
+    }
+
     public async Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);

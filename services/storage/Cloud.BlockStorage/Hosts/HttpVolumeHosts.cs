@@ -116,6 +116,12 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
 
     public Task RotateMasterKeysAsync(CancellationToken ct) => CallAsync(HttpMethod.Post, $"{Root}/master-keys/rotate", null, ct);
 
+    public async Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Get, $"{Root}/master-keys", null, ct);
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostMasterKey>>(JsonDefaults.Options, ct))!;
+    }
+
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>
         FindAsync<VolumeImage>($"{Root}/images/{Uri.EscapeDataString(image)}?project={Uri.EscapeDataString(project)}", ct);
 

@@ -26,6 +26,10 @@ public sealed class BlockStorageDbContext(DbContextOptions<BlockStorageDbContext
     internal void AddSnapshotEvent(Snapshot snapshot, string what) =>
         AddEvent($"snapshot.{what}", snapshot.Project, snapshot.Id.Value, SnapshotView.From(snapshot));
 
+    /// <summary>Says what an administrator did with a host's master key.</summary>
+    internal void AddMasterKeyEvent(string project, string host, string what) =>
+        AddEvent($"volume-master-key.{what}", project, host, new { host });
+
     /// <summary>Saves, and says which name is taken where that is why it cannot.</summary>
     internal async Task SaveNamedAsync(string kind, string name, CancellationToken ct)
     {

@@ -37,6 +37,8 @@ internal static class VolumeEndpoints
         change.MapPost("/{id}/detach", DetachVolume.HandleAsync).WithName("DetachVolume").WithSummary("Takes a volume from its instance");
 
         var keys = routes.MapGroup("/v1/volumes/master-keys").WithTags("Volumes").RequireRole(Role.Admin);
+        keys.MapGet("/", ExportMasterKeys.HandleAsync).WithName("ExportVolumeMasterKeys")
+            .WithSummary("Shows the hosts' master keys, to be kept where the cloud is not");
         keys.MapPost("/rotate", RotateMasterKeys.HandleAsync).WithName("RotateVolumeMasterKeys")
             .WithSummary("Wraps the keys of all encrypted volumes by new master keys");
     }

@@ -16,6 +16,7 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     private const int SignalBase = 128;
     private const long NanosecondsPerTick = 100;
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan TakeBackLimit = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StatusPauseMin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StatusPauseMax = TimeSpan.FromMilliseconds(500);
 
@@ -44,7 +45,21 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         }
         catch (VmException)
         {
+            await TakeBackFreezeAsync(ct);
             return false;
+        }
+    }
+
+    /// <summary>It may have come about all the same, later than was waited for, or in part.</summary>
+    private async Task TakeBackFreezeAsync(CancellationToken ct)
+    {
+        try
+        {
+            await AskAsync("guest-fsfreeze-thaw", null, TakeBackLimit, ct);
+        }
+        catch (VmException)
+        {
+            // It does not answer: nothing asks it to hold still again.
         }
     }
 
