@@ -87,6 +87,40 @@ public sealed class SnapshotTests(DistributedCloud cloud)
     }
 
     [Fact]
+    public async Task RootDisk_SnapshottedOften_IsMergedUnderTheGuest_AndAnySnapshotInTheMiddleCanGo()
+    {
+        const int Snapshots = 4;
+        var id = await CreateAsync("merged");
+        var snapshots = new List<string>();
+        for (var number = 0; number < Snapshots; number++)
+        {
+            await cloud.ShellAsync(id, $"head -c 300000 /dev/urandom > /root/part-{number}; sync");
+            snapshots.Add(await SnapshotAsync(id, $"merged-{number}"));
+        }
+
+        var written = await ChecksumsAsync(id);
+        LayersLeft().Length.ShouldBe(Snapshots + 1);
+        foreach (var snapshot in snapshots.SkipLast(1))
+        {
+            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instance-snapshots/{snapshot}?wait=60")).Status
+                .ShouldBe(HttpStatusCode.NoContent);
+        }
+
+        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 2));
+        DisksOpenIn(id).ShouldBe(LayersLeft(), ignoreOrder: true);
+        (await ChecksumsAsync(id)).ShouldBe(written);
+        await ActAsync(id, "stop");
+        await ActAsync(id, "start");
+        (await ChecksumsAsync(id)).ShouldBe(written);
+
+        await cloud.ShellAsync(id, "rm /root/part-*; sync");
+        await cloud.PostAsync($"/v1/instance-snapshots/{snapshots[^1]}/restore?wait=60", null, HttpStatusCode.OK);
+        (await ChecksumsAsync(id)).ShouldBe(written);
+        await cloud.DeleteInstanceAsync(id);
+        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
+    }
+
+    [Fact]
     public async Task Fork_MakesMachinesThatShareNoSecret_AndLeavesTheParentAlone()
     {
         const int Count = 10;
@@ -218,6 +252,14 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         first.ShouldBeGreaterThanOrEqualTo(before);
         await UntilAsync(async () => await CounterAsync(id) > first);
     }
+
+    private Task<string> ChecksumsAsync(string id) => cloud.ShellAsync(id, "echo 3 > /proc/sys/vm/drop_caches; sha256sum /root/part-*");
+
+    /// <summary>The files of its root disk, but for the image's, that the machine has open.</summary>
+    private IEnumerable<string> DisksOpenIn(string id) => GuestProcesses.Of(cloud.Data, id)
+        .SelectMany(process => Directory.EnumerateFiles($"/proc/{process.Id}/fd")).Select(path => new FileInfo(path).LinkTarget ?? "")
+        .Where(path => path.StartsWith(cloud.Data, StringComparison.Ordinal) && path.Contains(".qcow2", StringComparison.Ordinal))
+        .Distinct();
 
     private string[] LayersLeft() => Directory.GetFiles(Path.Combine(cloud.Data, "host", "snapshots", "layers"));
 

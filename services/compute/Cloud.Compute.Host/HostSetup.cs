@@ -55,6 +55,7 @@ public static class HostSetup
         builder.Services.AddSingleton<IHostAgent>(services => services.GetRequiredService<HostAgent>());
         builder.Services.AddHostedService<GuestsService>();
         builder.Services.AddHostedService<LayerMerger>();
+        builder.Services.AddHostedService<RootMerger>();
         return builder;
     }
 

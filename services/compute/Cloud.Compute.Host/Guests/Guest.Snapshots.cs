@@ -3,6 +3,7 @@ using System.Text;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Snapshots;
+using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
 
@@ -15,7 +16,7 @@ namespace Cloud.Compute.Host.Guests;
 /// </summary>
 internal sealed partial class Guest
 {
-    /// <summary>Each snapshot and each resume lays one more file over the root disk.</summary>
+    /// <summary>Each snapshot and each resume lays one more file over the root disk; they are merged meanwhile.</summary>
     private const int RootLayersMax = 150;
 
     private static readonly TimeSpan SetTimeLimit = TimeSpan.FromSeconds(2);
@@ -92,7 +93,7 @@ internal sealed partial class Guest
     public async Task RestoreAsync(string id, VmNic nic, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
-        var snapshot = _snapshots.Find(id) ?? throw CloudException.NotFound("snapshot", id);
+        var snapshot = _snapshots.Require(id);
         if (snapshot.Guest != Spec.Id)
         {
             throw CloudException.NotFound("snapshot", id);
@@ -129,7 +130,7 @@ internal sealed partial class Guest
         if (_root.Layers.Count >= RootLayersMax)
         {
             throw CloudException.Conflict(
-                HostErrors.TooManyLayers, $"A guest is snapshotted and resumed at most {RootLayersMax} times in all.");
+                HostErrors.TooManyLayers, $"The root disk lies over {RootLayersMax} files that are still to be merged: try again later.");
         }
 
         ShareRoot();
@@ -153,6 +154,47 @@ internal sealed partial class Guest
         finally
         {
             await SettleRootAsync(machine, CancellationToken.None);
+        }
+    }
+
+    /// <summary>
+    /// Has its root disk lie over one file instead of several, where it does, and writes that down before it can start anew.
+    /// </summary>
+    /// <param name="run">The files, nearest first.</param>
+    /// <param name="merged">The one that has what they have.</param>
+    /// <param name="ct">Ends it before it began.</param>
+    /// <returns>False where the running guest goes on with the several, which it has open.</returns>
+    public async Task<bool> ReplaceRootLayersAsync(IReadOnlyList<string> run, string merged, CancellationToken ct)
+    {
+        using var turn = await TurnAsync(ct);
+        if (MergePlan.Replace(_root.Layers, run, merged) is not { } layers)
+        {
+            return true;
+        }
+
+        try
+        {
+            return _machine is not { } machine || await ReplaceRootLayersAsync(machine, run.Select(PathOf).ToList(), PathOf(merged));
+        }
+        finally
+        {
+            ChangeRoot(_root with { Layers = layers });
+        }
+    }
+
+    private async Task<bool> ReplaceRootLayersAsync(IVirtualMachine machine, IReadOnlyList<string> run, string merged)
+    {
+        var layer = new VmDiskLayer(merged, VmDiskFormat.Qcow2);
+        try
+        {
+            // A machine that began before the root disk was shared knows that by its own name.
+            return await machine.ReplaceDiskLayersAsync(RootSerial, run, layer, CancellationToken.None)
+                || await machine.ReplaceDiskLayersAsync(
+                    RootSerial, [.. run.SkipLast(1), Folder.RootDisk], layer, CancellationToken.None);
+        }
+        catch (VmException)
+        {
+            return false;
         }
     }
 
@@ -214,9 +256,11 @@ internal sealed partial class Guest
             return;
         }
 
-        var snapshot = _snapshots.Find(id) ?? throw CloudException.NotFound("snapshot", id);
-        var top = await _snapshots.CreateOverlayAsync(DiskFile.VirtualBytes(PathOf(snapshot.Layers[0]), DiskFile.Qcow2), ct);
-        ChangeRoot(new GuestRoot([top, .. snapshot.Layers], From: id, Renews: true));
+        var top = await _snapshots.CreateOverlayAsync(_snapshots.RootBytesOf(id), ct);
+        lock (_snapshots.Naming)
+        {
+            ChangeRoot(new GuestRoot([top, .. _snapshots.Require(id).Layers], From: id, Renews: true));
+        }
     }
 
     /// <summary>A new file over the snapshot's; null for a guest that boots.</summary>
@@ -227,10 +271,14 @@ internal sealed partial class Guest
             return null;
         }
 
-        var snapshot = _snapshots.Find(id) ?? throw CloudException.NotFound("snapshot", id);
-        var size = Math.Max(Spec.RootDiskBytes, DiskFile.VirtualBytes(PathOf(snapshot.Layers[0]), DiskFile.Qcow2));
-        var top = await _snapshots.CreateOverlayAsync(size, ct);
-        ChangeRoot(_root with { Layers = [top, .. snapshot.Layers], Next = null });
+        var top = await _snapshots.CreateOverlayAsync(Math.Max(Spec.RootDiskBytes, _snapshots.RootBytesOf(id)), ct);
+        GuestSnapshotRecord snapshot;
+        lock (_snapshots.Naming)
+        {
+            snapshot = _snapshots.Require(id);
+            ChangeRoot(_root with { Layers = [top, .. snapshot.Layers], Next = null });
+        }
+
         return new SnapshotStart(snapshot, _root.Renews ? await TemplateOfAsync(snapshot, ct) : null);
     }
 
@@ -239,7 +287,7 @@ internal sealed partial class Guest
         _snapshots.TemplateOfAsync(snapshot.Id, async folder =>
         {
             var disk = Path.Combine(folder, GuestRoot.Own);
-            await QemuImg.CreateAsync(disk, DiskFile.VirtualBytes(PathOf(snapshot.Layers[0]), DiskFile.Qcow2), ct);
+            await QemuImg.CreateAsync(disk, _snapshots.RootBytesOf(snapshot.Id), ct);
             var network = Directory.CreateDirectory(Path.Combine(folder, "network")).FullName;
             var nic = new VmNic(Spec.MacAddress, Path.Combine(network, "switch"), Path.Combine(network, "guest"));
             var spec = await ToVmSpecAsync(nic, ct);

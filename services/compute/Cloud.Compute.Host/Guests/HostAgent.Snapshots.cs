@@ -60,5 +60,8 @@ internal sealed partial class HostAgent
         }
     }
 
-    private void SweepLayers() => snapshots.Sweep(_guests.Values.Select(guest => guest.Root));
+    public IEnumerable<Guest> Guests => _guests.Values;
+
+    /// <summary>Removes files of root disks that neither a guest nor a snapshot names.</summary>
+    public void SweepLayers() => snapshots.Sweep(_guests.Values.Select(guest => guest.Root));
 }

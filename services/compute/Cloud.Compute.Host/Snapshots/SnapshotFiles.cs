@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Threading.Channels;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
+using Cloud.Compute.Host.Volumes;
+using Cloud.Primitives;
 using Cloud.Vmm;
 using Microsoft.Extensions.Options;
 
@@ -27,8 +30,11 @@ internal sealed class SnapshotFiles : IDisposable
     private readonly ConcurrentDictionary<string, VmTemplate> _templates = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _oneTemplate = new(1, 1);
 
-    // A file that is made and not named yet is not swept.
+    // A file that is made and not named yet is not swept, nor one that others are merged into.
     private readonly ConcurrentDictionary<string, bool> _new = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _building = new(StringComparer.Ordinal);
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public SnapshotFiles(IOptions<HostOptions> options)
     {
@@ -48,11 +54,29 @@ internal sealed class SnapshotFiles : IDisposable
         }
     }
 
+    /// <summary>Held while a snapshot's files are given to a guest, or are looked through for those that nobody names.</summary>
+    public Lock Naming { get; } = new();
+
     public IEnumerable<GuestSnapshotRecord> Snapshots => _snapshots.Values;
 
     private string LayersFolder => Path.Combine(_folder, "layers");
 
     public GuestSnapshotRecord? Find(string id) => _snapshots.GetValueOrDefault(id);
+
+    /// <exception cref="CloudException">There is none of this id.</exception>
+    public GuestSnapshotRecord Require(string id) => Find(id) ?? throw CloudException.NotFound("snapshot", id);
+
+    /// <summary>How large the root disk was.</summary>
+    public long RootBytesOf(string id)
+    {
+        lock (Naming)
+        {
+            return DiskFile.VirtualBytes(PathOf(Require(id).Layers[0]), DiskFile.Qcow2);
+        }
+    }
+
+    /// <summary>Ends when a snapshot came or went since the last call.</summary>
+    public async Task ChangedAsync(CancellationToken ct) => await _changed.Reader.ReadAsync(ct);
 
     public string PathOf(string layer) => Path.Combine(LayersFolder, layer);
 
@@ -73,6 +97,22 @@ internal sealed class SnapshotFiles : IDisposable
 
         DurableFile.Write(Path.Combine(FolderOf(snapshot.Id), RecordName), JsonSerializer.SerializeToUtf8Bytes(snapshot));
         _snapshots[snapshot.Id] = snapshot;
+        _changed.Writer.TryWrite(true);
+    }
+
+    /// <summary>Has all snapshots that lie over several files lie over one that has what they have.</summary>
+    public void ReplaceLayers(IReadOnlyList<string> run, string merged)
+    {
+        lock (Naming)
+        {
+            foreach (var snapshot in Snapshots.ToList())
+            {
+                if (MergePlan.Replace(snapshot.Layers, run, merged) is { } layers)
+                {
+                    Put(snapshot with { Layers = layers });
+                }
+            }
+        }
     }
 
     /// <summary>The snapshot laid out for many machines: made at the first call, kept until the snapshot is removed.</summary>
@@ -124,6 +164,18 @@ internal sealed class SnapshotFiles : IDisposable
         return layer;
     }
 
+    /// <summary>A new empty file that others are merged into; it is not swept until it is said to be <see cref="Built"/>.</summary>
+    public async Task<string> CreateMergedAsync(long sizeBytes, CancellationToken ct)
+    {
+        var layer = $"{Guid.CreateVersion7():n}.qcow2";
+        _building[layer] = true;
+        await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+        return layer;
+    }
+
+    /// <summary>Guests and snapshots name the file, or it is not wanted any more.</summary>
+    public void Built(string layer) => _building.TryRemove(layer, out _);
+
     /// <summary>Gives a guest's own file a second name here, for it to be shared.</summary>
     public string Share(string path)
     {
@@ -135,15 +187,21 @@ internal sealed class SnapshotFiles : IDisposable
     /// <summary>Removes the files that neither a guest nor a snapshot names.</summary>
     public void Sweep(IEnumerable<GuestRoot> roots)
     {
-        // In this order, so that one that is named meanwhile is seen as new or as named.
-        var onDisk = Directory.EnumerateFiles(LayersFolder).ToList();
-        var kept = _new.Keys.ToHashSet(StringComparer.Ordinal);
-        kept.UnionWith(roots.SelectMany(root => root.Next is { } next ? root.Layers.Append(next) : root.Layers));
-        kept.UnionWith(Snapshots.SelectMany(snapshot => snapshot.Layers));
-        foreach (var path in onDisk.Where(path => !kept.Contains(Path.GetFileName(path))))
+        lock (Naming)
         {
-            File.Delete(path);
+            // In this order, so that one that is named meanwhile is seen as new or as named.
+            var onDisk = Directory.EnumerateFiles(LayersFolder).ToList();
+            var kept = _new.Keys.Concat(_building.Keys).SelectMany(layer => new[] { layer, $"{layer}.new" })
+                .ToHashSet(StringComparer.Ordinal);
+            kept.UnionWith(roots.SelectMany(root => root.Next is { } next ? root.Layers.Append(next) : root.Layers));
+            kept.UnionWith(Snapshots.SelectMany(snapshot => snapshot.Layers));
+            foreach (var path in onDisk.Where(path => !kept.Contains(Path.GetFileName(path))))
+            {
+                File.Delete(path);
+            }
         }
+
+        _changed.Writer.TryWrite(true);
     }
 
     /// <summary>A guest names these from now on.</summary>

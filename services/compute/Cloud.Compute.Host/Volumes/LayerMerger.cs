@@ -12,15 +12,6 @@ namespace Cloud.Compute.Host.Volumes;
 internal sealed partial class LayerMerger(
     VolumeFiles files, HostAgent agent, IOptions<HostOptions> options, TimeProvider time, ILogger<LayerMerger> log) : BackgroundService
 {
-    private const int ChunkBytes = NbdConnection.BytesMax;
-    private const int StatusBytesMax = 1 << 30;
-
-    /// <summary>After so many bytes it rests for as long as they took: a guest has the disk for itself half of the time.</summary>
-    private const int RestBytes = 16 << 20;
-
-    /// <summary>So much of the host's disk is left to who writes.</summary>
-    private const long FreeBytesMin = 1L << 30;
-
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(30);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -60,8 +51,9 @@ internal sealed partial class LayerMerger(
         using (await files.TurnAsync(ct))
         {
             var (volumes, snapshots) = (files.Volumes.ToList(), files.Snapshots.ToList());
-            if (MergePlan.Find(volumes, snapshots, StoredBytes) is not { } found
-                || new DriveInfo(options.Value.Folder).AvailableFreeSpace < FreeBytesMin + found.Sum(StoredBytes))
+            var below = volumes.Select(volume => volume.Layers.Skip(1).ToList()).ToList();
+            if (MergePlan.Find(below, snapshots.Select(snapshot => snapshot.Layers), StoredBytes) is not { } found
+                || !LayerCopy.HasRoom(options.Value.Folder, found.Sum(StoredBytes)))
             {
                 return false;
             }
@@ -113,46 +105,12 @@ internal sealed partial class LayerMerger(
         return (parts, partOf);
     }
 
-    /// <summary>Writes what the files have, each byte by the nearest that has it, and down which had it. Durable when this ends.</summary>
+    /// <summary>Writes what the files have, and down which had it. Durable when this ends.</summary>
     private async Task CopyAsync(
         NbdConnection from, LayerFile merged, List<Action<PartMap, long, long>> sources, CancellationToken ct)
     {
         var map = new PartMap();
-        var buffer = new byte[ChunkBytes];
-        var (began, copied) = (time.GetTimestamp(), 0);
-        using var to = await BlockServer.StartAsync([files.Open(merged)], readOnly: false, time, ct);
-        for (long at = 0; at < from.SizeBytes;)
-        {
-            foreach (var (length, depth) in await from.ReadDepthsAsync(at, (int)Math.Min(StatusBytesMax, from.SizeBytes - at), ct))
-            {
-                var end = Math.Min(at + length, from.SizeBytes);
-                if (depth == 0)
-                {
-                    at = end;
-                    continue;
-                }
-
-                sources[(int)depth - 1](map, at, end);
-                for (; at < end; at += ChunkBytes)
-                {
-                    var chunk = buffer.AsMemory(0, (int)Math.Min(ChunkBytes, end - at));
-                    await from.ReadAsync(at, chunk, ct);
-
-                    // Zeros too: they hide what lies below, and are told as written.
-                    await to.Disk.WriteAsync(at, chunk, ct);
-                    copied += chunk.Length;
-                    if (copied >= RestBytes)
-                    {
-                        await Task.Delay(time.GetElapsedTime(began), time, ct);
-                        (began, copied) = (time.GetTimestamp(), 0);
-                    }
-                }
-
-                at = end;
-            }
-        }
-
-        await to.Disk.FlushAsync(ct);
+        await LayerCopy.WriteAsync(from, files.Open(merged), (layer, start, end) => sources[layer](map, start, end), time, ct);
         if (merged.Parts.Count > 1)
         {
             map.Write(files.PartsPathOf(merged));
@@ -215,13 +173,7 @@ internal sealed partial class LayerMerger(
             files.Put(snapshot with { Layers = Replaced(snapshot.Layers)! });
         }
 
-        IReadOnlyList<LayerFile>? Replaced(IReadOnlyList<LayerFile> layers)
-        {
-            var first = layers.ToList().IndexOf(run[0]);
-            return first >= 0 && layers.Skip(first).Take(run.Count).SequenceEqual(run)
-                ? [.. layers.Take(first), merged, .. layers.Skip(first + run.Count)]
-                : null;
-        }
+        IReadOnlyList<LayerFile>? Replaced(IReadOnlyList<LayerFile> layers) => MergePlan.Replace(layers, run, merged);
     }
 
     private long StoredBytes(LayerFile layer) => Disks.SparseFile.StoredBytes(files.PathOf(layer));

@@ -18,13 +18,24 @@ internal static class MergePlan
     /// <summary>Of so few bytes it does not matter.</summary>
     private const long FewBytes = 32L << 20;
 
+    /// <param name="below">What lies below each disk that is written, nearest first.</param>
+    /// <param name="kept">The files of each snapshot, nearest first.</param>
+    /// <param name="storedBytes">What a file takes.</param>
     /// <returns>The files, nearest first; null where all is well.</returns>
     public static IReadOnlyList<LayerFile>? Find(
-        IReadOnlyCollection<VolumeRecord> volumes, IReadOnlyCollection<SnapshotRecord> snapshots, Func<LayerFile, long> storedBytes)
+        IReadOnlyList<IReadOnlyList<LayerFile>> below, IEnumerable<IReadOnlyList<LayerFile>> kept, Func<LayerFile, long> storedBytes)
     {
-        var below = volumes.Select(volume => (IReadOnlyList<LayerFile>)volume.Layers.Skip(1).ToList()).ToList();
-        var chains = below.Concat(snapshots.Select(snapshot => snapshot.Layers)).Where(chain => chain.Count > 0).ToList();
+        var chains = below.Concat(kept).Where(chain => chain.Count > 0).ToList();
         return FindUnneeded(chains, storedBytes) ?? FindDeep(below, storedBytes);
+    }
+
+    /// <summary>A disk's files with one instead of several; null where it does not have all of these, one over the other.</summary>
+    public static IReadOnlyList<T>? Replace<T>(IReadOnlyList<T> layers, IReadOnlyList<T> run, T merged)
+    {
+        var first = layers.ToList().IndexOf(run[0]);
+        return first >= 0 && layers.Skip(first).Take(run.Count).SequenceEqual(run)
+            ? [.. layers.Take(first), merged, .. layers.Skip(first + run.Count)]
+            : null;
     }
 
     /// <summary>The parts that some disk ends with: changes from there on can be asked for.</summary>
@@ -67,7 +78,7 @@ internal static class MergePlan
         return best;
     }
 
-    private static List<LayerFile>? FindDeep(List<IReadOnlyList<LayerFile>> below, Func<LayerFile, long> storedBytes)
+    private static List<LayerFile>? FindDeep(IReadOnlyList<IReadOnlyList<LayerFile>> below, Func<LayerFile, long> storedBytes)
     {
         var deepest = below.MaxBy(chain => chain.Count);
         return deepest is null || deepest.Count <= BelowMax
