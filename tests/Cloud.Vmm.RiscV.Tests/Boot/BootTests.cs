@@ -69,6 +69,19 @@ public sealed class BootTests
         printed.ToString().ShouldBe("rrr");
     }
 
+    /// <summary>The end that the guest asked for is told on another thread, which must not meet harts that are gone.</summary>
+    [Fact]
+    public void Machine_DisposedWhileItsGuestPowersOff_LetsGoInOrder()
+    {
+        byte[] program = new Asm().Li(5, MemoryMap.TestFinisher).Li(6, 0x5555).S(Op.Sw, 6, 5, 0).Label("end").Jump(0, "end").Build();
+        for (int i = 0; i < 300; i++)
+        {
+            using var machine = new Machine(new MachineOptions { MemoryBytes = 1 << 20, Kernel = program, Translate = i % 2 == 0 });
+            machine.Start();
+            SpinWait.SpinUntil(() => machine.IsEnding, Limit).ShouldBeTrue();
+        }
+    }
+
     private static async Task<(string Printed, ulong Retired)> RunAsync(int harts, bool translate, bool deterministic)
     {
         var printed = new StringBuilder();

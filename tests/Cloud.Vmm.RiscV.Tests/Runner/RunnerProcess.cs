@@ -12,6 +12,8 @@ internal sealed class RunnerProcess : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("cloud-vmm-").FullName;
     private Process? _process;
 
+    internal int Id => _process!.Id;
+
     internal string At(string name) => Path.Combine(_folder, name);
 
     internal string Write(string name, byte[] bytes)

@@ -25,6 +25,8 @@ internal sealed class Machine : IDisposable
     private readonly Rtc _rtc;
     private readonly Clint _clint;
     private readonly VirtioMmio[] _slots;
+    private readonly Lock _life = new();
+    private bool _disposed;
     private int _ending;
 
     /// <exception cref="ArgumentException">The options ask for what the board cannot be.</exception>
@@ -168,7 +170,13 @@ internal sealed class Machine : IDisposable
 
     public void Dispose()
     {
-        _scheduler.Dispose();
+        // An end that a guest asked for may still be on its way to the pool's thread: it must find that the harts are gone.
+        lock (_life)
+        {
+            _disposed = true;
+            _scheduler.Dispose();
+        }
+
         Array.ForEach(_slots, slot => slot.Dispose());
         _rtc.Dispose();
         Array.ForEach(Harts, hart => hart.Dispose());
@@ -246,7 +254,16 @@ internal sealed class Machine : IDisposable
         _scheduler.RequestStop();
         ThreadPool.QueueUserWorkItem(_ =>
         {
-            _scheduler.Stop();
+            lock (_life)
+            {
+                if (_disposed)
+                {
+                    return;
+                }
+
+                _scheduler.Stop();
+            }
+
             Ended?.Invoke(end);
         });
     }

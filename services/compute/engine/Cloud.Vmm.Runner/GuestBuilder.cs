@@ -8,6 +8,7 @@ using Cloud.Vmm.RiscV.Devices.Virtio.Console;
 using Cloud.Vmm.RiscV.Devices.Virtio.Entropy;
 using Cloud.Vmm.RiscV.Devices.Virtio.Net;
 using Cloud.Vmm.RiscV.Devices.Virtio.Scsi;
+using Cloud.Vmm.RiscV.Jit;
 using Cloud.Vmm.RiscV.Memory;
 using Cloud.Vmm.Runner.Channels;
 using Cloud.Vmm.Runner.Disks;
@@ -92,6 +93,7 @@ internal sealed class GuestBuilder
                 AwaitsState = _options.Incoming is not null,
                 CommandLine = _options.CommandLine,
                 Deterministic = _options.Deterministic,
+                Translate = _options.Translate && TranslatedCode.IsSupported,
                 Console = output.Add,
                 Virtio = _virtio,
             });

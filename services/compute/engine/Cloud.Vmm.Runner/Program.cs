@@ -30,6 +30,8 @@ internal static class Program
           -gdb tcp:[ADDRESS]:PORT|unix:PATH  -s                                 awaits a debugger there; -s is -gdb tcp::1234
           -trace FILE[,from=N][,count=N]                                        writes each instruction to a file, with its text
           -accel sim,deterministic=on                                           one thread, time by the count of instructions
+          -accel sim,translate=off                                              interprets instead of translating
+          -sandbox off                                                          no filter of system calls
 
         Boot a kernel with nothing around it:
           cloud-vmm -nographic -m 256M -kernel Image -initrd initrd.gz -append console=ttyS0
@@ -85,6 +87,11 @@ internal static class Program
         debugger?.Start();
         guest.Open();
         servers.ForEach(server => server.Start());
+        if (options.Sandboxed)
+        {
+            Sandbox.Enter();
+        }
+
         if (options.Incoming is not null and not "defer")
         {
             migration.Receive(options.Incoming);

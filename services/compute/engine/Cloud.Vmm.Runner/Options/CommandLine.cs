@@ -11,9 +11,9 @@ internal static class CommandLine
 {
     private const string StdioChannel = "stdio";
 
-    // Options whose meaning here is fixed: there is no display, no default device, one board, and no privilege to give up.
+    // Options whose meaning here is fixed: there is no display, no default device, one board.
     private static readonly HashSet<string> AcceptedFlags = ["-nodefaults", "-no-user-config"];
-    private static readonly HashSet<string> AcceptedValues = ["-display", "-vga", "-sandbox", "-msg", "-cpu", "-rtc"];
+    private static readonly HashSet<string> AcceptedValues = ["-display", "-vga", "-msg", "-cpu", "-rtc"];
 
     /// <exception cref="OptionException">An option is not known, or its value makes no sense.</exception>
     internal static RunnerOptions Parse(IReadOnlyList<string> arguments)
@@ -90,6 +90,9 @@ internal static class CommandLine
                 return true;
             case "-accel":
                 Accelerator(options, value);
+                return true;
+            case "-sandbox":
+                options.Sandboxed = IsSandboxed(value);
                 return true;
             case "-smp":
                 options.Harts = Properties.Parse(value, "cpus").Number("cpus", 1);
@@ -223,7 +226,16 @@ internal static class CommandLine
         }
 
         options.Deterministic = accelerator.Flag("deterministic");
+        options.Translate = accelerator.Text("translate") is null ? options.Translate : accelerator.Flag("translate");
     }
+
+    /// <summary>QEMU's "on" with what it denies, which is one filter here; "off" is for whoever debugs the simulator itself.</summary>
+    private static bool IsSandboxed(string value) => Properties.Parse(value, "enable").Text("enable") switch
+    {
+        "on" => true,
+        "off" => false,
+        _ => throw new OptionException("It is 'on' or 'off'."),
+    };
 
     /// <summary>QEMU's <c>UID:GID</c>, where both are one number.</summary>
     private static uint User(string value)

@@ -38,6 +38,12 @@ internal sealed record RunnerOptions
 
     internal bool Deterministic { get; set; }
 
+    /// <summary>Whether code is translated where the host's processor is one that code is emitted for.</summary>
+    internal bool Translate { get; set; } = true;
+
+    /// <summary>Whether the process gives up the system calls that it does not need.</summary>
+    internal bool Sandboxed { get; set; } = true;
+
     /// <summary>The user and group that the process becomes before it opens anything; null to stay what it is.</summary>
     internal uint? RunAs { get; set; }
 
