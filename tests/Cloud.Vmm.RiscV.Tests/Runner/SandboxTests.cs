@@ -76,7 +76,7 @@ public sealed class SandboxTests
             switch (step.Code)
             {
                 case 0x20:
-                    accumulator = step.Operand switch { 0 => number, 4 => architecture, 16 => argument, _ => throw new InvalidDataException() };
+                    accumulator = step.Operand == 0 ? number : step.Operand == 4 ? architecture : argument;
                     break;
                 case 0x06:
                     return step.Operand;
