@@ -23,7 +23,11 @@ public sealed class SandboxTests
             "-m", "32M", "-bios", "none", "-kernel", runner.Write("program", spinning), "-smp", "2", "-serial", "none",
             "-sandbox", sandbox, "-qmp", $"unix:{runner.At("qmp")}");
         await using QmpTestClient qmp = await runner.ConnectAsync("qmp");
-        (await qmp.CallAsync("query-status"))["status"]!.GetValue<string>().ShouldBe("running");
+        while ((await qmp.CallAsync("query-status"))["status"]!.GetValue<string>() != "running")
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
         string[] threads = Directory.GetDirectories($"/proc/{runner.Id}/task");
         threads.Length.ShouldBeGreaterThan(3);
         foreach (string thread in threads)

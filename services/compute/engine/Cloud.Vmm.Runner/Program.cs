@@ -86,12 +86,12 @@ internal static class Program
         using GdbServer? debugger = options.Debugger is { } where ? new GdbServer(supervisor, where) : null;
         debugger?.Start();
         guest.Open();
-        servers.ForEach(server => server.Start());
         if (options.Sandboxed)
         {
             Sandbox.Enter();
         }
 
+        servers.ForEach(server => server.Start());
         if (options.Incoming is not null and not "defer")
         {
             migration.Receive(options.Incoming);
