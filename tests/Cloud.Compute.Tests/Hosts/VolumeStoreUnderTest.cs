@@ -71,6 +71,9 @@ internal sealed class NoDriver : IVmDriver
 
     public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
 
+    public Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct) =>
+        throw new NotSupportedException();
+
     public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) => throw new VmException("Nothing runs here.");
 
     public Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct) => Task.FromResult<IVirtualMachine?>(null);

@@ -15,6 +15,8 @@ public sealed class ContainerDriverTests : VmDriverContract
 
     protected override bool KeepsStates => false;
 
+    protected override bool Moves => false;
+
     protected override bool HasAgent => true;
 
     protected override bool GuestMayReboot => false;

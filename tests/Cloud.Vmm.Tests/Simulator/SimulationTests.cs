@@ -13,6 +13,8 @@ public sealed class SimulationTests : VmDiskContract
 
     protected override bool HasPowerButton => false;
 
+    protected override bool Moves => false;
+
     protected override IVmDriver CreateDriver(string stateFolder) =>
         new QemuDriver(new QemuOptions { StateFolder = stateFolder }, TimeProvider.System, NullLoggerFactory.Instance);
 

@@ -16,6 +16,9 @@ internal sealed class EngineDrivers(QemuDriver machines, OciDriver containers) :
     public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
         spec.Engine == VmEngine.Container ? containers.StartAsync(spec, ct) : machines.StartAsync(spec, ct);
 
+    public Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct) =>
+        spec.Engine == VmEngine.Container ? containers.AwaitAsync(spec, slots, ct) : machines.AwaitAsync(spec, slots, ct);
+
     public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
         spec.Engine == VmEngine.Container ? containers.MakeTemplateAsync(spec, ct) : machines.MakeTemplateAsync(spec, ct);
 

@@ -11,6 +11,9 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     private const int SignalRestart = 10;
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>Why none goes to another host.</summary>
+    public const string StaysWhileItRuns = "A container does not go to another host: its kernel is its host's.";
+
     private readonly string _folder;
     private readonly MachineState _state;
     private readonly ProcessHandle _process;
@@ -150,6 +153,16 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task<VmSavedState> SaveAsync(
         string path, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool goOn, CancellationToken ct) =>
         throw new VmException("What a container is cannot be kept.");
+
+    public bool Moves => false;
+
+    public bool IsLeaving => false;
+
+    public Task<IReadOnlyDictionary<string, string>> ReadSlotsAsync(CancellationToken ct) => throw new VmException(StaysWhileItRuns);
+
+    public Task<VmMoveResult> MoveAsync(VmMove move, CancellationToken ct) => throw new VmException(StaysWhileItRuns);
+
+    public Task StayAsync(CancellationToken ct) => Task.CompletedTask;
 
     public Task<VmExits> ReadExitsAsync(CancellationToken ct) =>
         throw new VmException("A container runs on its host's kernel: nothing is left for it, and nothing counted.");

@@ -40,6 +40,9 @@ public sealed class OciDriver : IVmDriver, IDisposable
         return await new ContainerStart(_parts, spec).RunAsync(folderLock, ct);
     }
 
+    public Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct) =>
+        throw new VmException(ContainerMachine.StaysWhileItRuns);
+
     public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
         throw new VmException("What a container is cannot be kept.");
 

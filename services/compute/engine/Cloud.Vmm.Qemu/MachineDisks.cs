@@ -288,6 +288,9 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
         }
     }
 
+    /// <summary>Does something during which no disk comes, goes or changes its files.</summary>
+    public Task<T> HoldAsync<T>(Func<Task<T>> act, CancellationToken ct) => InTurnAsync(act, ct);
+
     private async Task<T> InTurnAsync<T>(Func<Task<T>> act, CancellationToken ct)
     {
         await _one.WaitAsync(ct);

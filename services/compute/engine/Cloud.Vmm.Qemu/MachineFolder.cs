@@ -14,10 +14,13 @@ internal static class MachineFolder
 
     public const string Agent = "agent.sock";
 
+    /// <summary>Where a machine's process reaches the disks that await its own, and another's reaches those of one that awaits.</summary>
+    public const string Move = "move.sock";
+
     /// <summary>Takes away what a machine that has ended leaves. Logs and the report stay.</summary>
     public static void Clean(string folder)
     {
-        foreach (var name in (ReadOnlySpan<string>)[Qmp, Console, Agent, State, State + ".new"])
+        foreach (var name in (ReadOnlySpan<string>)[Qmp, Console, Agent, Move, State, State + ".new"])
         {
             File.Delete(Path.Combine(folder, name));
         }

@@ -32,7 +32,7 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool devicesOnly) =>
         disks.LayOverAsync(qmp, overlays, async layOver =>
         {
-            await SetCapabilitiesAsync(pauses: true, devicesOnly);
+            await SetCapabilitiesAsync(qmp, ("pause-before-switchover", true), ("x-ignore-shared", devicesOnly));
             await qmp.ExecuteAsync(
                 "migrate-set-parameters",
                 new JsonObject { ["max-bandwidth"] = BytesPerSecondMax, ["downtime-limit"] = StandstillMilliseconds },
@@ -56,7 +56,7 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     /// <exception cref="QmpException">It does not fit; the process has ended.</exception>
     public async Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct)
     {
-        await SetCapabilitiesAsync(pauses: false, devicesOnly);
+        await SetCapabilitiesAsync(qmp, ("pause-before-switchover", false), ("x-ignore-shared", devicesOnly));
         await qmp.ExecuteAsync("migrate-incoming", new JsonObject { ["uri"] = $"fd:{descriptor}" }, ct);
         while (await qmp.QueryStatusAsync(ct) == "inmigrate")
         {
@@ -115,17 +115,15 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
         }
     }
 
-    private Task<JsonElement> SetCapabilitiesAsync(bool pauses, bool devicesOnly)
-    {
-        static JsonNode Capability(string name, bool state) => new JsonObject { ["capability"] = name, ["state"] = state };
-        return qmp.ExecuteAsync(
+    public static Task<JsonElement> SetCapabilitiesAsync(QmpClient qmp, params IEnumerable<(string Name, bool State)> capabilities) =>
+        qmp.ExecuteAsync(
             "migrate-set-capabilities",
             new JsonObject
             {
-                ["capabilities"] = new JsonArray(Capability("pause-before-switchover", pauses), Capability("x-ignore-shared", devicesOnly)),
+                ["capabilities"] = new JsonArray(capabilities.Select(
+                    one => (JsonNode)new JsonObject { ["capability"] = one.Name, ["state"] = one.State }).ToArray()),
             },
             CancellationToken.None);
-    }
 
     private async Task<string> ReadStatusAsync()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cloud.Vmm.Qemu.Cgroups;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
@@ -27,6 +28,13 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         await machine.ContinueAsync(limit);
         (_state! with { Phase = MachinePhase.Running }).Write(spec.Folder);
     }, ct);
+
+    /// <summary>The process awaits a guest. Until it runs, whoever finds it ends it.</summary>
+    public async Task<MachineArrival> AwaitAsync(FileLock folderLock, CancellationToken ct)
+    {
+        var machine = await RunAsync(folderLock, (machine, limit) => machine.ExportDisksAsync(spec.Disks, limit), ct);
+        return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct));
+    }
 
     /// <summary>
     /// Loads the state into a file that is the machine's memory, and writes its devices beside it. The guest does not run.
@@ -105,7 +113,9 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         }
 
         _exit = parts.Exits.WaitAsync(_process);
-        var cgroups = parts.Cgroups.Make(spec.Id, MachineLimits.Of(spec));
+        var cgroups = parts.Cgroups.Make(
+            spec.AwaitedSlots is null ? spec.Id : string.Create(CultureInfo.InvariantCulture, $"{spec.Id}-{_process.Id}"),
+            MachineLimits.Of(spec));
         _state = new MachineState
         {
             Id = spec.Id,

@@ -81,6 +81,9 @@ internal enum MachinePhase
 
     /// <summary>The guest runs, or is paused.</summary>
     Running = 2,
+
+    /// <summary>The guest stands still and was handed over to another host; what became of that is for others to know.</summary>
+    Leaving = 3,
 }
 
 [JsonSerializable(typeof(MachineState))]

@@ -59,7 +59,7 @@ internal static class QemuCommandLine
                 ("x-use-canonical-path-for-ramblock-id", false));
         }
 
-        if (descriptors.State is not null)
+        if (descriptors.State is not null || spec.AwaitedSlots is not null)
         {
             line.AddRange(["-incoming", "defer"]);
         }
@@ -70,7 +70,7 @@ internal static class QemuCommandLine
         }
 
         line.AddRange(board.Buses);
-        var slots = board.LateDisk is not null ? spec.From?.Slots ?? spec.Template?.Slots : null;
+        var slots = board.LateDisk is not null ? spec.From?.Slots ?? spec.Template?.Slots ?? spec.AwaitedSlots : null;
         AddChannels(line, board, descriptors, slots);
         AddKernel(line, spec, descriptors);
         for (var i = 0; i < spec.Disks.Count; i++)

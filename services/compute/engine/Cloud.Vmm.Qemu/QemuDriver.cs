@@ -27,6 +27,14 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
     public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
         await BeginAsync(spec, (start, folderLock) => start.RunAsync(folderLock, ct));
 
+    public async Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Engine == VmEngine.Simulation
+            ? throw new VmException(QemuMachine.StaysWhileItRuns)
+            : await BeginAsync(spec with { AwaitedSlots = slots }, (start, folderLock) => start.AwaitAsync(folderLock, ct));
+    }
+
     public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
         BeginAsync(spec, (start, folderLock) => start.MakeTemplateAsync(folderLock, ct));
 
@@ -46,7 +54,7 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
     public async Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct)
     {
         var state = MachineState.Read(folder);
-        if (state is { Phase: MachinePhase.Running } && state.IsAlive() && ProcessHandle.TryOpen(state.ProcessId) is { } process)
+        if (state is { Phase: MachinePhase.Running or MachinePhase.Leaving } && state.IsAlive() && ProcessHandle.TryOpen(state.ProcessId) is { } process)
         {
             var machine = new QemuMachine(folder, state, process, _parts.Exits.WaitAsync(process), _parts);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -55,7 +63,11 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             {
                 if (await machine.FollowAsync(limit.Token) is var status && status != "prelaunch")
                 {
-                    await machine.UndoSavingAsync();
+                    if (!machine.IsLeaving)
+                    {
+                        await machine.UndoSavingAsync();
+                    }
+
                     return machine;
                 }
 

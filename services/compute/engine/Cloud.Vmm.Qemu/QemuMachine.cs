@@ -31,7 +31,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private static readonly VmExit GuestShutdown = new(VmExitKind.GuestShutdown, "The guest powered itself off.");
 
     private readonly string _folder;
-    private readonly MachineState _state;
+    private MachineState _state;
     private readonly ProcessHandle _process;
     private readonly Task<ProcessExit> _processExit;
     private readonly QemuParts _parts;
@@ -48,6 +48,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private volatile VmState _observed = VmState.Running;
     private volatile bool _diskFull;
     private Task? _following;
+    private long _stoppedAt;
 
     public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
     {
@@ -230,8 +231,15 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task SaveDevicesAsync(SafeFileHandle file) => CallAsync(qmp =>
         new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, new Dictionary<string, VmDiskLayer>(), devicesOnly: true));
 
-    /// <summary>Lets a guest go on that an agent before this one was saving.</summary>
-    public Task UndoSavingAsync() => CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).UndoAsync());
+    /// <summary>Lets a guest go on that an agent before this one was saving, or moving.</summary>
+    public Task UndoSavingAsync() => CallAsync(async qmp =>
+    {
+        await new MachineSaving(qmp, _disks, _parts.Time).UndoAsync();
+        if (Moves)
+        {
+            await new DiskMirrors(qmp, _parts.Time).RemoveAsync();
+        }
+    });
 
     public Task<VmExits> ReadExitsAsync(CancellationToken ct) => CallAsync(qmp => MachineExits.ReadAsync(qmp, _state.Engine, ct));
 
@@ -320,6 +328,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
                 TakeStatus("guest-panicked");
                 break;
             case QmpEvents.Stop:
+                _stoppedAt = _parts.Time.GetTimestamp();
                 _observed = VmState.Paused;
                 _happenings.Writer.TryWrite(Happening.GuestStopped);
                 break;
@@ -354,7 +363,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
                 _diskFull = status == DiskFull;
                 break;
             case "finish-migrate" or "postmigrate":
-                // It stands still while it is saved; the events around that have said so.
+                // It stands still while it is saved or moved; the events around that have said so, but to an agent before this one.
+                _observed = IsLeaving ? VmState.Paused : _observed;
                 break;
             default:
                 _observed = VmState.Running;

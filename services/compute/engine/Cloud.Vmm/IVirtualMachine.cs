@@ -87,6 +87,27 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <exception cref="VmException">The machine's engine keeps no states, or the file could not be written.</exception>
     Task<VmSavedState> SaveAsync(string path, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool goOn, CancellationToken ct);
 
+    /// <summary>Whether it can go to another host while its guest runs (<see cref="MoveAsync"/>).</summary>
+    bool Moves { get; }
+
+    /// <summary>It was handed over to another host, and what became of that is not known here.</summary>
+    bool IsLeaving { get; }
+
+    /// <summary>Where its devices sit on their bus, by their ids, for the machine that is to await it.</summary>
+    Task<IReadOnlyDictionary<string, string>> ReadSlotsAsync(CancellationToken ct);
+
+    /// <summary>Has its guest go on in the machine that awaits it. When this ends well, this machine has ended.</summary>
+    /// <param name="move">Where to, and how.</param>
+    /// <param name="ct">Heeded until it is handed over; the guest goes on here.</param>
+    /// <exception cref="VmException">It did not come about, and the guest goes on here.</exception>
+    /// <exception cref="VmUnsettledException">
+    /// Nobody knows; it stands still (<see cref="IsLeaving"/>) until <see cref="StayAsync"/> or <see cref="KillAsync"/>.
+    /// </exception>
+    Task<VmMoveResult> MoveAsync(VmMove move, CancellationToken ct);
+
+    /// <summary>It does not run over there and never will: the guest goes on here.</summary>
+    Task StayAsync(CancellationToken ct);
+
     /// <summary>CPU time, memory and device counters of the real process.</summary>
     Task<VmMetrics> ReadMetricsAsync(CancellationToken ct);
 

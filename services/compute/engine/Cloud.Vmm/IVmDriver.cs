@@ -16,6 +16,13 @@ public interface IVmDriver
     /// why.</exception>
     Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct);
 
+    /// <summary>Starts a machine that awaits the guest of another like it, whose disks hold what lies below their own files.</summary>
+    /// <param name="spec">As <see cref="StartAsync"/> takes it; its disks' own files are empty.</param>
+    /// <param name="slots">Where the other's devices sit on their bus.</param>
+    /// <param name="ct">Ends it; nothing is left then.</param>
+    /// <exception cref="VmException">The engine moves no machines, or the process refused to start.</exception>
+    Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct);
+
     /// <summary>Lays a saved state out in memory, so that any number of machines can start from it. Runs nothing of the guest.</summary>
     /// <param name="spec">As <see cref="StartAsync"/> takes it, with <see cref="VmSpec.From"/>; its folder and disks are used up.</param>
     /// <param name="ct">Ends it; nothing is left then.</param>

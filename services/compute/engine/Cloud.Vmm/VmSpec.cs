@@ -42,6 +42,9 @@ public sealed record VmSpec
 
     /// <summary>The same, from memory that many machines share until they write to it; not with <see cref="From"/>.</summary>
     public VmTemplate? Template { get; init; }
+
+    /// <summary>Where devices sit on their bus in a machine whose guest this one awaits; null for one that awaits none.</summary>
+    public IReadOnlyDictionary<string, string>? AwaitedSlots { get; init; }
 }
 
 /// <summary>A kernel to boot directly.</summary>
