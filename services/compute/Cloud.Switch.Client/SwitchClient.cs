@@ -8,7 +8,7 @@ namespace Cloud.Switch.Client;
 public sealed class SwitchClient : IDisposable
 {
     /// <summary>The protocol that this client speaks.</summary>
-    public const int Protocol = 1;
+    public const int Protocol = 2;
 
     /// <summary>The longest line either side takes: user data of 1 MiB with every byte escaped, and the rest.</summary>
     public const int LineBytesMax = 8 << 20;
@@ -59,6 +59,10 @@ public sealed class SwitchClient : IDisposable
 
     public Task LeaveAsync(string id, CancellationToken ct) => AskAsync(new SwitchRequest(SwitchCommand.Leave, id), ct);
 
+    /// <summary>Joins the networks of this switch's projects with those of others.</summary>
+    public Task LinkAsync(SwitchTrunk trunk, CancellationToken ct) => AskAsync(new SwitchRequest(SwitchCommand.Link, Trunk: trunk), ct);
+
+    /// <summary>The ids of the ports whose guests are on this host, or come here.</summary>
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken ct) =>
         (await AskAsync(new SwitchRequest(SwitchCommand.List), ct)).Ids!;
 

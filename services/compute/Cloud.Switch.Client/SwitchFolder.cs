@@ -8,6 +8,7 @@ namespace Cloud.Switch.Client;
 ///        switch.pid  switch.log
 ///        state/&lt;id&gt;.json          the ports; mode 0600, they hold user data
 ///        metadata/&lt;id&gt;.sock      where a guest's connections to 169.254.169.254 end; the switch's own
+///        trunk/in.sock        what the cloud's other switches send
 ///        ports/&lt;id&gt;/switch.sock  a guest's frames come in here
 ///        ports/&lt;id&gt;/guest.sock   and go out to here: the guest's process binds it
 /// </code>
@@ -31,6 +32,11 @@ public sealed class SwitchFolder(string path)
     public string Metadata => In("metadata");
 
     public string Ports => In("ports");
+
+    public string Trunk => In("trunk");
+
+    /// <summary>Where other switches send.</summary>
+    public string TrunkSocket => System.IO.Path.Combine(Trunk, "in.sock");
 
     public string PortFolder(string id) => System.IO.Path.Combine(Ports, id);
 

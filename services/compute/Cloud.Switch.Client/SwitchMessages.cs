@@ -19,11 +19,24 @@ public enum SwitchCommand
 
     /// <summary>Ends the switch; its ports are there again when it is started again.</summary>
     Quit = 6,
+
+    /// <summary>Tells which other switches of the cloud there are.</summary>
+    Link = 7,
 }
 
 /// <param name="Id">For <see cref="SwitchCommand.Leave"/>.</param>
 /// <param name="Port">For <see cref="SwitchCommand.Join"/>.</param>
-public sealed record SwitchRequest(SwitchCommand Command, string? Id = null, SwitchPort? Port = null);
+/// <param name="Trunk">For <see cref="SwitchCommand.Link"/>.</param>
+public sealed record SwitchRequest(SwitchCommand Command, string? Id = null, SwitchPort? Port = null, SwitchTrunk? Trunk = null);
+
+/// <summary>A switch among those of its cloud.</summary>
+/// <param name="Name">Its host's name: what the others know it by.</param>
+/// <param name="Peers">All others.</param>
+public sealed record SwitchTrunk(string Name, IReadOnlyList<SwitchPeer> Peers);
+
+/// <param name="Name">Its host's name.</param>
+/// <param name="Folder">The whole path of its folder, which this one may pass through.</param>
+public sealed record SwitchPeer(string Name, string Folder);
 
 /// <summary>An answer: <see cref="Error"/> or what was asked for.</summary>
 public sealed record SwitchResponse

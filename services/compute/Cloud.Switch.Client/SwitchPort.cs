@@ -24,6 +24,28 @@ public sealed record SwitchPort
     public required IReadOnlyList<PublishedPort> Published { get; init; }
 
     public required PortMetadata Metadata { get; init; }
+
+    /// <summary>Where the guest is.</summary>
+    public PortPresence Presence { get; init; } = PortPresence.Here;
+}
+
+/// <summary>Where a port's guest is.</summary>
+public enum PortPresence
+{
+    /// <summary>On this host.</summary>
+    Here = 1,
+
+    /// <summary>It is on its way here: the port has its sockets, and nobody else is told of it.</summary>
+    Arriving = 2,
+
+    /// <summary>
+    /// On this host, and it came from another, whose switch may have its published ports and connections still. They are that one's for as
+    /// long as it runs, and this one's afterwards.
+    /// </summary>
+    Arrived = 3,
+
+    /// <summary>On another host; its published ports stay here, and the connections that it has go on.</summary>
+    Away = 4,
 }
 
 /// <summary>A TCP port of the guest that is reached by a port of the host's 127.0.0.1.</summary>

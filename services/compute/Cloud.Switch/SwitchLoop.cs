@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Cloud.Switch.Nat;
 using Cloud.Switch.Native;
 using Cloud.Switch.Ports;
+using Cloud.Switch.Trunks;
 
 namespace Cloud.Switch;
 
@@ -18,6 +19,8 @@ internal sealed unsafe class SwitchLoop : IDisposable
 
     private readonly PollSet _poll;
     private readonly PortTable _ports;
+    private readonly Trunk _trunk;
+    private readonly Action<string> _forget;
     private readonly TimeProvider _time;
     private readonly RouteGuard _guard = new();
     private readonly Forwarder _forwarder;
@@ -25,12 +28,16 @@ internal sealed unsafe class SwitchLoop : IDisposable
     private readonly int _wake = Libc.Require(Libc.EventFd(0, Libc.EventNonblock | Libc.EventCloexec), "eventfd");
     private readonly List<(Port Port, int Receives)> _round = [];
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferLength, pinned: true);
+    private long _announcedAt;
     private bool _stopping;
 
-    public SwitchLoop(PollSet poll, PortTable ports, TimeProvider time)
+    /// <param name="forget">Called with the id of a port that is no more though nobody has said so.</param>
+    public SwitchLoop(PollSet poll, PortTable ports, Trunk trunk, Action<string> forget, TimeProvider time)
     {
         _poll = poll;
         _ports = ports;
+        _trunk = trunk;
+        _forget = forget;
         _time = time;
         _forwarder = new Forwarder(_guard);
     }
@@ -68,8 +75,17 @@ internal sealed unsafe class SwitchLoop : IDisposable
             _round.Clear();
             var wake = _poll.Add(_wake, Libc.PollIn);
             var changes = _poll.Add(_guard.Changes, Libc.PollIn);
+            var trunk = _poll.Add(_trunk.Receiver, Libc.PollIn);
             var now = Now;
-            var limit = uint.MaxValue;
+            var limit = _trunk.Peers.Count == 0 ? uint.MaxValue : (uint)Trunk.AnnounceMilliseconds;
+            foreach (var peer in _trunk.Peers)
+            {
+                if (peer.Waits)
+                {
+                    _poll.Add(peer.Descriptor, Libc.PollOut);
+                }
+            }
+
             foreach (var port in _ports.Ports)
             {
                 _round.Add((port, _poll.Add(port.Sockets.Receiver, Libc.PollIn)));
@@ -88,6 +104,11 @@ internal sealed unsafe class SwitchLoop : IDisposable
                 _guard.Forget();
             }
 
+            if (_poll.Occurred(trunk) != 0 && _trunk.Receive(_ports, _forwarder, now))
+            {
+                _ports.Refresh();
+            }
+
             foreach (var (port, receives) in _round)
             {
                 if (_poll.Occurred(receives) != 0)
@@ -102,17 +123,47 @@ internal sealed unsafe class SwitchLoop : IDisposable
                 port.Flush(now);
             }
 
+            foreach (var peer in _trunk.Peers)
+            {
+                peer.Flush(now);
+            }
+
+            if (_trunk.Peers.Count > 0 && now - _announcedAt >= Trunk.AnnounceMilliseconds)
+            {
+                _announcedAt = now;
+                LookAround(now);
+            }
+
             if (_poll.Occurred(wake) != 0)
             {
                 RunCommands();
             }
         }
+
+        _trunk.SayGoodbye();
     }
 
     public void Dispose()
     {
         _guard.Dispose();
         _ = Libc.Close(_wake);
+    }
+
+    /// <summary>Once a second: who is there, and what became of guests that went.</summary>
+    private void LookAround(long now)
+    {
+        if (_trunk.Expire(now) || _ports.Ports.Any(port => port.Home is null && port.Open.Count < port.Spec.Published.Count))
+        {
+            _ports.Refresh();
+        }
+
+        foreach (var lost in _ports.TakeLost(now))
+        {
+            SwitchLog.Forgotten(lost);
+            _forget(lost);
+        }
+
+        _trunk.AnnounceAgain();
     }
 
     private void Read(Port port, long now)

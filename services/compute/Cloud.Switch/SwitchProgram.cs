@@ -6,6 +6,7 @@ using Cloud.Switch.Nat;
 using Cloud.Switch.Native;
 using Cloud.Switch.Ports;
 using Cloud.Switch.State;
+using Cloud.Switch.Trunks;
 
 namespace Cloud.Switch;
 
@@ -76,9 +77,10 @@ internal static class SwitchProgram
         Directory.CreateDirectory(folder.Ports, Own);
         Directory.CreateDirectory(folder.State, Own);
         Directory.CreateDirectory(folder.Metadata, Own);
+        Directory.CreateDirectory(folder.Trunk, Own);
         if (user is { } id)
         {
-            foreach (var own in (string[])[folder.Path, folder.Ports, folder.State, folder.Metadata, folder.Lock])
+            foreach (var own in (string[])[folder.Path, folder.Ports, folder.State, folder.Metadata, folder.Trunk, folder.Lock])
             {
                 Libc.Require(Libc.ChangeOwner(own, id, id), "chown " + own);
             }
@@ -90,10 +92,11 @@ internal static class SwitchProgram
         var poll = new PollSet();
         var store = new PortStore(folder.State);
         using var metadata = new MetadataServer(folder, time);
-        using var ports = new PortTable(home, folder, metadata, poll, user is null ? null : Root, time);
-        using var loop = new SwitchLoop(poll, ports, time);
+        using var trunk = new Trunk(folder, home, user);
+        using var ports = new PortTable(home, folder, metadata, poll, trunk, user is null ? null : Root, time);
+        using var loop = new SwitchLoop(poll, ports, trunk, store.Delete, time);
         Restore(ports, store);
-        using var control = new ControlServer(folder.ControlSocket, loop, store);
+        using var control = new ControlServer(folder.ControlSocket, loop, trunk, store);
         control.Listen();
         WriteProcessId(folder.ProcessId);
         OpenLog(folder);
@@ -129,7 +132,7 @@ internal static class SwitchProgram
         {
             try
             {
-                ports.Join(port);
+                ports.Restore(port);
             }
             catch (SwitchException refused)
             {

@@ -26,7 +26,7 @@ public sealed class DhcpServerTests
             Published = [],
             Metadata = new PortMetadata { AuthorizedKeys = [], MetaData = "", NetworkConfig = "" },
         },
-        new Network("p"),
+        new Network(),
         sockets: null!);
 
     [Fact]

@@ -12,9 +12,9 @@ public sealed class DnsResponderTests
     private const ushort TypePointer = 12;
     private const ushort TypeAaaa = 28;
 
-    private readonly Network _network = new("p");
+    private readonly Network _network = new();
 
-    public DnsResponderTests() => _network.Add(new Port(
+    public DnsResponderTests() => _network.TryAdd(new Port(
         new SwitchPort
         {
             Id = "i-1",

@@ -71,6 +71,15 @@ internal sealed unsafe class GuestWire : IDisposable
         return length < 0 ? null : new Span<byte>(buffer, (int)length).ToArray();
     }
 
+    /// <summary>Its process is as good as gone: nobody finds it any more. A thread may be reading it still.</summary>
+    public void Cut()
+    {
+        if (File.Exists(_path))
+        {
+            File.Delete(_path);
+        }
+    }
+
     public void Dispose()
     {
         _ = Libc.Close(Receiver);
@@ -79,6 +88,6 @@ internal sealed unsafe class GuestWire : IDisposable
             _ = Libc.Close(_sender);
         }
 
-        File.Delete(_path);
+        Cut();
     }
 }

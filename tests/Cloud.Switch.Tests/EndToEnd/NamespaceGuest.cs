@@ -35,6 +35,9 @@ internal sealed class NamespaceGuest : IAsyncDisposable
         return new NamespaceGuest(port, space, tap);
     }
 
+    /// <summary>Goes on at a port of another switch, as a machine does that was moved there.</summary>
+    public void MoveTo(SwitchUnderTest under, SwitchPort port) => _tap.Replug(new GuestWire(under.SwitchFolder, port));
+
     public async Task SetAddressAsync()
     {
         await Space.IpAsync("addr", "add", _port.Address + "/20", "dev", "eth0");

@@ -12,7 +12,9 @@ internal sealed unsafe partial class Tap : IDisposable
     /// <summary>IFF_TAP, IFF_NO_PI.</summary>
     private const short Flags = 0x1002;
 
-    private readonly GuestWire _wire;
+    private const int WireLookMilliseconds = 20;
+
+    private volatile GuestWire _wire;
     private readonly int _tap;
     private readonly int _stop = Libc.Require(Libc.EventFd(0, 0), "eventfd");
     private readonly Thread _thread;
@@ -23,6 +25,14 @@ internal sealed unsafe partial class Tap : IDisposable
         _tap = Open(name);
         _thread = new Thread(Move);
         _thread.Start();
+    }
+
+    /// <summary>Puts it on another wire; the one before is cut.</summary>
+    public void Replug(GuestWire wire)
+    {
+        var before = _wire;
+        _wire = wire;
+        before.Cut();
     }
 
     public void Dispose()
@@ -39,12 +49,13 @@ internal sealed unsafe partial class Tap : IDisposable
     {
         var descriptors = stackalloc Libc.PollFd[3];
         descriptors[0] = new Libc.PollFd { Descriptor = _tap, Events = Libc.PollIn };
-        descriptors[1] = new Libc.PollFd { Descriptor = _wire.Receiver, Events = Libc.PollIn };
         descriptors[2] = new Libc.PollFd { Descriptor = _stop, Events = Libc.PollIn };
         var buffer = stackalloc byte[65536];
         while (true)
         {
-            _ = Libc.Poll(descriptors, 3, -1);
+            var wire = _wire;
+            descriptors[1] = new Libc.PollFd { Descriptor = wire.Receiver, Events = Libc.PollIn };
+            _ = Libc.Poll(descriptors, 3, WireLookMilliseconds);
             if (descriptors[2].Occurred != 0)
             {
                 return;
@@ -52,10 +63,10 @@ internal sealed unsafe partial class Tap : IDisposable
 
             if (descriptors[0].Occurred != 0 && Libc.Read(_tap, buffer, 65536) is > 0 and var sent)
             {
-                _wire.Send(new Span<byte>(buffer, (int)sent));
+                wire.Send(new Span<byte>(buffer, (int)sent));
             }
 
-            if (descriptors[1].Occurred != 0 && Libc.Receive(_wire.Receiver, buffer, 65536, Libc.MessageDontWait) is > 0 and var received)
+            if (descriptors[1].Occurred != 0 && Libc.Receive(wire.Receiver, buffer, 65536, Libc.MessageDontWait) is > 0 and var received)
             {
                 _ = Libc.Write(_tap, buffer, (nuint)received);
             }

@@ -4,11 +4,12 @@ using System.Text.Json;
 using Cloud.Switch.Client;
 using Cloud.Switch.Native;
 using Cloud.Switch.State;
+using Cloud.Switch.Trunks;
 
 namespace Cloud.Switch.Control;
 
 /// <summary>The control socket: a line of JSON in, a line out. The host agent is the only one who can open it.</summary>
-internal sealed class ControlServer(string path, SwitchLoop loop, PortStore store) : IDisposable
+internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, PortStore store) : IDisposable
 {
     private const uint SocketMode = 0x180;
     private const int Backlog = 16;
@@ -100,11 +101,23 @@ internal sealed class ControlServer(string path, SwitchLoop loop, PortStore stor
                     .Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
                 return new SwitchResponse { Hello = new SwitchHello(SwitchClient.Protocol, version, Environment.ProcessId) };
             case { Command: SwitchCommand.Join, Port: { } port }:
-                return await ChangeAsync(ports => ports.Join(port), () => store.Write(port));
+                return await ChangeAsync(port.Id, ports => ports.Join(port));
             case { Command: SwitchCommand.Leave, Id: { } id }:
-                return await ChangeAsync(ports => ports.Leave(id), () => store.Delete(id));
+                return await ChangeAsync(id, ports => ports.Leave(id));
+            case { Command: SwitchCommand.Link, Trunk: { } link }:
+                await loop.InvokeAsync(ports =>
+                {
+                    trunk.Link(link);
+                    ports.Refresh();
+                    return true;
+                });
+                return new SwitchResponse();
             case { Command: SwitchCommand.List }:
-                return new SwitchResponse { Ids = await loop.InvokeAsync(ports => ports.Ports.Select(port => port.Spec.Id).ToList()) };
+                return new SwitchResponse
+                {
+                    Ids = await loop.InvokeAsync(
+                        ports => ports.Ports.Where(port => !port.IsAway).Select(port => port.Spec.Id).ToList()),
+                };
             case { Command: SwitchCommand.Statistics }:
                 return new SwitchResponse
                 {
@@ -118,17 +131,25 @@ internal sealed class ControlServer(string path, SwitchLoop loop, PortStore stor
         }
     }
 
-    private async Task<SwitchResponse> ChangeAsync(Action<Ports.PortTable> change, Action keep)
+    private async Task<SwitchResponse> ChangeAsync(string id, Action<Ports.PortTable> change)
     {
         await _changes.WaitAsync();
         try
         {
-            await loop.InvokeAsync(ports =>
+            var kept = await loop.InvokeAsync(ports =>
             {
                 change(ports);
-                return true;
+                return ports.Find(id)?.Spec;
             });
-            keep();
+            if (kept is not null)
+            {
+                store.Write(kept);
+            }
+            else
+            {
+                store.Delete(id);
+            }
+
             return new SwitchResponse();
         }
         finally

@@ -129,7 +129,7 @@ internal static class DnsResponder
         return true;
     }
 
-    private static int WriteAddress(Ports.Port? port, ReadOnlySpan<byte> query, ushort type, int questionLength, Span<byte> response)
+    private static int WriteAddress(Ports.IStation? port, ReadOnlySpan<byte> query, ushort type, int questionLength, Span<byte> response)
     {
         if (port is null || type is not (TypeA or TypeAny))
         {

@@ -81,6 +81,10 @@ internal sealed class Forwarder(RouteGuard guard)
         {
             port.CountRefused();
         }
+        else if (destination == NetworkPlan.RouterMac && port.Home is { } home)
+        {
+            home.Route(port.Spec.Id, frame, now);
+        }
         else if (destination == NetworkPlan.RouterMac)
         {
             Route(port, frame, packet, now);
@@ -122,7 +126,7 @@ internal sealed class Forwarder(RouteGuard guard)
             return;
         }
 
-        foreach (var other in port.Network.Ports)
+        foreach (var other in port.Network.Stations)
         {
             if (other != port)
             {

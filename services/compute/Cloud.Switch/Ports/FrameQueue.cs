@@ -1,11 +1,10 @@
-using Cloud.Switch.Frames;
-
 namespace Cloud.Switch.Ports;
 
 /// <summary>
 /// Frames that wait for room in a guest's socket, in order. Bounded: what finds it full is dropped, as a real switch does.
 /// </summary>
-internal sealed class FrameQueue
+/// <param name="lengthMax">The longest that waits.</param>
+internal sealed class FrameQueue(int lengthMax)
 {
     /// <summary>Several connections' full windows of 64 KiB.</summary>
     public const int FramesMax = 256;
@@ -27,7 +26,7 @@ internal sealed class FrameQueue
 
         var at = (_first + Count) % FramesMax;
         // Made once and kept: a queue that was full once is full again soon.
-        var room = _frames[at] ??= new byte[Ethernet.FrameLengthMax];
+        var room = _frames[at] ??= new byte[lengthMax];
         frame.CopyTo(room);
         _lengths[at] = frame.Length;
         Count++;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cloud.Switch.Native;
 
 namespace Cloud.Switch.Ports;
@@ -19,15 +18,10 @@ internal sealed unsafe class PortSockets : IDisposable
         | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute
         | UnixFileMode.StickyBit;
 
-    private const uint FileTypeSocket = 0xc000;
-    private const int ConnectAgainMilliseconds = 100;
-
     private readonly string _path;
     private readonly string _guestPath;
-    private readonly uint? _owner;
+    private readonly DatagramSender _guest;
     private readonly bool _folderIsNew;
-    private int _sender = -1;
-    private long _connectAgainAt;
 
     /// <param name="owner">The user who owns a guest's socket once it may be used; null where that is not told apart.</param>
     /// <exception cref="IOException">The socket could not be bound.</exception>
@@ -35,7 +29,7 @@ internal sealed unsafe class PortSockets : IDisposable
     {
         _path = path;
         _guestPath = guestPath;
-        _owner = owner;
+        _guest = new DatagramSender(guestPath, owner);
         var folder = Path.GetDirectoryName(path)!;
         _folderIsNew = !Directory.Exists(folder);
         var own = Directory.CreateDirectory(folder);
@@ -45,9 +39,9 @@ internal sealed unsafe class PortSockets : IDisposable
 
     public int Receiver { get; }
 
-    public int Sender => _sender;
+    public int Sender => _guest.Descriptor;
 
-    public bool Connected => _sender >= 0;
+    public bool Connected => _guest.Connected;
 
     /// <summary>Reads a frame; 0 where there is none. A longer one than the buffer counts as its whole length.</summary>
     public int Receive(Span<byte> buffer)
@@ -59,88 +53,17 @@ internal sealed unsafe class PortSockets : IDisposable
         }
     }
 
-    public SendResult Send(ReadOnlySpan<byte> frame, long now)
-    {
-        if (_sender < 0 && !TryConnect(now))
-        {
-            return SendResult.NobodyThere;
-        }
-
-        for (var again = false; ; again = true)
-        {
-            fixed (byte* bytes = frame)
-            {
-                if (Libc.Send(_sender, bytes, (nuint)frame.Length, Libc.MessageDontWait | Libc.MessageNoSignal) >= 0)
-                {
-                    return SendResult.Sent;
-                }
-            }
-
-            if (Marshal.GetLastPInvokeError() == Libc.ErrorAgain)
-            {
-                return SendResult.Full;
-            }
-
-            // The process that bound the guest's end is gone; another may have bound it since.
-            Disconnect();
-            if (again || !TryConnect(now, atOnce: true))
-            {
-                return SendResult.NobodyThere;
-            }
-        }
-    }
+    public SendResult Send(ReadOnlySpan<byte> frame, long now) => _guest.Send(frame, now);
 
     /// <summary>Looks for the guest's socket; unless <paramref name="atOnce"/> not where that was done a moment ago.</summary>
-    public bool TryConnect(long now, bool atOnce = false)
-    {
-        if (_sender >= 0)
-        {
-            return true;
-        }
-
-        if (now < _connectAgainAt && !atOnce)
-        {
-            return false;
-        }
-
-        _connectAgainAt = now + ConnectAgainMilliseconds;
-        // The guest's process made the file: what stands under the name may be a link to another guest's socket. So the
-        // file itself is opened, looked at, and then connected to by its descriptor.
-        var file = Libc.Open(_guestPath, Libc.OpenPath | Libc.OpenNoFollow | Libc.OpenCloexec, 0);
-        if (file < 0)
-        {
-            return false;
-        }
-
-        try
-        {
-            if (!Libc.TryStat(file, out var owner, out var fileType) || fileType != FileTypeSocket
-                || (_owner is { } expected && owner != expected))
-            {
-                return false;
-            }
-
-            var sender = Libc.ConnectDatagram($"/proc/self/fd/{file}");
-            if (sender < 0)
-            {
-                return false;
-            }
-
-            _sender = sender;
-            return true;
-        }
-        finally
-        {
-            _ = Libc.Close(file);
-        }
-    }
+    public bool TryConnect(long now, bool atOnce = false) => _guest.TryConnect(now, atOnce);
 
     /// <summary>
     /// Lets go of both ends. The port's folder stays: a guest that goes on has it open, and finds a switch that is started again in it.
     /// </summary>
     public void Dispose()
     {
-        Disconnect();
+        _guest.Dispose();
         _ = Libc.Close(Receiver);
     }
 
@@ -159,6 +82,12 @@ internal sealed unsafe class PortSockets : IDisposable
     public void Remove()
     {
         var folder = Path.GetDirectoryName(_path)!;
+        if (!Directory.Exists(folder))
+        {
+            // The host agent has removed it with what was left of a guest that went away.
+            return;
+        }
+
         File.Delete(_path);
         File.Delete(_guestPath);
         if (!Directory.EnumerateFileSystemEntries(folder).Any())
@@ -166,24 +95,4 @@ internal sealed unsafe class PortSockets : IDisposable
             Directory.Delete(folder);
         }
     }
-
-    private void Disconnect()
-    {
-        if (_sender >= 0)
-        {
-            _ = Libc.Close(_sender);
-            _sender = -1;
-        }
-    }
-}
-
-internal enum SendResult
-{
-    Sent,
-
-    /// <summary>The guest's socket has no room now.</summary>
-    Full,
-
-    /// <summary>No process holds the guest's socket.</summary>
-    NobodyThere,
 }
