@@ -21,18 +21,18 @@ done
 exec 9> "$CLOUD_DATA/run/up.lock"
 flock -n 9 || { say "Another up.sh or down.sh is at work in $CLOUD_DATA; waiting for it …"; flock 9; }
 
-# The agent's program, where one was ever started here.
-host_program() {
-  local program
-  for program in "$programs"/Cloud.Compute.Host/Cloud.Compute.Host.dll "$programs"/Cloud.Local/Cloud.Compute.Host.dll; do
-    [ ! -e "$program" ] || { printf '%s' "$program"; return; }
-  done
-}
-
 # Services first, so that nothing starts a guest any more; then guests; then what stores.
 stop_unit supervisor TERM 5
 stop_unit jobs/images TERM 5
-for name in gateway backup database objects block-storage compute identity host cloud; do stop_unit "$name" TERM 30; done
+for name in gateway backup database objects block-storage compute identity host-4 host-3 host-2 host cloud; do stop_unit "$name" TERM 30; done
+
+# On all hosts.
+stop_guests() {
+  local name status=0
+  dotnet "$1" stop-guests || status=1
+  for name in $(more_hosts); do Cloud__Host__Name=$name dotnet "$1" stop-guests || status=1; done
+  return "$status"
+}
 
 status=0
 [ -n "$keep" ] || stop_databases
@@ -40,7 +40,7 @@ if [ -n "$keep" ]; then
   [ ! -d "$CLOUD_DATA/host" ] || : > "$CLOUD_DATA/run/guests-kept"
 elif [ -d "$CLOUD_DATA/host" ] && program=$(host_program) && [ -n "$program" ]; then
   log=$CLOUD_DATA/log/stop-guests.log
-  if step "Stopping its guests" "$log" dotnet "$program" stop-guests; then
+  if step "Stopping its guests" "$log" stop_guests "$program"; then
     rm -f "$CLOUD_DATA/run/guests-kept"
   else
     say "Some guests may still run; what was said is in $log"

@@ -5,7 +5,8 @@ programs=$CLOUD_DATA/programs/current
 secrets=$CLOUD_DATA/secrets
 
 # In the order in which they start; they stop in the opposite one.
-all_units=(cloud postgres rabbitmq identity compute block-storage host objects database backup gateway)
+all_units=(cloud postgres rabbitmq identity compute block-storage host host-2 host-3 host-4 objects database backup gateway)
+readonly hosts_max=4
 
 declare -a units
 declare -A unit_port unit_after
@@ -21,7 +22,7 @@ profile_units() {
   case $1 in
     local)
       units=(cloud)
-      unit_port=([cloud]=$CLOUD_HTTP_PORT)
+      unit_port[cloud]=$CLOUD_HTTP_PORT
       ;;
     distributed)
       units=(postgres rabbitmq identity compute block-storage host objects database backup gateway)
@@ -30,6 +31,22 @@ profile_units() {
       unit_after=([identity]=postgres [compute]=postgres [block-storage]=postgres [objects]=postgres [database]=postgres [backup]=postgres [gateway]=postgres)
       ;;
   esac
+  mapfile -t -O "${#units[@]}" units < <(more_hosts)
+}
+
+# The hosts beside the first one: host-2 and so on, each with a folder of its own in the data folder.
+more_hosts() {
+  local number hosts=1
+  { read -r hosts < "$CLOUD_DATA/hosts"; } 2> /dev/null || :
+  for ((number = 2; number <= hosts; number++)); do echo "host-$number"; done
+}
+
+# The agent's program, where one was ever started here.
+host_program() {
+  local program
+  for program in "$programs"/Cloud.Compute.Host/Cloud.Compute.Host.dll "$programs"/Cloud.Local/Cloud.Compute.Host.dll; do
+    [ ! -e "$program" ] || { printf '%s' "$program"; return; }
+  done
 }
 
 # The unit that listens for users.
@@ -66,12 +83,17 @@ choose_ports() {
     die "CLOUD_S3_PORT is '$CLOUD_S3_PORT'; it must be a number from 1 to 65535."
   unit_pid "$(s3_unit "$1")" || ! port_taken "$CLOUD_S3_PORT" ||
     die "Port $CLOUD_S3_PORT, for S3, is taken by another program. Stop that, or choose another port with CLOUD_S3_PORT."
-  [ "$1" = distributed ] || return 0
-  for name in postgres rabbitmq identity compute block-storage host objects database backup; do
+  for name in $(inner_units "$1"); do
     port=${saved[$name]:-}
     while [ -z "$port" ] || { port_taken "$port" && ! any_unit_runs; }; do port=$((20000 + SRANDOM % 12000)); done
     unit_port[$name]=$port
   done
+}
+
+# The units that listen for other units alone.
+inner_units() {
+  [ "$1" != distributed ] || echo postgres rabbitmq identity compute block-storage host objects database backup
+  more_hosts
 }
 
 save_ports() {
@@ -125,19 +147,25 @@ unit_environment() {
       [ "$1" != compute ] || echo "CLOUD_IMAGE_RECIPES=$root/infra/images"
       [ "$1" = gateway ] || echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
       ;;
-    host)
-      echo CLOUD_PROFILE=distributed
-      echo "CLOUD_COMPUTE_URL=http://127.0.0.1:${unit_port[compute]}"
-      echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[host]}"
+    host | host-*)
+      if [ -n "${unit_port[compute]:-}" ]; then
+        echo CLOUD_PROFILE=distributed
+        echo "CLOUD_COMPUTE_URL=http://127.0.0.1:${unit_port[compute]}"
+      else
+        # It leaves its address in the data folder: the gateway of a cloud in one process lets no other process's calls through.
+        echo CLOUD_PROFILE=local
+      fi
+      echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
+      [ "$1" = host ] || echo "Cloud__Host__Name=$1"
       ;;
   esac
 }
 
-# run_service UNIT PROGRAM: replaces the shell by a .NET program, in a session of its own.
+# run_service UNIT PROGRAM [FILE]: replaces the shell by a .NET program, in a session of its own.
 run_service() {
   local line
   while read -r line; do export "${line?}"; done < <(unit_environment "$1")
-  exec setsid dotnet "$(readlink -f "$programs")/$2/$2.dll"
+  exec setsid dotnet "$(readlink -f "${3:-$programs/$2/$2.dll}")"
 }
 
 # run_helped UNIT COMMAND…: the same for a server that starts processes of its own. They must not outlive it, so they carry the unit's mark;
@@ -156,6 +184,7 @@ run_unit() {
     block-storage) run_service block-storage Cloud.BlockStorage ;;
     backup) run_service backup Cloud.Backup ;;
     host) run_service host Cloud.Compute.Host ;;
+    host-*) run_service "$1" Cloud.Compute.Host "$(host_program)" ;;
     objects) run_service objects Cloud.ObjectStorage ;;
     database) run_service database Cloud.Database ;;
     gateway) run_service gateway Cloud.Gateway ;;

@@ -2,6 +2,7 @@
 # Starts the cloud: installs what is missing, builds, starts, and says how to use it. Safe to run again, and to repair a cloud that lost a process.
 #   --detach             return when it is ready; else stay, and stop it all on Ctrl-C
 #   --profile PROFILE    local (all in one process; the default) or distributed (a process a service, PostgreSQL, RabbitMQ)
+#   --hosts N            how many hosts it has, 1 to 4 (as many as before; at first 1): each has guests, disks and a network process of its own
 #   --no-install         install nothing; say what is missing
 # CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it: with their own, several clouds run side by side.
 # CLOUD_IMAGES=first builds no image but the one that the first machine needs.
@@ -11,19 +12,39 @@ set -euo pipefail
 . "$(dirname "$0")/units.sh"
 . "$(dirname "$0")/state.sh"
 
-profile=local detach=
+profile=local detach="" hosts=""
 while [ $# -gt 0 ]; do
   case $1 in
     --detach) detach=1 ;;
     --profile) profile=${2:-}; [ $# -lt 2 ] || shift ;;
     --profile=*) profile=${1#*=} ;;
+    --hosts) hosts=${2:-0}; [ $# -lt 2 ] || shift ;;
+    --hosts=*) hosts=${1#*=} ;;
     --no-install) export CLOUD_NO_INSTALL=1 ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) die "up.sh does not know '$1'; it takes --detach, --profile, --no-install." ;;
+    *) die "up.sh does not know '$1'; it takes --detach, --profile, --hosts, --no-install." ;;
   esac
   shift
 done
 case $profile in local | distributed) ;; *) die "There is no profile '$profile'; there are local and distributed." ;; esac
+[[ $hosts =~ ^([1-4])?$ ]] || die "--hosts takes a number from 1 to $hosts_max, not '$hosts'."
+
+# How many hosts there are is kept. A host is taken away once nothing is on it.
+take_hosts() {
+  local before number
+  { read -r before < "$CLOUD_DATA/hosts"; } 2> /dev/null || before=1
+  [ -n "$hosts" ] || hosts=$before
+  for ((number = hosts + 1; number <= before; number++)); do
+    [ -z "$(ls "$CLOUD_DATA/host-$number/guests" "$CLOUD_DATA/host-$number/volumes/volumes" 2> /dev/null)" ] ||
+      die "There are instances or volumes on host-$number. Drain it first: POST /v1/hosts/host-$number/drain."
+  done
+  [ "$hosts" = "$before" ] || stop_unit supervisor TERM 5
+  for ((number = hosts + 1; number <= before; number++)); do
+    stop_unit "host-$number" TERM 30
+    rm -f "$CLOUD_DATA/run/agents/host-$number"
+  done
+  printf '%s\n' "$hosts" > "$CLOUD_DATA/hosts"
+}
 
 # Makes the folders, or says in one line why the cloud cannot live in them.
 make_folders() {
@@ -189,6 +210,7 @@ if any_unit_runs; then
   [ "$running" = "$profile" ] ||
     die "The profile $running runs in $CLOUD_DATA. Stop it with infra/down.sh first, or choose another folder with CLOUD_DATA."
 fi
+take_hosts
 choose_ports "$profile"
 profile_units "$profile"
 url=http://127.0.0.1:$CLOUD_HTTP_PORT

@@ -35,6 +35,9 @@ public sealed class ComputeUnderTest : IAsyncLifetime
 
     internal FakeHost Host { get; } = new(TimeProvider.System);
 
+    /// <summary>A second host; null for one alone.</summary>
+    internal FakeHost? Other { get; init; }
+
     internal FakeBlockStorage Storage { get; } = new();
 
     public IServiceProvider Services => _app.Services;
@@ -60,6 +63,11 @@ public sealed class ComputeUnderTest : IAsyncLifetime
         builder.AddCloudMessaging();
         builder.AddCompute();
         builder.Services.AddSingleton<IHostAgent>(Host);
+        if (Other is { } other)
+        {
+            builder.Services.AddSingleton<IHostAgent>(other);
+        }
+
         builder.Services.AddSingleton<IBlockStorage>(Storage);
         builder.Services.AddAuthentication(HeaderCallers.Name)
             .AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);

@@ -35,9 +35,9 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => await UpAsync();
 
-    public async Task UpAsync()
+    public async Task UpAsync(params string[] arguments)
     {
-        await RunAsync("infra/up.sh", "--detach", "--profile", profile);
+        await RunAsync("infra/up.sh", ["--detach", "--profile", profile, .. arguments]);
         Token = (await File.ReadAllLinesAsync(Path.Combine(_data, "credentials.env")))
             .Single(line => line.StartsWith("export CLOUD_TOKEN=", StringComparison.Ordinal)).Split('=', 2)[1].Trim('\'', '"');
         Http.BaseAddress ??= new Uri($"http://127.0.0.1:{_httpPort}");

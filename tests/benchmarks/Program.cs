@@ -47,6 +47,10 @@ switch (args)
         await VolumeBenchmark.RunAsync(
             cloud, rounds: rest is [var turns] ? int.Parse(turns, System.Globalization.CultureInfo.InvariantCulture) : 5);
         return 0;
+    case ["migration", .. var rest]:
+        await MigrationBenchmark.RunAsync(
+            cloud, rounds: rest is [var moves] ? int.Parse(moves, System.Globalization.CultureInfo.InvariantCulture) : 6);
+        return 0;
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
@@ -59,7 +63,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, volumes, gateway, objects, objects-large, backup. "
-            + "See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, migration, volumes, gateway, objects, "
+            + "objects-large, backup. See README.md.");
         return 2;
 }

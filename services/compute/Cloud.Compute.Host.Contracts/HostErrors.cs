@@ -32,4 +32,13 @@ public static class HostErrors
 
     /// <summary>The host does not have the master key that the volume's own is wrapped by.</summary>
     public const string MasterKeyMissing = "master-key-missing";
+
+    /// <summary>The guest did not go to the other host; it goes on where it was.</summary>
+    public const string NotMoved = "not-moved";
+
+    /// <summary>Nobody knows yet whether the guest runs on the other host; it stands still here.</summary>
+    public const string Unsettled = "move-unsettled";
+
+    /// <summary>The guest goes to another host at this moment, or comes from one.</summary>
+    public const string Moving = "moving";
 }

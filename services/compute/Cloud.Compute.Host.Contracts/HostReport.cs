@@ -15,6 +15,11 @@ public sealed record HostReport
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
     public required IReadOnlyList<HostEngine> Engines { get; init; }
+
+    /// <summary>
+    /// The whole path of its switch's folder, by which the switches of other hosts join their networks with its; null for none.
+    /// </summary>
+    public string? SwitchFolder { get; init; }
 }
 
 /// <summary>One engine and architecture on a host: proven by running a small guest, or why not.</summary>

@@ -71,6 +71,35 @@ public interface IHostAgent
     /// </summary>
     Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct);
 
+    /// <summary>What another host needs to know to await this running guest. Refused where it cannot go.</summary>
+    Task<GuestDeparture> DescribeDepartureAsync(string id, CancellationToken ct);
+
+    /// <summary>
+    /// Prepares for a guest of another host; what was prepared for it before is gone. It is no guest of this one until it runs here.
+    /// </summary>
+    Task<GuestArrival> AwaitGuestAsync(GuestDeparture departure, CancellationToken ct);
+
+    /// <summary>Ends the wait for a guest. True where it is not here and never will be; false where it has arrived.</summary>
+    Task<bool> EndArrivalAsync(string id, CancellationToken ct);
+
+    /// <summary>
+    /// Has a running guest go on where it is awaited; ends when it does. Asked again while it goes, waits for the same. Refused with
+    /// <see cref="HostErrors.NotMoved"/> where the guest goes on here, with <see cref="HostErrors.Unsettled"/> where nobody knows.
+    /// </summary>
+    Task<GuestMoveReport> MoveGuestAsync(string id, GuestMove move, CancellationToken ct);
+
+    /// <summary>How far the guest's latest move is, since this agent runs; null for none.</summary>
+    Task<GuestMoveReport?> FindMoveAsync(string id, CancellationToken ct);
+
+    /// <summary>Calls a move off, unless the guest was handed over already.</summary>
+    Task CancelMoveAsync(string id, CancellationToken ct);
+
+    /// <summary>The guest is not on the other host and never will be: it goes on here.</summary>
+    Task<GuestReport> StayAsync(string id, CancellationToken ct);
+
+    /// <summary>Joins this host's networks with those of others.</summary>
+    Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct);
+
     Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct);
 
     /// <summary>Refused where the guest's engine counts none.</summary>

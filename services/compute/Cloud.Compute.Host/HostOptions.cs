@@ -12,7 +12,10 @@ public sealed record HostOptions
     /// <summary>Labels that instances can ask for by <c>hostLabels</c>.</summary>
     public Dictionary<string, string> Labels { get; init; } = [];
 
-    /// <summary>Where guests and the switch live; default: <c>host</c> in the cloud's data folder.</summary>
+    /// <summary>
+    /// Where guests and the switch live; default: <c>host</c> in the cloud's data folder, for a host that was given a name the folder of
+    /// that name.
+    /// </summary>
     [Required]
     public string Folder { get; set; } = "";
 

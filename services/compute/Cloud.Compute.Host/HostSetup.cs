@@ -25,8 +25,9 @@ public static class HostSetup
         builder.Services.AddOptions<HostOptions>()
             .Configure(options =>
             {
-                options.Folder = Path.Combine(data, "host");
-                options.VolumeKeyFile = Path.Combine(data, "secrets", "volumes.key");
+                var name = builder.Configuration["Cloud:Host:Name"];
+                options.Folder = Path.Combine(data, name ?? "host");
+                options.VolumeKeyFile = Path.Combine(data, "secrets", name is null ? "volumes.key" : $"volumes-{name}.key");
             })
             .BindConfiguration("Cloud:Host").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.TryAddSingleton(TimeProvider.System);
@@ -59,13 +60,20 @@ public static class HostSetup
         return builder;
     }
 
-    /// <summary>For a process of its own: tells the compute service, at <c>Cloud:Services:Compute</c>, where this agent listens.</summary>
+    /// <summary>
+    /// For a process of its own: tells the compute service, at <c>Cloud:Services:Compute</c>, where this agent listens; without that,
+    /// writes it down where it lies in the data folder that both have.
+    /// </summary>
     public static WebApplicationBuilder AddHostRegistrar(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
-        builder.Services.AddHttpClient(
-            HostRegistrar.Client, client => client.BaseAddress = new Uri(builder.Configuration["Cloud:Services:Compute"]!))
-            .AddServiceKey();
+        if (builder.Configuration["Cloud:Services:Compute"] is not { Length: > 0 } compute)
+        {
+            builder.Services.AddHostedService<HostAddressFile>();
+            return builder;
+        }
+
+        builder.Services.AddHttpClient(HostRegistrar.Client, client => client.BaseAddress = new Uri(compute)).AddServiceKey();
         builder.Services.AddHostedService<HostRegistrar>();
         return builder;
     }

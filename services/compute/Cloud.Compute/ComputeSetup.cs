@@ -77,6 +77,7 @@ public static class ComputeSetup
             messaging.AddSaga<InstanceResumeSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceSuspendSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceForkSaga, InstanceForkSagaData>();
+            messaging.AddSaga<InstanceMigrateSaga, InstanceMigrateSagaData>();
             messaging.AddSaga<InstanceRestoreSaga, InstanceRestoreSagaData>();
             messaging.AddSaga<InstanceSnapshotCreateSaga, InstanceSnapshotSagaData>();
             messaging.AddSaga<InstanceSnapshotDeleteSaga, InstanceSnapshotSagaData>();
@@ -88,6 +89,7 @@ public static class ComputeSetup
             messaging.AddReconciler<ImageCatalog>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<HostLinks>(TimeSpan.FromSeconds(5));
             messaging.AddReconciler<GuestReaper>(TimeSpan.FromSeconds(10));
+            messaging.AddReconciler<HostDrains>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<InstanceDeadlines>(TimeSpan.FromSeconds(5));
         });
         return builder;

@@ -16,7 +16,8 @@ internal static class SwitchLog
 
     public static void Died(Exception failure) => Write("crit", 4005, $"The switch ends: {failure}");
 
-    public static void Forgotten(string port) => Write("info", 4006, $"Port {port} is no more: its guest went to another host and is on none");
+    public static void Forgotten(string port) =>
+        Write("info", 4006, $"Port {port} is no more: its guest went to another host and is on none");
 
     private static void Write(string level, int id, string text) => Console.Error.WriteLine(
         $"{TimeProvider.System.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {level} {id} {text}");

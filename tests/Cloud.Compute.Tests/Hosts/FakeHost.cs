@@ -5,8 +5,10 @@ using Cloud.Primitives;
 namespace Cloud.Compute.Tests.Hosts;
 
 /// <summary>A host whose guests are records, that does what the contract says, and fails where it is told to.</summary>
-internal sealed class FakeHost(TimeProvider time) : IHostAgent
+internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostAgent
 {
+    public string Name => name;
+
     private readonly ConcurrentDictionary<string, (GuestSpec Spec, GuestReport Report)> _guests = new(StringComparer.Ordinal);
     private readonly Lock _changing = new();
     private long _generation = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -36,7 +38,8 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
 
     public Task<HostReport> DescribeAsync(CancellationToken ct) => Task.FromResult(new HostReport
     {
-        Name = "fake",
+        Name = Name,
+        SwitchFolder = $"/{Name}/switch",
         Cpus = 8,
         MemoryBytes = 64L << 30,
         DiskFreeBytes = 1L << 40,
@@ -162,6 +165,95 @@ internal sealed class FakeHost(TimeProvider time) : IHostAgent
         Enter("DetachVolumeAsync", id);
         var (spec, report) = Require(id);
         return Task.FromResult(Set(spec with { Volumes = spec.Volumes.Where(one => one.Volume != volume).ToList() }, report));
+    }
+
+    /// <summary>What comes to this host, by the guests' ids.</summary>
+    public ConcurrentDictionary<string, GuestDeparture> Arrivals { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The other hosts, as they were told last.</summary>
+    public IReadOnlyList<HostPeer> Peers { get; private set; } = [];
+
+    /// <summary>Where guests of this host arrive that move.</summary>
+    public FakeHost? Other { get; set; }
+
+    /// <summary>Completes a move; null for at once.</summary>
+    public TaskCompletionSource? Moving { get; set; }
+
+    public Task<GuestDeparture> DescribeDepartureAsync(string id, CancellationToken ct)
+    {
+        Enter("DescribeDepartureAsync", id);
+        var (spec, _) = Require(id);
+        return Task.FromResult(new GuestDeparture
+        {
+            Spec = spec,
+            RootBytes = 1 << 30,
+            Layers = [],
+            Slots = new Dictionary<string, string>(),
+            StartedAt = time.GetUtcNow(),
+        });
+    }
+
+    public Task<GuestArrival> AwaitGuestAsync(GuestDeparture departure, CancellationToken ct)
+    {
+        Enter("AwaitGuestAsync", departure.Spec.Id);
+        Arrivals[departure.Spec.Id] = departure;
+        return Task.FromResult(new GuestArrival(Name, "127.0.0.1", 1, "secret", [], []));
+    }
+
+    public Task<bool> EndArrivalAsync(string id, CancellationToken ct)
+    {
+        Enter("EndArrivalAsync", id);
+        Arrivals.TryRemove(id, out _);
+        return Task.FromResult(!_guests.ContainsKey(id));
+    }
+
+    public async Task<GuestMoveReport> MoveGuestAsync(string id, GuestMove move, CancellationToken ct)
+    {
+        try
+        {
+            Enter("MoveGuestAsync", id);
+        }
+        catch (CloudException unknown) when (unknown.Code == HostErrors.Unsettled)
+        {
+            await SetStateAsync("held", id, GuestState.Paused);
+            throw;
+        }
+
+        if (Moving is { } moving)
+        {
+            await moving.Task.WaitAsync(ct);
+        }
+
+        var (spec, report) = Require(id);
+        if (Other!.Arrivals.TryRemove(id, out _))
+        {
+            Other.Set(spec, report);
+            Set(spec, report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") });
+        }
+
+        Enter("MoveGuestAsync-answer", id);
+        return new GuestMoveReport { Phase = "done", TotalSeconds = 1, DowntimeSeconds = 0.1 };
+    }
+
+    public Task<GuestMoveReport?> FindMoveAsync(string id, CancellationToken ct) =>
+        Task.FromResult<GuestMoveReport?>(new GuestMoveReport { Phase = "memory", Rounds = 3 });
+
+    public Task CancelMoveAsync(string id, CancellationToken ct)
+    {
+        Enter("CancelMoveAsync", id);
+        Moving?.TrySetException(CloudException.Conflict(HostErrors.NotMoved, "It was called off."));
+        return Task.CompletedTask;
+    }
+
+    public Task<GuestReport> StayAsync(string id, CancellationToken ct)
+    {
+        return SetStateAsync("StayAsync", id, GuestState.Running);
+    }
+
+    public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
+    {
+        Peers = peers;
+        return Task.CompletedTask;
     }
 
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>

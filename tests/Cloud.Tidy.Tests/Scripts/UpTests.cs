@@ -40,7 +40,7 @@ public sealed class UpTests : IDisposable
     [Theory]
     [InlineData("There is no profile 'cluster'; there are local and distributed.", "--profile", "cluster")]
     [InlineData("There is no profile ''; there are local and distributed.", "--profile")]
-    [InlineData("up.sh does not know '--fast'; it takes --detach, --profile, --no-install.", "--fast")]
+    [InlineData("up.sh does not know '--fast'; it takes --detach, --profile, --hosts, --no-install.", "--fast")]
     public async Task Up_WithAWordItDoesNotKnow_SaysWhichThereAre(string line, params string[] words) =>
         (await UpAsync(words)).ShouldBe(line);
 

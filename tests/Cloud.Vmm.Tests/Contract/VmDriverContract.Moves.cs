@@ -194,7 +194,8 @@ public abstract partial class VmDriverContract
         IVirtualMachine machine, VmSpec there, Func<string, Task>? onConnect = null, Action<VmMoveProgress>? progress = null,
         Func<Task>? handOver = null, CancellationToken ct = default)
     {
-        await using var arrival = await Driver.AwaitAsync(there, await machine.ReadSlotsAsync(CancellationToken.None), CancellationToken.None);
+        await using var arrival = await Driver.AwaitAsync(
+            there, await machine.ReadSlotsAsync(CancellationToken.None), CancellationToken.None);
         IVirtualMachine? arrived = null;
         var result = await machine.MoveAsync(
             new VmMove

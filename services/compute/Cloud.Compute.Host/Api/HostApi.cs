@@ -20,6 +20,7 @@ internal static class HostApi
 
         MapVolumes(host);
         MapSnapshots(host);
+        MapMoves(host);
         var guests = host.MapGroup("/guests");
         guests.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.ListAsync(ct));
         guests.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
@@ -46,6 +47,21 @@ internal static class HostApi
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
+    }
+
+    private static void MapMoves(RouteGroupBuilder host)
+    {
+        host.MapGet("/guests/{id}/departure", (string id, IHostAgent agent, CancellationToken ct) => agent.DescribeDepartureAsync(id, ct));
+        host.MapPut("/arrivals", (GuestDeparture departure, IHostAgent agent, CancellationToken ct) =>
+            agent.AwaitGuestAsync(departure, ct));
+        host.MapDelete("/arrivals/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.EndArrivalAsync(id, ct));
+        host.MapPost("/guests/{id}/move", (string id, GuestMove move, IHostAgent agent, CancellationToken ct) =>
+            agent.MoveGuestAsync(id, move, ct));
+        host.MapGet("/guests/{id}/move", async (string id, IHostAgent agent, CancellationToken ct) =>
+            await agent.FindMoveAsync(id, ct) ?? throw CloudException.NotFound("move", id));
+        host.MapPost("/guests/{id}/move/cancel", (string id, IHostAgent agent, CancellationToken ct) => agent.CancelMoveAsync(id, ct));
+        host.MapPost("/guests/{id}/stay", (string id, IHostAgent agent, CancellationToken ct) => agent.StayAsync(id, ct));
+        host.MapPut("/peers", (IReadOnlyList<HostPeer> peers, IHostAgent agent, CancellationToken ct) => agent.SetPeersAsync(peers, ct));
     }
 
     private static void MapSnapshots(RouteGroupBuilder host)

@@ -180,6 +180,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <summary>Ends the machine, if one runs; when the task ends none does.</summary>
     public async Task KillAsync(CancellationToken ct)
     {
+        CancelMove();
         using var turn = await TurnAsync(ct);
         if (_machine is { } machine)
         {

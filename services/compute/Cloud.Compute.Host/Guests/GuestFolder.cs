@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Cloud.Compute.Host.Contracts;
+using Cloud.Switch.Client;
 using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Guests;
@@ -12,6 +13,7 @@ namespace Cloud.Compute.Host.Guests;
 ///            root.qcow2      the root disk, copy-on-write over the image's; once it was snapshotted its files lie in
 ///            root.json       snapshots/layers, and this says which, and what the next start goes on from
 ///            seed.iso        NoCloud
+///            presence        whether it came from another host, or went to one; one that did neither has none
 ///            console.log  boot.jsonl  process.log      see VmFolder
 ///            …               the driver's own
 /// </code>
@@ -19,6 +21,7 @@ namespace Cloud.Compute.Host.Guests;
 internal sealed class GuestFolder(string guestsFolder, string id)
 {
     private const string SpecName = "guest.json";
+    private const string PresenceName = "presence";
 
     /// <summary>Whether an id can be a folder's name: nothing that leads anywhere else.</summary>
     public static bool IsName(string id) =>
@@ -41,6 +44,31 @@ internal sealed class GuestFolder(string guestsFolder, string id)
 
     public string BootReport => File(VmFolder.BootReport);
 
+    /// <summary>What its port of the switch is.</summary>
+    public PortPresence Presence =>
+        System.IO.File.Exists(File(PresenceName))
+        && Enum.TryParse<PortPresence>(System.IO.File.ReadAllText(File(PresenceName)), out var said)
+            ? said
+            : PortPresence.Here;
+
+    /// <summary>Not synced: after a power loss nothing of a guest runs, and who has it is said by whose spec it is.</summary>
+    public void SayPresence(PortPresence presence)
+    {
+        System.IO.File.WriteAllText(File(PresenceName) + ".new", presence.ToString());
+        System.IO.File.Move(File(PresenceName) + ".new", File(PresenceName), overwrite: true);
+    }
+
+    /// <summary>A folder for a guest that is to be one by its spec later.</summary>
+    public void Make()
+    {
+        Directory.CreateDirectory(Path);
+        // Others may pass through to what they have the name of; nobody but the owner may list it.
+        System.IO.File.SetUnixFileMode(
+            Path,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+    }
+
     public GuestSpec? ReadSpec()
     {
         try
@@ -56,12 +84,7 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     /// <summary>Durable: written beside, synced, renamed.</summary>
     public void WriteSpec(GuestSpec spec)
     {
-        Directory.CreateDirectory(Path);
-        // Others may pass through to what they have the name of; nobody but the owner may list it.
-        System.IO.File.SetUnixFileMode(
-            Path,
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-            | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        Make();
         DurableFile.Write(File(SpecName), JsonSerializer.SerializeToUtf8Bytes(spec));
     }
 

@@ -9,7 +9,7 @@ internal sealed partial class HostAgent
     public async Task<GuestReport> ResumeAsync(string id, CancellationToken ct)
     {
         var guest = await RequireAsync(id, ct);
-        var nic = await network.JoinAsync(guest.Spec, ct);
+        var nic = await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
         await ByEngineAsync(() => guest.ResumeAsync(nic, ct));
         return guest.Report();
     }
@@ -37,7 +37,7 @@ internal sealed partial class HostAgent
     public async Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct)
     {
         var guest = await RequireAsync(id, ct);
-        var nic = await network.JoinAsync(guest.Spec, ct);
+        var nic = await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
         await ByEngineAsync(() => guest.RestoreAsync(snapshot, nic, ct));
         SweepLayers();
         return guest.Report();
@@ -63,5 +63,6 @@ internal sealed partial class HostAgent
     public IEnumerable<Guest> Guests => _guests.Values;
 
     /// <summary>Removes files of root disks that neither a guest nor a snapshot names.</summary>
-    public void SweepLayers() => snapshots.Sweep(_guests.Values.Select(guest => guest.Root));
+    public void SweepLayers() => snapshots.Sweep(
+        _arrivals.Values.Select(arrival => arrival.Guest.Root).Concat(_guests.Values.Select(guest => guest.Root)));
 }

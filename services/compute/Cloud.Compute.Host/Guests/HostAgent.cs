@@ -5,6 +5,7 @@ using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
+using Cloud.Switch.Client;
 using Cloud.Vmm;
 using Microsoft.Extensions.Options;
 
@@ -50,7 +51,9 @@ internal sealed partial class HostAgent(
             var folder = new GuestFolder(GuestsFolder, id);
             if (folder.ReadSpec() is not { } spec)
             {
+                // One that was to come here and had not yet has a process.
                 LogSwept(log, id);
+                await driver.AdoptAsync(path, ct);
                 folder.Delete();
                 continue;
             }
@@ -65,7 +68,7 @@ internal sealed partial class HostAgent(
         await SettleVolumesAsync(ct);
         await images.SweepAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         SweepLayers();
-        await network.EnsureAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
+        await network.EnsureAsync(_guests.Values.Select(guest => (guest.Spec, guest.Folder.Presence)).ToList(), ct);
         _adopted.TrySetResult();
         _probes.TrySetResult(await probing);
     }
@@ -80,6 +83,7 @@ internal sealed partial class HostAgent(
             Labels = options.Value.Labels,
             Cpus = Environment.ProcessorCount,
             MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            SwitchFolder = network.Folder.Path,
             DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,
             Engines = probes.Select(probe => new HostEngine(
                 probe.Engine.ToString().ToLowerInvariant(),
@@ -134,14 +138,14 @@ internal sealed partial class HostAgent(
 
         var guest = _guests.GetOrAdd(spec.Id, id => NewGuest(new GuestFolder(GuestsFolder, id), spec));
         await ByEngineAsync(() => guest.DefineAsync(spec, disks, ct));
-        await network.JoinAsync(spec, ct);
+        await network.JoinAsync(spec, guest.Folder.Presence, ct);
         return guest.Report();
     }
 
     public async Task<GuestReport> StartAsync(string id, CancellationToken ct)
     {
         var guest = await RequireAsync(id, ct);
-        var nic = await network.JoinAsync(guest.Spec, ct);
+        var nic = await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
         await ByEngineAsync(() => guest.StartAsync(nic, ct));
         return guest.Report();
     }
@@ -181,8 +185,10 @@ internal sealed partial class HostAgent(
             return;
         }
 
+        guest.CancelMove();
+        var isAway = guest.Folder.Presence == PortPresence.Away;
         await guest.RemoveAsync(ct);
-        await network.LeaveAsync(guest.Spec, ct);
+        await (isAway ? network.PartAsync(guest.Spec, ct) : network.LeaveAsync(guest.Spec, ct));
         if (_guests.TryRemove(id, out _))
         {
             await guest.DisposeAsync();
@@ -324,6 +330,11 @@ internal sealed partial class HostAgent(
 
     public async ValueTask DisposeAsync()
     {
+        foreach (var arrival in _arrivals.Values)
+        {
+            await arrival.DisposeAsync();
+        }
+
         foreach (var guest in _guests.Values)
         {
             await guest.DisposeAsync();

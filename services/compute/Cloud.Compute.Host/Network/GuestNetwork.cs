@@ -19,19 +19,20 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     private readonly ConcurrentDictionary<string, SwitchPort> _wanted = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _one = new(1, 1);
+    private volatile SwitchTrunk? _trunk;
     private readonly CancellationTokenSource _closing = new();
     private SwitchClient? _client;
     private int _processId;
     private Task _watching = Task.CompletedTask;
 
-    private SwitchFolder Folder { get; } = new(Path.Combine(options.Value.Folder, "switch"));
+    public SwitchFolder Folder { get; } = new(Path.Combine(options.Value.Folder, "switch"));
 
     /// <summary>Makes the switch have these guests' ports and no other.</summary>
-    public async Task EnsureAsync(IReadOnlyList<GuestSpec> guests, CancellationToken ct)
+    public async Task EnsureAsync(IReadOnlyList<(GuestSpec Spec, PortPresence Presence)> guests, CancellationToken ct)
     {
-        foreach (var spec in guests)
+        foreach (var (spec, presence) in guests)
         {
-            _wanted[spec.Id] = ToPort(spec);
+            _wanted[spec.Id] = ToPort(spec, presence);
         }
 
         await AskAsync(
@@ -58,9 +59,9 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     /// <summary>Makes the guest's port, or brings it to the spec.</summary>
     /// <exception cref="CloudException">A published port is taken by another program; the switch can't be started.</exception>
-    public async Task<VmNic> JoinAsync(GuestSpec spec, CancellationToken ct)
+    public async Task<VmNic> JoinAsync(GuestSpec spec, PortPresence presence, CancellationToken ct)
     {
-        var port = ToPort(spec);
+        var port = ToPort(spec, presence);
         await AskAsync(
             async client =>
             {
@@ -83,6 +84,35 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
             },
             ct);
         RemoveFolder(spec.Id);
+    }
+
+    /// <summary>
+    /// The guest is on another host, or does not come here: what it has here at the switch stays until it is nowhere any more.
+    /// </summary>
+    public async Task PartAsync(GuestSpec spec, CancellationToken ct)
+    {
+        await JoinAsync(spec, PortPresence.Away, ct);
+        _wanted.TryRemove(spec.Id, out _);
+        RemoveFolder(spec.Id);
+    }
+
+    /// <summary>Joins the networks of this host with those of others.</summary>
+    public async Task LinkAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
+    {
+        var trunk = new SwitchTrunk(options.Value.Name, peers.Select(peer => new SwitchPeer(peer.Name, peer.SwitchFolder)).ToList());
+        if (_trunk is { } told && told.Peers.SequenceEqual(trunk.Peers))
+        {
+            return;
+        }
+
+        _trunk = trunk;
+        await AskAsync(
+            async client =>
+            {
+                await client.LinkAsync(trunk, ct);
+                return true;
+            },
+            ct);
     }
 
     /// <summary>What went through each guest's port.</summary>
@@ -220,6 +250,11 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     private async Task TellAllAsync(SwitchClient client, CancellationToken ct)
     {
+        if (_trunk is { } trunk)
+        {
+            await client.LinkAsync(trunk, ct);
+        }
+
         foreach (var port in _wanted.Values)
         {
             try
@@ -293,8 +328,9 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
         }
     }
 
-    private SwitchPort ToPort(GuestSpec spec) => new()
+    private SwitchPort ToPort(GuestSpec spec, PortPresence presence) => new()
     {
+        Presence = presence,
         Id = spec.Id,
         Project = spec.Project,
         HostName = spec.HostName,

@@ -39,6 +39,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text");
 
+                    b.Property<bool>("IsDrained")
+                        .HasColumnType("boolean");
+
                     b.Property<string>("LabelText")
                         .IsRequired()
                         .HasColumnType("text");
@@ -345,6 +348,12 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
 
                     b.Property<long>("MemoryBytes")
                         .HasColumnType("bigint");
+
+                    b.Property<string>("MigratesTo")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Migration")
+                        .HasColumnType("text");
 
                     b.Property<string>("Name")
                         .IsRequired()

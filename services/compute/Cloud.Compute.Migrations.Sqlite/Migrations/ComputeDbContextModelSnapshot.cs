@@ -34,6 +34,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<bool>("IsDrained")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("LabelText")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -340,6 +343,12 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
 
                     b.Property<long>("MemoryBytes")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("MigratesTo")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Migration")
+                        .HasColumnType("TEXT");
 
                     b.Property<string>("Name")
                         .IsRequired()

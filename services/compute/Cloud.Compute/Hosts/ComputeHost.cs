@@ -33,6 +33,9 @@ internal sealed class ComputeHost : IVersioned
     /// <summary>When its agent answered last.</summary>
     public DateTimeOffset SeenAt { get; private set; }
 
+    /// <summary>It takes no placements, and what runs on it goes to others.</summary>
+    public bool IsDrained { get; private set; }
+
     public DateTimeOffset CreatedAt { get; private init; }
 
     public DateTimeOffset UpdatedAt { get; private set; }
@@ -57,4 +60,8 @@ internal sealed class ComputeHost : IVersioned
         SeenAt = now;
         UpdatedAt = now;
     }
+
+    public void Drain(DateTimeOffset now) => (IsDrained, UpdatedAt) = (true, now);
+
+    public void Activate(DateTimeOffset now) => (IsDrained, UpdatedAt) = (false, now);
 }

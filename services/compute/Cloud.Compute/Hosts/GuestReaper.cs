@@ -40,6 +40,8 @@ internal sealed partial class GuestReaper(
         await using var db = await databases.CreateDbContextAsync(ct);
         var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host).ToListAsync(ct);
         var ids = rows.Select(row => row.Id.Value).ToHashSet();
+        ids.UnionWith((await db.Instances.AsNoTracking().Where(row => row.MigratesTo == host).Select(row => row.Id).ToListAsync(ct))
+            .Select(id => id.Value));
         foreach (var guest in guests.Values.Where(guest => !ids.Contains(guest.Id)))
         {
             LogReaped(log, guest.Id, host);
@@ -50,7 +52,7 @@ internal sealed partial class GuestReaper(
         {
             if (guests.TryGetValue(row.Id.Value, out var guest))
             {
-                await reports.TakeAsync(guest, ct);
+                await reports.TakeAsync(host, guest, ct);
             }
             else if (row.Status is InstanceStatus.Running or InstanceStatus.Paused or InstanceStatus.Suspended)
             {

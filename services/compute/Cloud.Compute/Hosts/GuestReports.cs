@@ -14,7 +14,8 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
     /// <summary>How often a save is tried that another change came before.</summary>
     private const int TriesMax = 5;
 
-    public async Task TakeAsync(GuestReport report, CancellationToken ct)
+    /// <param name="host">The host that reports; of a guest that has gone to another, or is only on its way, it is not heard.</param>
+    public async Task TakeAsync(string host, GuestReport report, CancellationToken ct)
     {
         if (!InstanceId.TryParse(report.Id, out var id))
         {
@@ -27,7 +28,7 @@ internal sealed class GuestReports(IDbContextFactory<ComputeDbContext> databases
             {
                 await using var db = await databases.CreateDbContextAsync(ct);
                 if (await db.Instances.Existing().SingleOrDefaultAsync(row => row.Id == id, ct) is { } instance
-                    && Take(db, instance, report))
+                    && instance.HostName == host && Take(db, instance, report))
                 {
                     await db.SaveChangesAsync(ct);
                 }

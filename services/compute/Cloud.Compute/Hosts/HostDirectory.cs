@@ -14,14 +14,15 @@ internal sealed class HostDirectory(TimeProvider time)
     /// <summary>A host whose agent has not answered for this long takes no new instance.</summary>
     public static readonly TimeSpan ReachableFor = TimeSpan.FromSeconds(90);
 
-    private readonly ConcurrentDictionary<string, (HostId Id, IHostAgent Agent)> _agents = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (HostId Id, IHostAgent Agent, string? SwitchFolder)> _agents =
+        new(StringComparer.Ordinal);
 
     private readonly ConcurrentDictionary<string, bool> _silent = new(StringComparer.Ordinal);
 
     /// <summary>A host whose agent answers this process.</summary>
-    public void Know(HostId id, string name, IHostAgent agent)
+    public void Know(HostId id, string name, IHostAgent agent, string? switchFolder)
     {
-        _agents[name] = (id, agent);
+        _agents[name] = (id, agent, switchFolder);
         _silent.TryRemove(name, out _);
     }
 
@@ -33,6 +34,32 @@ internal sealed class HostDirectory(TimeProvider time)
 
     /// <summary>The hosts that have an agent here now.</summary>
     public IReadOnlyList<(string Name, IHostAgent Agent)> Known => _agents.Select(pair => (pair.Key, pair.Value.Agent)).ToList();
+
+    /// <summary>Tells each host's network of all others, where there are several.</summary>
+    public async Task LinkNetworksAsync(CancellationToken ct)
+    {
+        var known = _agents.ToList();
+        if (known.Count < 2)
+        {
+            return;
+        }
+
+        foreach (var (name, host) in known)
+        {
+            try
+            {
+                await host.Agent.SetPeersAsync(
+                    known.Where(other => other.Key != name && other.Value.SwitchFolder is not null)
+                        .OrderBy(other => other.Key, StringComparer.Ordinal)
+                        .Select(other => new HostPeer(other.Key, other.Value.SwitchFolder!)).ToList(),
+                    ct);
+            }
+            catch (CloudException away) when (away.Kind == ErrorKind.Unavailable)
+            {
+                // It is told when it answers again.
+            }
+        }
+    }
 
     public bool Knows(string name, IHostAgent agent) => _agents.TryGetValue(name, out var known) && ReferenceEquals(known.Agent, agent);
 
@@ -58,10 +85,15 @@ internal sealed class HostDirectory(TimeProvider time)
                 Memory = group.Sum(instance => instance.MemoryBytes),
             })
             .ToListAsync(ct);
+        var coming = await db.Instances.Where(instance => instance.MigratesTo != null)
+            .Select(instance => new { Host = instance.MigratesTo, instance.Vcpus, Memory = instance.MemoryBytes }).ToListAsync(ct);
         return Placer.Judge(request, hosts.Select(host =>
         {
             var used = promised.Find(one => one.Host == host.Name);
-            return new HostCapacity(host, used?.Vcpus ?? 0, used?.Memory ?? 0, time.GetUtcNow() - host.SeenAt < ReachableFor);
+            var awaited = coming.Where(one => one.Host == host.Name).ToList();
+            return new HostCapacity(
+                host, (used?.Vcpus ?? 0) + awaited.Sum(one => one.Vcpus), (used?.Memory ?? 0) + awaited.Sum(one => one.Memory),
+                time.GetUtcNow() - host.SeenAt < ReachableFor);
         }));
     }
 }

@@ -37,7 +37,7 @@ internal sealed partial class HostLink(
                 var changes = await agent.WatchAsync(generation, ct);
                 foreach (var report in changes.Changed)
                 {
-                    await reports.TakeAsync(report, ct);
+                    await reports.TakeAsync(_name!, report, ct);
                 }
 
                 generation = changes.Generation;
@@ -83,7 +83,7 @@ internal sealed partial class HostLink(
         }
 
         _name = host.Name;
-        hosts.Know(host.Id, host.Name, agent);
+        hosts.Know(host.Id, host.Name, agent, report.SwitchFolder);
     }
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Warning, Message = "The agent of a host does not answer ({Url})")]

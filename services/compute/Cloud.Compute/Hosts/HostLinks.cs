@@ -8,7 +8,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Compute.Hosts;
 
 /// <summary>
-/// Holds a link to every host: the one in this process, and all whose agents have registered with any replica of this service.
+/// Holds a link to every host: the one in this process, those whose agents share its data folder, and all whose agents have registered with
+/// any replica of this service.
 /// </summary>
 internal sealed class HostLinks(
     IDbContextFactory<ComputeDbContext> databases,
@@ -16,6 +17,7 @@ internal sealed class HostLinks(
     GuestReports reports,
     IHttpClientFactory clients,
     ServiceKey serviceKey,
+    IConfiguration configuration,
     TimeProvider time,
     ILoggerFactory logs,
     IEnumerable<IHostAgent> agentsHere) : IReconciler, IAsyncDisposable
@@ -29,9 +31,14 @@ internal sealed class HostLinks(
     /// <summary>Links to every host that has no link yet, or whose agent listens elsewhere now.</summary>
     public async Task ReconcileAsync(CancellationToken ct)
     {
-        foreach (var here in agentsHere)
+        foreach (var (number, here) in agentsHere.Index())
         {
-            _links.GetOrAdd("", _ => Run(here, null));
+            _links.GetOrAdd($"here-{number}", _ => Run(here, null));
+        }
+
+        foreach (var url in AgentAddresses.Read(configuration["Cloud:Data"]!))
+        {
+            Link(url);
         }
 
         await using var db = await databases.CreateDbContextAsync(ct);
@@ -39,6 +46,8 @@ internal sealed class HostLinks(
         {
             Link(host.Url!);
         }
+
+        await hosts.LinkNetworksAsync(ct);
     }
 
     /// <summary>Links to the agent at an address, once.</summary>

@@ -1,25 +1,59 @@
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Instances;
+using Cloud.Compute.Persistence;
 using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Hosts;
 
 /// <summary>A compute host as the API shows it.</summary>
-/// <param name="Status"><c>up</c>, or <c>unreachable</c> where its agent has not answered of late.</param>
+/// <param name="Status">
+/// <c>up</c>; <c>draining</c> while what runs on it goes to others, <c>drained</c> when nothing does; or <c>unreachable</c> where its agent
+/// has not answered of late.
+/// </param>
 /// <param name="Engines">Each proven by running a small guest, or why it does not work.</param>
+/// <param name="Drain">What is still on a host that is drained; null for one that is not.</param>
 public sealed record HostView(
     HostId Id, string Name, Labels Labels, string Status, int Cpus, long MemoryBytes, long DiskFreeBytes, IReadOnlyList<HostEngine> Engines,
-    DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, HostDrain? Drain)
 {
-    internal static HostView From(ComputeHost host, DateTimeOffset now) => new(
-        host.Id,
-        host.Name,
-        host.Labels,
-        now - host.SeenAt < HostDirectory.ReachableFor ? "up" : "unreachable",
-        host.Cpus,
-        host.MemoryBytes,
-        host.DiskFreeBytes,
-        host.Engines,
-        host.SeenAt,
-        host.CreatedAt,
-        host.UpdatedAt);
+    internal static async Task<HostView> FromAsync(ComputeHost host, ComputeDbContext db, DateTimeOffset now, CancellationToken ct)
+    {
+        var drain = host.IsDrained ? await HostDrain.ReadAsync(host, db, ct) : null;
+        return new HostView(
+            host.Id,
+            host.Name,
+            host.Labels,
+            now - host.SeenAt >= HostDirectory.ReachableFor ? "unreachable"
+                : drain is null ? "up" : drain.Moving + drain.Waiting > 0 ? "draining" : "drained",
+            host.Cpus,
+            host.MemoryBytes,
+            host.DiskFreeBytes,
+            host.Engines,
+            host.SeenAt,
+            host.CreatedAt,
+            host.UpdatedAt,
+            drain);
+    }
 }
+
+/// <summary>What is still on a host that is drained.</summary>
+/// <param name="Moving">Instances on their way to another host.</param>
+/// <param name="Waiting">Those that are to go next.</param>
+/// <param name="Staying">Those that stay, with why.</param>
+public sealed record HostDrain(int Moving, int Waiting, IReadOnlyList<HostStayer> Staying)
+{
+    internal static async Task<HostDrain> ReadAsync(ComputeHost host, ComputeDbContext db, CancellationToken ct)
+    {
+        var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host.Name).OrderBy(row => row.Id)
+            .ToListAsync(ct);
+        var staying = rows.Select(row => (Row: row, Why: HostDrains.WhyStays(row))).Where(one => one.Why is not null).ToList();
+        var moving = rows.Count(row => row.Status == InstanceStatus.Migrating);
+        return new HostDrain(
+            moving, rows.Count - moving - staying.Count,
+            staying.Select(one => new HostStayer(one.Row.Id, one.Row.Name, one.Why!)).ToList());
+    }
+}
+
+/// <summary>An instance that does not leave its host by itself.</summary>
+public sealed record HostStayer(InstanceId Id, string Name, string Reason);

@@ -81,6 +81,39 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     public Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct) =>
         SendAsync<GuestReport>(HttpMethod.Delete, $"{Root}/guests/{id}/volumes/{volume}?force={(force ? "true" : "false")}", null, ct);
 
+    public Task<GuestDeparture> DescribeDepartureAsync(string id, CancellationToken ct) =>
+        GetAsync<GuestDeparture>($"{Root}/guests/{id}/departure", ct);
+
+    public Task<GuestArrival> AwaitGuestAsync(GuestDeparture departure, CancellationToken ct) =>
+        SendAsync<GuestArrival>(HttpMethod.Put, $"{Root}/arrivals", departure, ct);
+
+    public Task<bool> EndArrivalAsync(string id, CancellationToken ct) =>
+        SendAsync<bool>(HttpMethod.Delete, $"{Root}/arrivals/{id}", null, ct);
+
+    public Task<GuestMoveReport> MoveGuestAsync(string id, GuestMove move, CancellationToken ct) =>
+        SendAsync<GuestMoveReport>(HttpMethod.Post, $"{Root}/guests/{id}/move", move, ct);
+
+    public async Task<GuestMoveReport?> FindMoveAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            return await GetAsync<GuestMoveReport>($"{Root}/guests/{id}/move", ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task CancelMoveAsync(string id, CancellationToken ct) => ActAsync(id, "move/cancel", ct);
+
+    public Task<GuestReport> StayAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "stay", ct);
+
+    public async Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Put, $"{Root}/peers", peers, ct);
+    }
+
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
 

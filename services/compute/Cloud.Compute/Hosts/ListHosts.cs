@@ -22,6 +22,12 @@ internal static class ListHosts
         }
 
         var found = await rows.OrderBy(host => host.Id).Take(list.Limit + 1).ToListAsync(ct);
-        return list.ToPage(context, found, host => host.Id.Value, host => HostView.From(host, time.GetUtcNow()));
+        var views = new Dictionary<HostId, HostView>();
+        foreach (var host in found)
+        {
+            views[host.Id] = await HostView.FromAsync(host, db, time.GetUtcNow(), ct);
+        }
+
+        return list.ToPage(context, found, host => host.Id.Value, host => views[host.Id]);
     }
 }

@@ -1,6 +1,7 @@
 using Cloud.Compute.Instances;
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
+using Cloud.Primitives;
 using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
@@ -21,6 +22,13 @@ internal static class RestoreInstanceSnapshot
         snapshot.RequireAvailable();
         var instance = await action.ChangeAsync(snapshot.Instance.Value, caller, IfMatch.None, (row, now) =>
         {
+            if (snapshot.HostName != row.HostName)
+            {
+                throw CloudException.Conflict(
+                    "snapshot-elsewhere",
+                    $"The snapshot lies on host '{snapshot.HostName}' and the instance runs on '{row.HostName}': migrate it back first.");
+            }
+
             row.BeginRestore(now);
             db.Sagas().Start<InstanceRestoreSaga, InstanceRestoreSagaData>(new InstanceRestoreSagaData(row.Id, snapshot.Id), row.Id.Value);
             return Task.FromResult(EnumWords.Of(row.Status));

@@ -10,7 +10,7 @@ namespace Cloud.Compute.Instances;
 /// A machine as its user sees it. The row holds what was asked for (<see cref="ShouldRun"/>) and what is (<see cref="Status"/>).
 /// <code>
 ///  provisioning ─▶ starting ─▶ running ◀─▶ pausing / paused / resuming / suspending / suspended
-///       │             ▲  │      │  ▲ └───▶ rebooting / restoring
+///       │             ▲  │      │  ▲ └───▶ rebooting / restoring / migrating
 ///       ▼             │  ▼      ▼  │
 ///     failed ─────────┴─ stopping ─▶ stopped ─▶ resizing
 ///  any ─▶ deleting ─▶ deleted
@@ -84,6 +84,12 @@ internal sealed class Instance : IVersioned
     public HostId? Host { get; private set; }
 
     public string? HostName { get; private set; }
+
+    /// <summary>The host that it is on its way to; null for none.</summary>
+    public string? MigratesTo { get; private set; }
+
+    /// <summary>Its latest way to another host; null for none.</summary>
+    public InstanceMigration? Migration { get; private set; }
 
     public string? UserData { get; private init; }
 
@@ -245,6 +251,46 @@ internal sealed class Instance : IVersioned
     {
         RequireKept("suspend");
         Enter(InstanceStatus.Suspending, null, now, InstanceLimits.Saving);
+    }
+
+    /// <summary>Goes to another host while it runs. Has no deadline: the saga that moves it ends it, with what both hosts say.</summary>
+    public void BeginMigrate(InstanceMigration migration, DateTimeOffset now)
+    {
+        if (Engine is "container" or "simulation")
+        {
+            throw CloudException.Conflict(
+                "engine-does-not-move", $"A guest of engine '{Engine}' does not go to another host while it runs.");
+        }
+
+        Require("migrate", InstanceStatus.Running);
+        if (migration.To == HostName)
+        {
+            throw CloudException.Conflict("already-there", $"Instance '{Name}' is on host '{HostName}' already.");
+        }
+
+        (MigratesTo, Migration) = (migration.To, migration);
+        Enter(InstanceStatus.Migrating, null, now, null);
+    }
+
+    /// <summary>It is to stay where it is, if it can still be.</summary>
+    public void CancelMigration(DateTimeOffset now)
+    {
+        Require("cancel its migration", InstanceStatus.Migrating);
+        (Migration, UpdatedAt) = (Migration! with { CancelAsked = true }, now);
+    }
+
+    /// <summary>Its guest runs on the other host.</summary>
+    public void IsMigrated(HostId host, InstanceMigration migration, DateTimeOffset now)
+    {
+        (Host, HostName, MigratesTo, Migration) = (host, migration.To, null, migration);
+        Enter(InstanceStatus.Running, null, now, null);
+    }
+
+    /// <summary>Its guest goes on where it was.</summary>
+    public void IsNotMigrated(InstanceMigration migration, DateTimeOffset now)
+    {
+        (MigratesTo, Migration) = (null, migration);
+        Enter(InstanceStatus.Running, $"It was not migrated: {migration.Reason}", now, null);
     }
 
     /// <summary>Goes back to what a snapshot of it holds.</summary>

@@ -87,7 +87,7 @@ internal sealed class InstanceDeadlines(
 
         if (guest is not null)
         {
-            await reports.TakeAsync(guest, ct);
+            await reports.TakeAsync(instance.HostName!, guest, ct);
         }
 
         await changes.ApplyAsync(instance.Id, "running", (row, now) =>

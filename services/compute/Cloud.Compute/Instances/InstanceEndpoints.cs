@@ -17,6 +17,8 @@ internal static class InstanceEndpoints
             .WithSummary("A terminal on the serial console, over WebSocket");
         read.MapGet("/{id}/placement", GetInstancePlacement.HandleAsync).WithName("GetInstancePlacement")
             .WithSummary("Shows why it is on its host");
+        read.MapGet("/{id}/migration", GetInstanceMigration.HandleAsync).WithName("GetInstanceMigration")
+            .WithSummary("Shows how far its latest way to another host is");
         read.MapGet("/{id}/metrics", GetInstanceMetrics.HandleAsync).WithName("GetInstanceMetrics")
             .WithSummary("Shows counters of the guest's process");
         read.MapGet("/{id}/exits", GetInstanceExits.HandleAsync).WithName("GetInstanceExits")
@@ -40,6 +42,10 @@ internal static class InstanceEndpoints
             .WithSummary("Keeps an instance's memory on disk and frees it; resume lets it go on");
         change.MapPost("/{id}/fork", ForkInstance.HandleAsync).WithName("ForkInstance")
             .WithSummary("Makes running instances that go on from what this one is now");
+        change.MapPost("/{id}/migrate", MigrateInstance.HandleAsync).WithName("MigrateInstance").RequireRole(Role.Admin)
+            .WithSummary("Has a running instance go on on another host");
+        change.MapPost("/{id}/migrate/cancel", CancelInstanceMigration.HandleAsync).WithName("CancelInstanceMigration")
+            .RequireRole(Role.Admin).WithSummary("Calls a migration off");
         change.MapPost("/{id}/resize", ResizeInstance.HandleAsync).WithName("ResizeInstance")
             .WithSummary("Gives a stopped instance, or a container, another type");
         change.MapPost("/{id}/exec", ExecInInstance.HandleAsync).WithName("ExecInInstance").WithSummary("Runs a command in the guest");

@@ -12,6 +12,9 @@ internal static class InstanceLimits
     /// <summary>To write or read a guest's memory.</summary>
     public static readonly TimeSpan Saving = TimeSpan.FromMinutes(5);
 
+    /// <summary>For a guest to go to another host; with the hour that may be asked for.</summary>
+    public static readonly TimeSpan Migrating = TimeSpan.FromMinutes(90);
+
     public static readonly TimeSpan Deleting = TimeSpan.FromSeconds(60);
 
     /// <summary>From asking the guest to power off to ending it by force.</summary>

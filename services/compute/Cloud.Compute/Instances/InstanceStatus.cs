@@ -45,4 +45,7 @@ public enum InstanceStatus
 
     /// <summary>Going back to a snapshot of it.</summary>
     Restoring = 17,
+
+    /// <summary>On its way to another host; the guest runs.</summary>
+    Migrating = 18,
 }

@@ -110,7 +110,7 @@ internal sealed class InstanceSteps(
         // Else it runs already, or is to stop or go: the saga of that is next.
         if (isWanted)
         {
-            await reports.TakeAsync(await agent.StartAsync(data.Instance.Value, ct), ct);
+            await reports.TakeAsync(instance.HostName!, await agent.StartAsync(data.Instance.Value, ct), ct);
         }
 
         if (instance.VolumesAwaited.Count > 0)

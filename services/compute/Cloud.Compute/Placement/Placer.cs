@@ -48,6 +48,11 @@ internal static class Placer
             return Refuse("Its agent does not answer.");
         }
 
+        if (host.IsDrained)
+        {
+            return Refuse("It is drained.");
+        }
+
         if (request.HostLabels.Except(host.Labels).ToList() is { Count: > 0 } missing)
         {
             return Refuse($"It does not carry the label {missing[0].Key}={missing[0].Value}.");

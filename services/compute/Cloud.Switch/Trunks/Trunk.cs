@@ -8,9 +8,9 @@ using Cloud.Switch.Ports;
 namespace Cloud.Switch.Trunks;
 
 /// <summary>
-/// What joins the switches of a cloud's hosts: each sends the others' sockets its table of ports, at every change and once a second, and the
-/// frames for guests that are there. Unix datagrams in a folder that only the switches' user enters; so who sends is one of them. Only the
-/// loop touches it.
+/// What joins the switches of a cloud's hosts: each sends the others' sockets its table of ports, at every change and once a second, and
+/// the frames for guests that are there. Unix datagrams in a folder that only the switches' user enters; so who sends is one of them.
+/// Only the loop touches it.
 /// </summary>
 internal sealed class Trunk : IDisposable
 {

@@ -6,8 +6,8 @@ namespace Cloud.Vmm.Qemu;
 
 /// <summary>
 /// Copies of a running machine's disks to where they are awaited, over NBD (docs/interop/nbd.txt): first what a disk's own file holds, from
-/// then on what the guest writes, on both sides at once (QEMU's mirror job). A job and its node have names of their own, so that an agent that
-/// was restarted in the middle takes them away.
+/// then on what the guest writes, on both sides at once (QEMU's mirror job). A job and its node have names of their own, so that an agent
+/// that was restarted in the middle takes them away.
 /// </summary>
 internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
 {

@@ -8,9 +8,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Cloud.Vmm.Qemu;
 
 /// <summary>
-/// One move of a machine's guest to where another awaits it, by QEMU's migration (docs/devel/migration.rst): the disks are mirrored, memory is
-/// copied while the guest runs and again what it changed, its processors slowed down where that does not end; then it stands still, the
-/// mirrors end, the rest and the devices follow, and it is handed over.
+/// One move of a machine's guest to where another awaits it, by QEMU's migration (docs/devel/migration.rst): the disks are mirrored,
+/// memory is copied while the guest runs and again what it changed, its processors slowed down where that does not end; then it stands
+/// still, the mirrors end, the rest and the devices follow, and it is handed over.
 /// </summary>
 internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string folder, int? uid, TimeProvider time)
 {
@@ -37,7 +37,8 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             await BeginMemoryAsync(move, ct);
             await FollowAsync(move, ct);
         }
-        catch (Exception failed) when (failed is QmpException or VmException or IOException or SocketException or OperationCanceledException)
+        catch (Exception failed)
+            when (failed is QmpException or VmException or IOException or SocketException or OperationCanceledException)
         {
             await machine.StayAsync(CancellationToken.None);
             throw failed is VmException ? failed

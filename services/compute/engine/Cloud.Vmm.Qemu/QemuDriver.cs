@@ -54,7 +54,8 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
     public async Task<IVirtualMachine?> AdoptAsync(string folder, CancellationToken ct)
     {
         var state = MachineState.Read(folder);
-        if (state is { Phase: MachinePhase.Running or MachinePhase.Leaving } && state.IsAlive() && ProcessHandle.TryOpen(state.ProcessId) is { } process)
+        if (state is { Phase: MachinePhase.Running or MachinePhase.Leaving } && state.IsAlive()
+            && ProcessHandle.TryOpen(state.ProcessId) is { } process)
         {
             var machine = new QemuMachine(folder, state, process, _parts.Exits.WaitAsync(process), _parts);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);

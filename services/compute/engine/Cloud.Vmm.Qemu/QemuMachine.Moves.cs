@@ -10,7 +10,8 @@ namespace Cloud.Vmm.Qemu;
 internal sealed partial class QemuMachine
 {
     /// <summary>Why no simulated machine goes.</summary>
-    public const string StaysWhileItRuns = "A simulated machine does not go to another host while it runs: its disks are not copied under it.";
+    public const string StaysWhileItRuns =
+        "A simulated machine does not go to another host while it runs: its disks are not copied under it.";
 
     private const string Export = "e-";
     private const string IncomingName = "incoming";

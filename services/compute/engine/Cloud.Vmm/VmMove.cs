@@ -38,7 +38,9 @@ public enum VmMovePolicy
     /// <summary>It stays where it is.</summary>
     GiveUp = 1,
 
-    /// <summary>It runs over there before all of its memory is there, and fetches what it lacks; where that cannot be, it is stopped.</summary>
+    /// <summary>
+    /// It runs over there before all of its memory is there, and fetches what it lacks; where that cannot be, it is stopped.
+    /// </summary>
     PostCopy = 2,
 
     /// <summary>It is stopped for the rest.</summary>
@@ -97,7 +99,9 @@ public enum VmMovePhase
 /// <param name="Last">What was told last.</param>
 public sealed record VmMoveResult(TimeSpan Total, TimeSpan Downtime, VmMoveProgress Last);
 
-/// <summary>A machine that awaits another's guest. Its process runs and nothing of a guest does; disposing ends it, unless it was let run.</summary>
+/// <summary>
+/// A machine that awaits another's guest. Its process runs and nothing of a guest does; disposing ends it, unless it was let run.
+/// </summary>
 public interface IVmArrival : IAsyncDisposable
 {
     /// <summary>It can run before it has all memory; found by asking its process, which needs a right of the host for it.</summary>

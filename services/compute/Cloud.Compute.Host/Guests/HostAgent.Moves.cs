@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Moves;
+using Cloud.Primitives;
+using Cloud.Switch.Client;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Guests;
+
+/// <summary>Guests that go to other hosts and come from them.</summary>
+internal sealed partial class HostAgent : IArrivalSteps
+{
+    private readonly ConcurrentDictionary<string, Arrival> _arrivals = new(StringComparer.Ordinal);
+
+    public async Task<GuestDeparture> DescribeDepartureAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        GuestDeparture? departure = null;
+        await ByEngineAsync(async () => departure = await guest.DescribeDepartureAsync(ct));
+        return departure!;
+    }
+
+    public async Task<GuestArrival> AwaitGuestAsync(GuestDeparture departure, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        var spec = departure.Spec with { Volumes = [] };
+        if (!GuestFolder.IsName(spec.Id) || departure.Layers.Any(layer => Path.GetFileName(layer) != layer))
+        {
+            throw CloudException.Invalid("id", "Expected lower-case letters, digits and '-'.");
+        }
+
+        if (!File.Exists(Path.Combine(spec.Image.Folder, spec.Image.Disk)))
+        {
+            throw CloudException.Conflict(HostErrors.Refused, $"This host does not have the image {spec.Image.Id}.");
+        }
+
+        if (!await EndArrivalAsync(spec.Id, ct))
+        {
+            throw CloudException.Conflict(HostErrors.Moving, "The guest is on this host already.");
+        }
+
+        // What it left here when it went.
+        await RemoveAsync(spec.Id, ct);
+        var guest = NewGuest(new GuestFolder(GuestsFolder, spec.Id), spec);
+        try
+        {
+            await guest.PrepareToComeAsync(departure, disks, ct);
+        }
+        catch
+        {
+            guest.Folder.Delete();
+            await guest.DisposeAsync();
+            throw;
+        }
+
+        var arrival = new Arrival(guest, this, time);
+        _arrivals[spec.Id] = arrival;
+        LogAwaits(log, spec.Id);
+        return new GuestArrival(
+            options.Value.Name, IPAddress.Loopback.ToString(), arrival.Port, arrival.Secret, departure.Layers,
+            departure.Layers.Where(layer => !File.Exists(snapshots.PathOf(layer))).ToList());
+    }
+
+    public async Task<bool> EndArrivalAsync(string id, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        return (!_arrivals.TryGetValue(id, out var arrival) || await arrival.EndAsync())
+            && (!_guests.TryGetValue(id, out var guest) || (guest.Folder.Presence == PortPresence.Away && !guest.IsLeaving));
+    }
+
+    public async Task<GuestMoveReport> MoveGuestAsync(string id, GuestMove move, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        MovePolicies.Parse(move.Policy);
+        var report = await guest.MoveAsync(move, presence => network.JoinAsync(guest.Spec, presence, CancellationToken.None)).WaitAsync(ct);
+        LogMoved(log, id, move.To.Host, report.TotalSeconds, report.DowntimeSeconds);
+        return report;
+    }
+
+    public async Task<GuestMoveReport?> FindMoveAsync(string id, CancellationToken ct) => (await RequireAsync(id, ct)).LatestMove;
+
+    public async Task CancelMoveAsync(string id, CancellationToken ct) => (await RequireAsync(id, ct)).CancelMove();
+
+    public async Task<GuestReport> StayAsync(string id, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        await ByEngineAsync(() => guest.StayAsync(ct));
+        await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
+        return guest.Report();
+    }
+
+    public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct) => network.LinkAsync(peers, ct);
+
+    Task IArrivalSteps.TakeLayerAsync(Guest guest, MoveWay way, Stream content, CancellationToken ct) =>
+        guest.TakeLayerAsync(way, content, ct);
+
+    async Task<IVmArrival> IArrivalSteps.AwaitMachineAsync(Guest guest, CancellationToken ct) =>
+        await guest.AwaitMachineAsync(await network.JoinAsync(guest.Spec, PortPresence.Arriving, ct), ct);
+
+    async Task IArrivalSteps.ArriveAsync(Guest guest, IVmArrival machine, Action isHere)
+    {
+        var joining = network.JoinAsync(guest.Spec, PortPresence.Arrived, CancellationToken.None);
+        await guest.ArriveAsync(machine, joining, () =>
+        {
+            _guests[guest.Spec.Id] = guest;
+            _arrivals.TryRemove(guest.Spec.Id, out _);
+            isHere();
+        });
+        LogArrived(log, guest.Spec.Id);
+    }
+
+    async Task IArrivalSteps.AbandonAsync(Guest guest)
+    {
+        _arrivals.TryRemove(guest.Spec.Id, out _);
+        await network.PartAsync(guest.Spec, CancellationToken.None);
+        guest.Folder.Delete();
+        await guest.DisposeAsync();
+        SweepLayers();
+        LogAbandoned(log, guest.Spec.Id);
+    }
+
+    [LoggerMessage(EventId = 3800, Level = LogLevel.Information, Message = "Awaits guest {Guest} of another host")]
+    private static partial void LogAwaits(ILogger log, string guest);
+
+    [LoggerMessage(EventId = 3801, Level = LogLevel.Information, Message = "Guest {Guest} has arrived and runs here")]
+    private static partial void LogArrived(ILogger log, string guest);
+
+    [LoggerMessage(EventId = 3802, Level = LogLevel.Information, Message = "Awaits guest {Guest} no more")]
+    private static partial void LogAbandoned(ILogger log, string guest);
+
+    [LoggerMessage(
+        EventId = 3803, Level = LogLevel.Information,
+        Message = "Guest {Guest} has gone to host {Host} in {Seconds} s, and stood still for {DowntimeSeconds} s")]
+    private static partial void LogMoved(ILogger log, string guest, string host, double? seconds, double? downtimeSeconds);
+}

@@ -1,0 +1,257 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Cloud.Compute.Host.Guests;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Moves;
+
+/// <summary>
+/// A guest that this host awaits: a port of the loopback where its old host comes in by an arrival's own secret, and what came so far. It
+/// is no guest of this host until it runs here. Where nobody comes for a while it ends by itself.
+/// </summary>
+internal sealed class Arrival : IAsyncDisposable
+{
+    private const int SecretBytes = 32;
+    private static readonly TimeSpan GreetingLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(1);
+
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly byte[] _secret = RandomNumberGenerator.GetBytes(SecretBytes);
+    private readonly CancellationTokenSource _ending = new();
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly IArrivalSteps _steps;
+    private readonly TimeProvider _time;
+    private readonly Task _listening;
+    private IVmArrival? _machine;
+    private int _open;
+    private bool _ended;
+
+    public Arrival(Guest guest, IArrivalSteps steps, TimeProvider time)
+    {
+        Guest = guest;
+        _steps = steps;
+        _time = time;
+        _listener.Start();
+        _listening = ListenAsync();
+    }
+
+    public Guest Guest { get; }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    public string Secret => Convert.ToHexStringLower(_secret);
+
+    /// <summary>It runs here, and is a guest like any other.</summary>
+    public bool HasArrived { get; private set; }
+
+    /// <summary>Ends when it is not awaited any more, whether it came or not.</summary>
+    public Task Ended => _listening;
+
+    /// <summary>Ends the wait, unless the guest is here.</summary>
+    /// <returns>False where it is.</returns>
+    public async Task<bool> EndAsync()
+    {
+        await _one.WaitAsync();
+        try
+        {
+            if (HasArrived)
+            {
+                return false;
+            }
+
+            if (!_ended)
+            {
+                _ended = true;
+                await _ending.CancelAsync();
+                _listener.Stop();
+                if (_machine is { } machine)
+                {
+                    await machine.DisposeAsync();
+                }
+
+                await _steps.AbandonAsync(Guest);
+            }
+
+            return true;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        _listener.Stop();
+        await _listening;
+        if (!HasArrived && _machine is { } machine)
+        {
+            await machine.DisposeAsync();
+        }
+
+        _listener.Dispose();
+    }
+
+    private async Task ListenAsync()
+    {
+        var heardAt = _time.GetTimestamp();
+        var accepting = _listener.AcceptSocketAsync(_ending.Token).AsTask();
+        while (!_ending.IsCancellationRequested)
+        {
+            await Task.WhenAny(accepting, Task.Delay(IdleLimit, _time));
+            try
+            {
+                if (accepting.IsCompleted)
+                {
+                    var socket = await accepting;
+                    accepting = _listener.AcceptSocketAsync(_ending.Token).AsTask();
+                    heardAt = _time.GetTimestamp();
+                    _ = ServeAsync(socket);
+                }
+                else if (Volatile.Read(ref _open) == 0 && _time.GetElapsedTime(heardAt) > IdleLimit)
+                {
+                    await EndAsync();
+                }
+            }
+            catch (Exception closed) when (closed is SocketException or OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        Interlocked.Increment(ref _open);
+        using (socket)
+        {
+            try
+            {
+                socket.NoDelay = true;
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
+                limit.CancelAfter(GreetingLimit);
+                var way = await MoveWays.ReceiveAsync<MoveWay>(socket, limit.Token);
+                if (CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(way.Secret), Encoding.ASCII.GetBytes(Secret)))
+                {
+                    await ServeAsync(socket, way);
+                }
+            }
+            catch (Exception broken)
+                when (broken is IOException or SocketException or OperationCanceledException or JsonException or ObjectDisposedException)
+            {
+                // Whoever came is gone, or was nobody; the old host sees it at its end.
+            }
+        }
+
+        Interlocked.Decrement(ref _open);
+    }
+
+    private async Task ServeAsync(Socket socket, MoveWay way)
+    {
+        var ct = _ending.Token;
+        MoveAnswer answer;
+        try
+        {
+            answer = way.Name switch
+            {
+                MoveWays.Layer => await WithStreamAsync(socket, stream => _steps.TakeLayerAsync(Guest, way, stream, ct)),
+                MoveWays.Log => await WithStreamAsync(socket, stream => Guest.TakeLogAsync(way, stream, ct)),
+                MoveWays.Begin => await BeginAsync(ct),
+                MoveWays.Run => await RunAsync(ct),
+                _ => _machine is null ? new MoveAnswer("Nothing awaits that yet.") : new MoveAnswer(),
+            };
+        }
+        catch (Exception failed) when (failed is VmException or IOException or UnauthorizedAccessException or Primitives.CloudException)
+        {
+            answer = new MoveAnswer(failed.Message);
+        }
+
+        await MoveWays.SendAsync(socket, answer, CancellationToken.None);
+        if (HasArrived)
+        {
+            await _ending.CancelAsync();
+            _listener.Stop();
+        }
+        else if (answer.Error is null && (way.Name == VmMove.Memory || way.Name.StartsWith(VmMove.Disk, StringComparison.Ordinal)))
+        {
+            await _machine!.AcceptAsync(way.Name, socket, ct);
+        }
+    }
+
+    private static async Task<MoveAnswer> WithStreamAsync(Socket socket, Func<Stream, Task> take)
+    {
+        await using var stream = new NetworkStream(socket, ownsSocket: false);
+        await take(stream);
+        return new MoveAnswer();
+    }
+
+    private async Task<MoveAnswer> BeginAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        try
+        {
+            _machine ??= _ended ? throw new VmException("It is awaited no more.") : await _steps.AwaitMachineAsync(Guest, ct);
+            return new MoveAnswer(TakesMemoryLate: _machine.TakesMemoryLate);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Has it run here, or never.</summary>
+    private async Task<MoveAnswer> RunAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        try
+        {
+            if (_machine is null || _ended)
+            {
+                throw new VmException("It is awaited no more.");
+            }
+
+            await _machine.ReadyAsync(ct);
+            await _steps.ArriveAsync(Guest, _machine, () => HasArrived = true);
+            return new MoveAnswer();
+        }
+        catch (Exception failed) when (HasArrived && (failed is VmException or IOException or Primitives.CloudException))
+        {
+            // It is this host's, and it is this host that tells how it ended.
+            return new MoveAnswer();
+        }
+        catch (Exception failed) when (failed is VmException or IOException or UnauthorizedAccessException or Primitives.CloudException)
+        {
+            _one.Release();
+            await EndAsync();
+            await _one.WaitAsync(CancellationToken.None);
+            return new MoveAnswer(failed.Message);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+}
+
+/// <summary>What the host does for an arrival.</summary>
+internal interface IArrivalSteps
+{
+    /// <summary>Takes in a file below the root disk's own.</summary>
+    Task TakeLayerAsync(Guest guest, MoveWay way, Stream content, CancellationToken ct);
+
+    /// <summary>Starts the machine that awaits the guest.</summary>
+    Task<IVmArrival> AwaitMachineAsync(Guest guest, CancellationToken ct);
+
+    /// <summary>Makes it a guest of this host and lets it run.</summary>
+    /// <param name="guest">The guest.</param>
+    /// <param name="machine">Has all of it.</param>
+    /// <param name="isHere">Called at the instant from which on it is.</param>
+    Task ArriveAsync(Guest guest, IVmArrival machine, Action isHere);
+
+    /// <summary>Removes what was prepared.</summary>
+    Task AbandonAsync(Guest guest);
+}

@@ -1,0 +1,108 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Cloud.Vmm;
+
+namespace Cloud.Compute.Host.Moves;
+
+/// <summary>
+/// What a guest's old host asks its new one for, over a connection each: a line of JSON, answered by one. Then bytes go by it as the name
+/// of the way says: a file, or whatever the two machines say to each other.
+/// </summary>
+/// <param name="Secret">The arrival's.</param>
+/// <param name="Name">One of <see cref="MoveWays"/>, or of <see cref="VmMove"/>.</param>
+/// <param name="File">The name of a file that follows.</param>
+/// <param name="Offset">Where in it what follows begins.</param>
+/// <param name="LengthBytes">How many bytes follow.</param>
+internal sealed record MoveWay(string Secret, string Name, string? File = null, long Offset = 0, long LengthBytes = 0);
+
+/// <param name="Error">Why not; null where it is so.</param>
+/// <param name="TakesMemoryLate">The machine that awaits can run before it has all memory.</param>
+internal sealed record MoveAnswer(string? Error = null, bool TakesMemoryLate = false);
+
+/// <summary>The names of ways.</summary>
+internal static class MoveWays
+{
+    /// <summary>A file below the root disk's own.</summary>
+    public const string Layer = "layer";
+
+    /// <summary>Starts the machine that awaits the guest.</summary>
+    public const string Begin = "begin";
+
+    /// <summary>What the guest has printed or reported so far.</summary>
+    public const string Log = "log";
+
+    /// <summary>Lets the guest run: from its answer on it is the new host's.</summary>
+    public const string Run = "run";
+
+    private const int LineBytesMax = 4096;
+
+    /// <summary>Asks, and ends when that was answered.</summary>
+    /// <param name="at">Where the guest is awaited.</param>
+    /// <param name="way">What is asked.</param>
+    /// <param name="send">Sends the bytes that follow; null for none.</param>
+    /// <param name="ct">Ends it; the other host may have heard it.</param>
+    /// <exception cref="VmException">It was refused, or not heard.</exception>
+    public static async Task<(Socket Socket, MoveAnswer Answer)> OpenAsync(
+        IPEndPoint at, MoveWay way, Func<Stream, Task>? send, CancellationToken ct)
+    {
+        var socket = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await ConnectAsync(socket, at, ct);
+            await SendAsync(socket, way, ct);
+            if (send is not null)
+            {
+                await using var stream = new NetworkStream(socket, ownsSocket: false);
+                await send(stream);
+            }
+
+            var answer = await ReceiveAsync<MoveAnswer>(socket, ct);
+            return answer.Error is { } refused ? throw new VmException(refused) : (socket, answer);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task ConnectAsync(Socket socket, IPEndPoint at, CancellationToken ct)
+    {
+        try
+        {
+            await socket.ConnectAsync(at, ct);
+        }
+        catch (SocketException nobody)
+        {
+            throw new VmException($"The other host awaits it no more: {nobody.Message}.", nobody);
+        }
+    }
+
+    public static async Task SendAsync<T>(Socket socket, T line, CancellationToken ct)
+    {
+        ReadOnlyMemory<byte> rest = (byte[])[.. JsonSerializer.SerializeToUtf8Bytes(line), (byte)'\n'];
+        while (rest.Length > 0)
+        {
+            rest = rest[await socket.SendAsync(rest, ct)..];
+        }
+    }
+
+    /// <summary>A byte at a time: what comes after the line is another's to read.</summary>
+    public static async Task<T> ReceiveAsync<T>(Socket socket, CancellationToken ct)
+    {
+        var line = new List<byte>();
+        var one = new byte[1];
+        while (await socket.ReceiveAsync(one, ct) == 1)
+        {
+            if (one[0] == '\n')
+            {
+                return JsonSerializer.Deserialize<T>(line.ToArray()) ?? throw new IOException("An empty line came.");
+            }
+
+            line.Add(line.Count < LineBytesMax ? one[0] : throw new IOException("A line is too long."));
+        }
+
+        throw new IOException("The other host has closed the connection.");
+    }
+}

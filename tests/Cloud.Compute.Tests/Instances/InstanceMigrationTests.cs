@@ -1,0 +1,177 @@
+using System.Net;
+using System.Text.Json;
+using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Hosts;
+using Cloud.Compute.Tests.Hosts;
+using Cloud.Primitives;
+using Cloud.ServiceDefaults.Auth;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Cloud.Compute.Tests.Instances;
+
+/// <summary>The control plane's part of a migration, with two hosts that do, refuse and forget what a test wants.</summary>
+public sealed class InstanceMigrationTests : IAsyncLifetime
+{
+    private readonly ComputeUnderTest _compute = new() { Other = new FakeHost(TimeProvider.System, "other") };
+
+    private FakeHost One => _compute.Host;
+
+    private FakeHost Two => _compute.Other!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _compute.InitializeAsync();
+        (One.Other, Two.Other) = (Two, One);
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(
+            _compute.Services.GetRequiredService<HostDirectory>().Known.Count == 2));
+    }
+
+    public ValueTask DisposeAsync() => _compute.DisposeAsync();
+
+    [Fact]
+    public async Task Migrate_ThereAndBack_TurnsTheHost_AndEachHostLosesWhatTheOtherHas()
+    {
+        var id = await CreateAsync("traveller", "fake");
+        var there = await MigrateAsync(id, new { host = "other" });
+        StatusOf(there).ShouldBe("running");
+        there.GetProperty("host").GetString().ShouldBe("other");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(!One.Guests.ContainsKey(id)));
+        Two.Guests[id].State.ShouldBe(GuestState.Running);
+        var migration = await _compute.GetAsync($"/v1/instances/{id}/migration");
+        migration.GetProperty("status").GetString().ShouldBe("succeeded");
+        migration.GetProperty("progress").GetProperty("rounds").GetInt32().ShouldBe(3);
+
+        (await MigrateAsync(id, new { })).GetProperty("host").GetString().ShouldBe("fake");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(!Two.Guests.ContainsKey(id)));
+        StatusOf(await _compute.GetAsync($"/v1/instances/{id}")).ShouldBe("running");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(One.Peers.SequenceEqual([new HostPeer("other", "/other/switch")])));
+    }
+
+    [Fact]
+    public async Task Migrate_WhatCannotBe_IsRefusedBeforeAnythingBegins()
+    {
+        var id = await CreateAsync("settled", "fake");
+        (await RefusedAsync(id, new { host = "fake" })).ShouldBe("already-there");
+        (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { host = "none" }, Role.Admin)).Status
+            .ShouldBe(HttpStatusCode.NotFound);
+        (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { policy = "hope", timeoutSeconds = 0 }, Role.Admin))
+            .Body.GetProperty("errors").EnumerateObject().Select(one => one.Name).ShouldBe(["policy", "timeoutSeconds"], ignoreOrder: true);
+        One.Failures["DescribeDepartureAsync"] = (CloudException.Conflict(HostErrors.HasVolumes, "Its volumes lie on its host."), 1);
+        (await RefusedAsync(id, new { host = "other" })).ShouldBe(HostErrors.HasVolumes);
+        (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate/cancel", null, Role.Admin)).Body.GetProperty("code")
+            .GetString().ShouldBe("wrong-status");
+        (await _compute.SendAsync(HttpMethod.Get, $"/v1/instances/{id}/migration")).Status.ShouldBe(HttpStatusCode.NotFound);
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30");
+        (await RefusedAsync(id, new { host = "other" })).ShouldBe("wrong-status");
+        Two.Calls.ShouldNotContain($"AwaitGuestAsync {id}");
+    }
+
+    [Fact]
+    public async Task Migrate_ThatTheHostRefuses_LeavesTheInstanceRunningWhereItWas()
+    {
+        var id = await CreateAsync("stayer", "fake");
+        One.Failures["MoveGuestAsync"] = (CloudException.Conflict(HostErrors.NotMoved, "Its guest changes memory too fast."), 1);
+        var stayed = await MigrateAsync(id, new { host = "other", policy = "give-up" });
+        StatusOf(stayed).ShouldBe("running");
+        stayed.GetProperty("host").GetString().ShouldBe("fake");
+        stayed.GetProperty("statusReason").GetString()!.ShouldContain("too fast");
+        Two.Arrivals.ShouldBeEmpty();
+        (await _compute.GetAsync($"/v1/instances/{id}/migration")).GetProperty("status").GetString().ShouldBe("failed");
+        (await MigrateAsync(id, new { host = "other" })).GetProperty("host").GetString().ShouldBe("other");
+    }
+
+    [Fact]
+    public async Task Migrate_WhoseEndNobodyKnows_IsSettledByTheNewHost()
+    {
+        // It ran over there, and the answer was lost.
+        var gone = await CreateAsync("gone", "fake");
+        One.Failures["MoveGuestAsync-answer"] = (CloudException.Conflict(HostErrors.Unsettled, "Nobody knows."), 1);
+        var migrated = await MigrateAsync(gone, new { host = "other" });
+        migrated.GetProperty("host").GetString().ShouldBe("other");
+        StatusOf(migrated).ShouldBe("running");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(!One.Guests.ContainsKey(gone)));
+
+        // It did not, and the new host says so when it answers again.
+        var here = await CreateAsync("here", "fake");
+        One.Failures["MoveGuestAsync"] = (CloudException.Conflict(HostErrors.Unsettled, "Nobody knows."), 1);
+        Two.Failures["EndArrivalAsync"] = (new CloudException(ErrorKind.Unavailable, "host-unreachable", "Away."), 2);
+        var stayed = await MigrateAsync(here, new { host = "other" });
+        stayed.GetProperty("host").GetString().ShouldBe("fake");
+        StatusOf(stayed).ShouldBe("running");
+        One.Calls.ShouldContain($"StayAsync {here}");
+    }
+
+    [Fact]
+    public async Task Migrate_ThatIsCalledOff_EndsWhereItWas_AndShowsHowFarItIsMeanwhile()
+    {
+        var id = await CreateAsync("fickle", "fake");
+        One.Moving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (status, body) = await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { host = "other" }, Role.Admin);
+        status.ShouldBe(HttpStatusCode.Accepted);
+        StatusOf(body).ShouldBe("migrating");
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(One.Calls.Contains($"MoveGuestAsync {id}")));
+        (await _compute.GetAsync($"/v1/instances/{id}/migration")).GetProperty("status").GetString().ShouldBe("running");
+        (await RefusedAsync(id, new { host = "other" })).ShouldBe("wrong-status");
+
+        var (_, stayed) = await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate/cancel?wait=30", null, Role.Admin);
+        StatusOf(stayed).ShouldBe("running");
+        stayed.GetProperty("host").GetString().ShouldBe("fake");
+        (await _compute.GetAsync($"/v1/instances/{id}/migration")).GetProperty("status").GetString().ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task Drain_MovesWhatRuns_NamesWhatStays_AndKeepsOthersAway_UntilItIsActive()
+    {
+        var running = await CreateAsync("runs", "fake");
+        var stopped = await CreateAsync("stands", "fake");
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{stopped}/stop?wait=30");
+        var (status, _) = await _compute.SendAsync(HttpMethod.Post, "/v1/hosts/fake/drain", null, Role.Admin);
+        status.ShouldBe(HttpStatusCode.OK);
+        await ComputeUnderTest.UntilAsync(async () => (await HostAsync("fake")).GetProperty("status").GetString() == "drained");
+        var drain = (await HostAsync("fake")).GetProperty("drain");
+        drain.GetProperty("staying").EnumerateArray().Single().GetProperty("id").GetString().ShouldBe(stopped);
+        (await _compute.GetAsync($"/v1/instances/{running}")).GetProperty("host").GetString().ShouldBe("other");
+        (await _compute.CreateAsync("later")).GetProperty("host").GetString().ShouldBe("other");
+        (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{running}/migrate", new { host = "fake" }, Role.Admin)).Body
+            .GetProperty("detail").GetString()!.ShouldContain("drained");
+
+        await _compute.SendAsync(HttpMethod.Post, "/v1/hosts/fake/activate", null, Role.Admin);
+        var host = await HostAsync("fake");
+        host.GetProperty("status").GetString().ShouldBe("up");
+        host.GetProperty("drain").ValueKind.ShouldBe(JsonValueKind.Null);
+        (await MigrateAsync(running, new { host = "fake" })).GetProperty("host").GetString().ShouldBe("fake");
+    }
+
+    private static string StatusOf(JsonElement instance) => instance.GetProperty("status").GetString()!;
+
+    private async Task<JsonElement> HostAsync(string name) =>
+        (await _compute.SendAsync(HttpMethod.Get, $"/v1/hosts/{name}", null, Role.Admin)).Body;
+
+    /// <summary>Placed, and then moved where a test wants it.</summary>
+    private async Task<string> CreateAsync(string name, string host)
+    {
+        var made = await _compute.CreateAsync(name, new { type = "nano" });
+        var id = made.GetProperty("id").GetString()!;
+        if (made.GetProperty("host").GetString() != host)
+        {
+            (await MigrateAsync(id, new { host })).GetProperty("host").GetString().ShouldBe(host);
+            await ComputeUnderTest.UntilAsync(() => Task.FromResult(!(host == "fake" ? Two : One).Guests.ContainsKey(id)));
+        }
+
+        return id;
+    }
+
+    private async Task<JsonElement> MigrateAsync(string id, object body)
+    {
+        var (status, instance) = await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate?wait=30", body, Role.Admin);
+        status.ShouldBe(HttpStatusCode.OK, instance.ToString());
+        return instance;
+    }
+
+    private async Task<string> RefusedAsync(string id, object body)
+    {
+        var (status, problem) = await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", body, Role.Admin);
+        status.ShouldBe(HttpStatusCode.Conflict, problem.ToString());
+        return problem.GetProperty("code").GetString()!;
+    }
+}
