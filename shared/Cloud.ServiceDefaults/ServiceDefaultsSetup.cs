@@ -3,6 +3,7 @@ using Cloud.ServiceDefaults.Edge;
 using Cloud.ServiceDefaults.Errors;
 using Cloud.ServiceDefaults.Health;
 using Cloud.ServiceDefaults.Idempotency;
+using Cloud.ServiceDefaults.Memory;
 using Cloud.ServiceDefaults.OpenApi;
 using Cloud.ServiceDefaults.Telemetry;
 using Microsoft.AspNetCore.Authorization;
@@ -38,6 +39,11 @@ public static class ServiceDefaultsSetup
         services.TryAddSingleton<CallTurns>();
         services.TryAddSingleton<ResourceReads>();
         services.TryAddSingleton<AnswerSecret>();
+        if (builder.Configuration["Cloud:Profile"] is not null)
+        {
+            services.AddHostedService<StartMemory>();
+        }
+
         return builder;
     }
 
