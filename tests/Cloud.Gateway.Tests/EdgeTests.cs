@@ -159,6 +159,17 @@ public sealed class EdgeTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task NoRoomOnTheDisk_IsNoFailureOfOurs(bool proxied)
+    {
+        await using var cloud = await GatewayUnderTest.StartAsync(proxied);
+        using var answer = await cloud.SendAsync(HttpMethod.Put, "/v1/instances/full-disk/fail");
+        answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await answer.JsonAsync()).GetProperty("code").GetString().ShouldBe("disk-full");
+    }
+
+    [Theory]
     [InlineData("GET", "/v1/nothing", HttpStatusCode.NotFound, "not-found")]
     [InlineData("PUT", "/v1/instances", HttpStatusCode.MethodNotAllowed, "method-not-allowed")]
     [InlineData("GET", "/v1/instances/none", HttpStatusCode.NotFound, "not-found")]

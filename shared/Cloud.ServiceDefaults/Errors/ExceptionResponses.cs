@@ -30,7 +30,9 @@ internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log
                 return ProblemWriter.WriteAsync(
                     context, CloudException.Conflict("changed-meanwhile", "Somebody changed it at the same moment. Read it again."));
             default:
-                return exception.IsDatabaseUnavailable() ? WriteUnavailableAsync(context, exception) : WriteBugAsync(context, exception);
+                return exception.IsDiskFull() ? WriteDiskFullAsync(context, exception)
+                    : exception.IsDatabaseUnavailable() ? WriteUnavailableAsync(context, exception)
+                    : WriteBugAsync(context, exception);
         }
     }
 
@@ -44,6 +46,13 @@ internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log
         return ProblemWriter.WriteAsync(context, refusal);
     }
 
+    private Task WriteDiskFullAsync(HttpContext context, Exception exception)
+    {
+        LogDiskFull(log, exception, context.Request.Method, context.Request.Path);
+        return ProblemWriter.WriteAsync(context, new CloudException(
+            ErrorKind.Unavailable, "disk-full", "The cloud's disk is full; nothing was changed. Make room on it and try again."));
+    }
+
     private Task WriteBugAsync(HttpContext context, Exception exception)
     {
         LogUnhandled(log, exception, context.Request.Method, context.Request.Path);
@@ -55,4 +64,7 @@ internal sealed partial class ExceptionResponses(ILogger<ExceptionResponses> log
 
     [LoggerMessage(EventId = 101, Level = LogLevel.Warning, Message = "{Method} {Path} found no database")]
     private static partial void LogDatabaseUnavailable(ILogger log, Exception exception, string method, string path);
+
+    [LoggerMessage(EventId = 104, Level = LogLevel.Warning, Message = "{Method} {Path} found no room on the disk")]
+    private static partial void LogDiskFull(ILogger log, Exception exception, string method, string path);
 }

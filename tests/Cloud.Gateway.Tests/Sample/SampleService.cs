@@ -177,7 +177,15 @@ public static class SampleService
         return ResourceResults.Accepted(context, NoteView.From(note), note.Version);
     }
 
-    private static IResult FailNote(string id) => throw new InvalidOperationException($"A bug of {id}.");
+    private static async Task<IResult> FailNote(string id, CancellationToken ct)
+    {
+        if (id == "full-disk")
+        {
+            await File.WriteAllTextAsync("/dev/full", "text", ct);
+        }
+
+        throw new InvalidOperationException($"A bug of {id}.");
+    }
 
     private static async Task<IResult> UploadAsync(string id, HttpContext context, CancellationToken ct)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Cloud.Persistence;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -58,8 +59,6 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
 {
     private const int IdBytes = 8;
     private const int StatusClientClosed = 499;
-    private const int DiskFull = 28;
-    private const int DatabaseFull = 13;
 
     public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
@@ -134,19 +133,14 @@ internal sealed partial class S3Application(S3Services services, ILogger<S3Appli
                 return S3Error.IncompleteBody.With();
             case Microsoft.AspNetCore.Http.BadHttpRequestException bad:
                 return S3Error.InvalidRequest.With(bad.Message);
-            case IOException { HResult: DiskFull }:
-                return S3Error.InsufficientCapacity.With();
         }
 
-        for (var cause = failed; cause is not null; cause = cause.InnerException)
+        if (failed.IsDiskFull())
         {
-            if (cause is Microsoft.Data.Sqlite.SqliteException { SqliteErrorCode: DatabaseFull })
-            {
-                return S3Error.InsufficientCapacity.With();
-            }
+            return S3Error.InsufficientCapacity.With();
         }
 
-        if (Cloud.Persistence.DatabaseErrors.IsDatabaseUnavailable(failed))
+        if (failed.IsDatabaseUnavailable())
         {
             return S3Error.ServiceUnavailable.With();
         }
