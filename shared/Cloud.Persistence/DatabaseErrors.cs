@@ -44,7 +44,7 @@ public static class DatabaseErrors
         return false;
     }
 
-    /// <summary>The disk of the database or of a file has no room: nothing is wrong with what was asked, and nothing of it was done.</summary>
+    /// <summary>The disk of the database or of a file is full: nothing is wrong with what was asked, and nothing of it was done.</summary>
     public static bool IsDiskFull(this Exception exception)
     {
         for (var cause = exception; cause is not null; cause = cause.InnerException)

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace Cloud.ServiceDefaults.Memory;
 
 /// <summary>
-/// Gives back, once, what only the start of a process needed: the garbage of migrations and models, free lists of the allocator, and pages of
-/// programs that ran once. Of a cloud at rest that is a fifth. Nothing is lost by it: a page of a file is read again when it is used again.
+/// Gives back, once, what only the start of a process needed: the garbage of migrations and models, free lists of the allocator, and
+/// pages of programs that ran once. Of a cloud at rest that is a fifth. Nothing is lost by it: a page is read again when it is used again.
 /// </summary>
 internal sealed partial class StartMemory(IHostApplicationLifetime lifetime, TimeProvider time) : BackgroundService
 {
@@ -42,8 +42,8 @@ internal sealed partial class StartMemory(IHostApplicationLifetime lifetime, Tim
     }
 
     /// <summary>
-    /// MADV_PAGEOUT (madvise(2), Linux 5.4) of each mapping of a file that cannot be written through. The kernel keeps pages that other processes
-    /// use too, and all of those of files that are neither this user's nor writable to it; a kernel that does not know the advice refuses it.
+    /// MADV_PAGEOUT (madvise(2), Linux 5.4) of each mapping of a file that cannot be written through. The kernel keeps pages that other
+    /// processes use too, and those of files that are neither this user's nor writable to it; one that does not know the advice refuses it.
     /// </summary>
     private static void ReturnProgramPages(string maps)
     {
@@ -51,7 +51,8 @@ internal sealed partial class StartMemory(IHostApplicationLifetime lifetime, Tim
         {
             // "7f12a000-7f13c000 r-xp 00000000 fe:00 1234   /usr/lib/libc.so.6"
             var words = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
-            if (words.Length < 6 || words[5][0] != '/' || words[5].StartsWith("/memfd:", StringComparison.Ordinal) || words[1].Contains('w'))
+            if (words.Length < 6 || words[5][0] != '/' || words[1].Contains('w')
+                || words[5].StartsWith("/memfd:", StringComparison.Ordinal))
             {
                 continue;
             }
