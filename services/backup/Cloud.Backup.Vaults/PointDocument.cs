@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Cloud.Backup.Vaults;
 
@@ -23,6 +24,9 @@ public sealed record PointDocument
     public DateTimeOffset? LockedUntil { get; init; }
 
     public required IReadOnlyList<PointStream> Streams { get; init; }
+
+    [JsonIgnore]
+    public long SizeBytes => Streams.Sum(stream => stream.SizeBytes);
 
     /// <summary>What else a restore asks for, such as an instance's type.</summary>
     public IReadOnlyDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();

@@ -21,7 +21,15 @@ internal sealed class BackupOptions
     [Range(1, 64)]
     public int JobsMax { get; set; } = 2;
 
-    /// <summary>How often a job is tried again by itself after the process died under it.</summary>
+    /// <summary>How long after a failure that may pass a job is tried again by itself; each time twice as long.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
+    public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long after its last one a vault is verified by itself.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "365.00:00:00")]
+    public TimeSpan VerifyEvery { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How often a job is begun in all, by itself, after the process died under it or what it needs was away.</summary>
     [Range(1, 100)]
     public int AttemptsMax { get; set; } = 5;
 

@@ -5,6 +5,7 @@ using Cloud.Backup.RecoveryPoints;
 using Cloud.Backup.Sources;
 using Cloud.Backup.Vaults;
 using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Contracts;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults.Auth;
@@ -49,6 +50,17 @@ public static class BackupSetup
                 () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBlockStorage.Client)));
         }
 
+        if (builder.Configuration["Cloud:Services:Compute"] is { Length: > 0 } compute)
+        {
+            services.AddHttpClient(ComputeCalls.Client, client =>
+            {
+                client.BaseAddress = new Uri(compute);
+                client.Timeout = Timeout.InfiniteTimeSpan;
+            }).AddServiceKey();
+            services.AddSingleton<IInstances>(provider => new HttpInstances(() => ComputeOf(provider)));
+            services.AddSingleton<IVolumeHosts>(provider => new HttpVolumeHosts(() => ComputeOf(provider)));
+        }
+
         services.TryAddSingleton<OutboundHttp>();
         services.AddSingleton<BackupSettings>();
         services.AddSingleton<SecretSeal>();
@@ -63,6 +75,8 @@ public static class BackupSetup
         services.AddSingleton<JobWaiter>();
         services.AddSingleton<JobWork>();
         services.AddSingleton<BlockVolumes>();
+        services.AddSingleton<InstanceDisks>();
+        services.AddSingleton<IBackupSource, InstanceSource>();
         services.AddSingleton<IBackupSource, VolumeSource>();
         // What runs is kept from one look to the next.
         services.AddSingleton<JobRunner>();
@@ -86,4 +100,7 @@ public static class BackupSetup
         backup.MapJobs();
         backup.MapRecoveryPoints();
     }
+
+    private static HttpClient ComputeOf(IServiceProvider provider) =>
+        provider.GetRequiredService<IHttpClientFactory>().CreateClient(ComputeCalls.Client);
 }

@@ -22,7 +22,12 @@ public interface IVolumeHosts
     /// Keeps what volumes of one host hold now, all at one instant. Where a running instance has them, and its guest's agent answers, its
     /// file systems are frozen meanwhile.
     /// </summary>
-    /// <param name="snapshots">The ids of the snapshots by their volumes' ids; all of one instance, or of none.</param>
+    /// <param name="host">Where they are.</param>
+    /// <param name="snapshots">
+    /// The ids of the snapshots by their volumes' ids; all of one instance, or of none. The instance's own id stands for its root disk,
+    /// whose snapshots go with it.
+    /// </param>
+    /// <param name="ct">Heeded until it begins.</param>
     Task<IReadOnlyList<HostedSnapshot>> SnapshotAsync(string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct);
 
     /// <summary>Removes a snapshot from its host; volumes made of it stay.</summary>

@@ -47,6 +47,9 @@ public sealed record GuestSpec
     /// </summary>
     public string? ForkOf { get; init; }
 
+    /// <summary>The snapshot of a volume of its host that is its root disk when it is first defined; null for the image's.</summary>
+    public string? RootOf { get; init; }
+
     /// <summary>The volumes that it has, in their order: vdb, vdc, … They come and go by attach and detach alone.</summary>
     public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
 

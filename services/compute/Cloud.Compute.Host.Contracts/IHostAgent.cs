@@ -57,6 +57,12 @@ public interface IHostAgent
     /// <summary>Removes a snapshot; guests that came from it stay.</summary>
     Task DeleteGuestSnapshotAsync(string snapshot, CancellationToken ct);
 
+    /// <summary>
+    /// Has a guest that does not run start from what a snapshot holds: of its own root disk, or of any volume of the host. All of its root
+    /// disk is replaced.
+    /// </summary>
+    Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct);
+
     /// <summary>Ends the guest and removes all of it: folder, disks, network port.</summary>
     Task RemoveAsync(string id, CancellationToken ct);
 

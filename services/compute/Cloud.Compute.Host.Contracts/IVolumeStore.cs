@@ -24,7 +24,10 @@ public interface IVolumeStore
     /// Keeps what volumes hold now, all at one instant, each under the id of its snapshot. Of a running guest whose agent answers the
     /// file systems are frozen meanwhile, and the answer says so.
     /// </summary>
-    /// <param name="snapshots">The ids of the snapshots by their volumes' ids; all of one guest, or of none.</param>
+    /// <param name="snapshots">
+    /// The ids of the snapshots by their volumes' ids; all of one guest, or of none. The guest's own id stands for its root disk, whose
+    /// snapshots go with it.
+    /// </param>
     Task<IReadOnlyList<StoredSnapshot>> SnapshotVolumesAsync(IReadOnlyDictionary<string, string> snapshots, CancellationToken ct);
 
     Task<IReadOnlyList<StoredSnapshot>> ListSnapshotsAsync(CancellationToken ct);

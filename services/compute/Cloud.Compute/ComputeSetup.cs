@@ -6,6 +6,7 @@ using Cloud.Compute.Instances;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
+using Cloud.Compute.Neighbours;
 using Cloud.Compute.Persistence;
 using Cloud.Compute.Volumes;
 using Cloud.Messaging;
@@ -63,6 +64,7 @@ public static class ComputeSetup
         builder.Services.AddSingleton<InstanceSnapshotWaiter>();
         builder.Services.AddSingleton<InstanceReads>();
         builder.Services.AddSingleton<IVolumeHosts, VolumeHosts>();
+        builder.Services.AddSingleton<IInstances, InstanceService>();
         builder.Services.AddScoped<InstanceAction>();
         // What these two have seen is kept from one look to the next.
         builder.Services.AddSingleton<HostLinks>();
@@ -105,5 +107,6 @@ public static class ComputeSetup
         compute.MapInstanceSnapshots();
         compute.MapHosts();
         compute.MapVolumeHosts();
+        compute.MapInstanceService();
     }
 }

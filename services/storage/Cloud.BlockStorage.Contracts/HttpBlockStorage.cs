@@ -29,6 +29,14 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
         }
     }
 
+    public Task<IReadOnlyList<string>> ListVolumesAsync(
+        string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) =>
+        SendAsync<IReadOnlyList<string>>(HttpMethod.Post, $"{Of(project)}/volumes/search", labels, ct);
+
+    public Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct) =>
+        SendAsync<IReadOnlyList<AttachedBlockVolume>>(
+            HttpMethod.Get, $"{Of(project)}/instances/{Uri.EscapeDataString(instance)}/volumes", null, ct);
+
     public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) =>
         SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/volumes", volume, ct);
 

@@ -9,6 +9,12 @@ public interface IBlockStorage
     /// <summary>A volume of the project by id or name; null where there is none.</summary>
     Task<BlockVolume?> FindVolumeAsync(string project, string volume, CancellationToken ct);
 
+    /// <summary>The ids of the project's volumes that carry all of these labels.</summary>
+    Task<IReadOnlyList<string>> ListVolumesAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct);
+
+    /// <summary>The volumes that an instance has, in the order in which it got them.</summary>
+    Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct);
+
     /// <summary>
     /// Makes a volume, and waits a few seconds for it; one of this name that is there already is answered as it is. It can be used once its
     /// status is <c>available</c>: until then, ask again.
@@ -22,7 +28,12 @@ public interface IBlockStorage
     /// Keeps what volumes hold now, all at one instant, and waits a few seconds for it; where there are snapshots of these names already,
     /// they are answered as they are.
     /// </summary>
-    /// <param name="names">The snapshots' names by the ids or names of their volumes: all of one instance, or of none.</param>
+    /// <param name="project">Whose they are.</param>
+    /// <param name="names">
+    /// The snapshots' names by the ids or names of their volumes: all of one instance, or of none. That instance's id stands for its root
+    /// disk, of which a snapshot is taken at the same instant that compute alone knows of; the name is its id there.
+    /// </param>
+    /// <param name="ct">Ends the wait.</param>
     Task<IReadOnlyList<BlockSnapshot>> SnapshotAsync(string project, IReadOnlyDictionary<string, string> names, CancellationToken ct);
 
     /// <summary>A snapshot of the project by id or name; null where there is none.</summary>
@@ -79,7 +90,12 @@ public sealed record BlockVolume(
     public const string Available = "available";
 
     public const string Attached = "attached";
+
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 }
+
+/// <summary>A volume as an instance has it.</summary>
+public sealed record AttachedBlockVolume(BlockVolume Volume, bool ReadOnly, bool DeleteOnTermination);
 
 /// <summary>A volume to make: blank, or as a snapshot or a volume of the project.</summary>
 /// <param name="SizeBytes">1 MiB to 16 TiB; null for that of its source.</param>

@@ -1,5 +1,4 @@
 using Cloud.BlockStorage.Contracts;
-using Cloud.BlockStorage.Hosts;
 using Cloud.BlockStorage.Persistence;
 using Cloud.BlockStorage.Neighbours;
 using Cloud.BlockStorage.Snapshots;
@@ -30,11 +29,13 @@ public static class BlockStorageSetup
         builder.AddCloudDatabase<BlockStorageDbContext>(Name);
         if (builder.Configuration["Cloud:Services:Compute"] is { Length: > 0 } compute)
         {
-            builder.Services.AddHttpClient<IVolumeHosts, HttpVolumeHosts>(client =>
+            builder.Services.AddHttpClient(ComputeCalls.Client, client =>
             {
                 client.BaseAddress = new Uri(compute);
                 client.Timeout = HostsLimit;
             }).AddServiceKey();
+            builder.Services.AddSingleton<IVolumeHosts>(provider => new HttpVolumeHosts(
+                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(ComputeCalls.Client)));
         }
 
         builder.Services.AddSingleton<VolumeChanges>();

@@ -16,6 +16,8 @@ public abstract class BackupTest(BackupsUnderTest service)
 
     private protected FakeBlockStorage Storage => service.Storage;
 
+    private protected FakeCompute Compute => service.Compute;
+
     protected string Project { get; } = NewName("prj");
 
     protected static string NewName(string word) => $"{word}-{Interlocked.Increment(ref _names)}";

@@ -5,6 +5,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cloud.Backup.Persistence;
 using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Contracts;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults;
@@ -30,10 +31,13 @@ public sealed class BackupsUnderTest : IAsyncDisposable
         Data = data;
         _app = app;
         Storage = storage;
+        Compute = app.Services.GetRequiredService<FakeCompute>();
         Http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
     }
 
     internal FakeBlockStorage Storage { get; }
+
+    internal FakeCompute Compute { get; }
 
     public HttpClient Http { get; }
 
@@ -53,6 +57,7 @@ public sealed class BackupsUnderTest : IAsyncDisposable
             ["Cloud:Postgres"] = postgres,
             ["Cloud:Backup:PruneEvery"] = "00:00:00",
             ["Cloud:Backup:JobsMax"] = "4",
+            ["Cloud:Backup:RetryAfter"] = "00:00:00.1",
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -64,6 +69,9 @@ public sealed class BackupsUnderTest : IAsyncDisposable
         }
 
         builder.Services.AddSingleton<IBlockStorage>(storage);
+        builder.Services.AddSingleton(new FakeCompute(storage));
+        builder.Services.AddSingleton<IInstances>(services => services.GetRequiredService<FakeCompute>());
+        builder.Services.AddSingleton<IVolumeHosts>(services => services.GetRequiredService<FakeCompute>());
         builder.AddBackups();
         builder.Services.AddAuthentication(HeaderCallers.Name)
             .AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);

@@ -12,6 +12,7 @@ internal sealed class FakeBlockStorage : IBlockStorage
     private readonly Lock _changing = new();
     private readonly Dictionary<string, (BlockVolume Row, byte[] Bytes)> _volumes = [];
     private readonly Dictionary<string, (BlockSnapshot Row, byte[] Bytes)> _snapshots = [];
+    private readonly Dictionary<string, BlockAttachment> _attachments = [];
     private int _ids;
 
     /// <summary>What was read, as offsets and lengths.</summary>
@@ -69,7 +70,46 @@ internal sealed class FakeBlockStorage : IBlockStorage
     {
         lock (_changing)
         {
-            return Task.FromResult(_volumes.TryGetValue(volume, out var found) ? found.Row : null);
+            return Task.FromResult(
+                _volumes.TryGetValue(volume, out var found)
+                    ? found.Row
+                    : _volumes.Values.Select(other => other.Row).FirstOrDefault(row => row.Name == volume));
+        }
+    }
+
+    /// <summary>No instance has the volume any more.</summary>
+    public void Release(string volume, bool remove)
+    {
+        lock (_changing)
+        {
+            if (remove)
+            {
+                _volumes.Remove(volume);
+            }
+            else
+            {
+                Set(volume, row => row with { Status = BlockVolume.Available, Instance = null });
+            }
+        }
+    }
+
+    public Task<IReadOnlyList<string>> ListVolumesAsync(
+        string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            return Task.FromResult<IReadOnlyList<string>>([.. _volumes.Values.Select(volume => volume.Row).Where(
+                row => labels.All(label => row.Labels.GetValueOrDefault(label.Key) == label.Value)).Select(row => row.Id)]);
+        }
+    }
+
+    public Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            return Task.FromResult<IReadOnlyList<AttachedBlockVolume>>([.. _volumes.Values.Select(volume => volume.Row)
+                .Where(row => row.Instance == instance)
+                .Select(row => new AttachedBlockVolume(row, false, _attachments[row.Id].DeleteOnTermination))]);
         }
     }
 
@@ -78,7 +118,9 @@ internal sealed class FakeBlockStorage : IBlockStorage
         lock (_changing)
         {
             var there = _volumes.Values.FirstOrDefault(other => other.Row.Name == volume.Name);
-            return Task.FromResult(there.Row ?? _volumes[AddVolume(volume.Name, new byte[volume.SizeBytes!.Value])].Row);
+            return Task.FromResult(there.Row ?? Set(
+                AddVolume(volume.Name, new byte[volume.SizeBytes!.Value]),
+                row => row with { Labels = volume.Labels ?? new Dictionary<string, string>() }));
         }
     }
 
@@ -93,7 +135,7 @@ internal sealed class FakeBlockStorage : IBlockStorage
     {
         lock (_changing)
         {
-            return Task.FromResult<IReadOnlyList<BlockSnapshot>>([.. names.Select(pair =>
+            return Task.FromResult<IReadOnlyList<BlockSnapshot>>([.. names.Where(pair => _volumes.ContainsKey(pair.Key)).Select(pair =>
             {
                 var there = _snapshots.Values.FirstOrDefault(snapshot => snapshot.Row.Name == pair.Value).Row;
                 if (there is not null)
@@ -113,7 +155,10 @@ internal sealed class FakeBlockStorage : IBlockStorage
     {
         lock (_changing)
         {
-            return Task.FromResult(_snapshots.TryGetValue(snapshot, out var found) ? found.Row : null);
+            return Task.FromResult(
+                _snapshots.TryGetValue(snapshot, out var found)
+                    ? found.Row
+                    : _snapshots.Values.Select(other => other.Row).FirstOrDefault(row => row.Name == snapshot));
         }
     }
 
@@ -152,6 +197,11 @@ internal sealed class FakeBlockStorage : IBlockStorage
         await content.CopyToAsync(bytes, ct);
         lock (_changing)
         {
+            if (_volumes[volume].Row.Instance is not null)
+            {
+                throw CloudException.Conflict("volume-in-use", "An instance has it.");
+            }
+
             bytes.ToArray().CopyTo(_volumes[volume].Bytes, offset);
         }
     }
@@ -180,10 +230,28 @@ internal sealed class FakeBlockStorage : IBlockStorage
         }
     }
 
-    public Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct) => throw new NotSupportedException();
+    public Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct)
+    {
+        lock (_changing)
+        {
+            _attachments[attachment.Volume] = attachment;
+            return Task.FromResult(Set(
+                attachment.Volume, row => row with { Status = BlockVolume.Attached, Instance = attachment.Instance }));
+        }
+    }
 
-    public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct) =>
-        throw new NotSupportedException();
+    public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct)
+    {
+        Release(volume, remove: false);
+        return FindVolumeAsync(project, volume, ct)!;
+    }
+
+    private BlockVolume Set(string volume, Func<BlockVolume, BlockVolume> change)
+    {
+        var (row, bytes) = _volumes[volume];
+        _volumes[volume] = (change(row), bytes);
+        return _volumes[volume].Row;
+    }
 
     public Task<Stream> ExportAsync(string project, string source, CancellationToken ct) => throw new NotSupportedException();
 

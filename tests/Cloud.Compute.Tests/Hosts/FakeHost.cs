@@ -135,6 +135,13 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         return SetStateAsync("RestoreAsync", id, GuestState.Running);
     }
 
+    public Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct)
+    {
+        Enter("ReplaceRootAsync", id);
+        var (spec, report) = Require(id);
+        return Task.FromResult(Set(spec with { RootOf = snapshot }, report));
+    }
+
     public Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<StoredGuestSnapshot>>(Snapshots.Values.ToList());
 

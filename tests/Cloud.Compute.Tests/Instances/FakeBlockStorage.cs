@@ -59,6 +59,12 @@ internal sealed class FakeBlockStorage : IBlockStorage
         return Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<string>> ListVolumesAsync(
+        string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct) =>
+        throw new NotSupportedException();
+
     public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) => throw NotAsked();
 
     public Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct) => throw NotAsked();

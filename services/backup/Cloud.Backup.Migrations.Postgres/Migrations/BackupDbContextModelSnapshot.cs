@@ -53,6 +53,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                     b.Property<int>("Kind")
                         .HasColumnType("integer");
 
+                    b.Property<long?>("NotBefore")
+                        .HasColumnType("bigint");
+
                     b.Property<string>("Plan")
                         .HasColumnType("text");
 
@@ -149,6 +152,10 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text");
 
+                    b.Property<string>("ResourceLabelText")
+                        .IsRequired()
+                        .HasColumnType("text");
+
                     b.Property<string>("Resources")
                         .IsRequired()
                         .HasColumnType("text");
@@ -163,6 +170,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
 
                     b.Property<string>("SealedWebhookSecret")
                         .HasColumnType("text");
+
+                    b.Property<int?>("StartWindowMinutes")
+                        .HasColumnType("integer");
 
                     b.Property<int>("Status")
                         .HasColumnType("integer");
@@ -180,6 +190,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
 
                     b.Property<bool>("Verify")
                         .HasColumnType("boolean");
+
+                    b.Property<string>("VerifyCommand")
+                        .HasColumnType("text");
 
                     b.Property<long>("Version")
                         .IsConcurrencyToken()

@@ -48,6 +48,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                     b.Property<int>("Kind")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("NotBefore")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Plan")
                         .HasColumnType("TEXT");
 
@@ -144,6 +147,10 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("ResourceLabelText")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Resources")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -158,6 +165,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
 
                     b.Property<string>("SealedWebhookSecret")
                         .HasColumnType("TEXT");
+
+                    b.Property<int?>("StartWindowMinutes")
+                        .HasColumnType("INTEGER");
 
                     b.Property<int>("Status")
                         .HasColumnType("INTEGER");
@@ -175,6 +185,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
 
                     b.Property<bool>("Verify")
                         .HasColumnType("INTEGER");
+
+                    b.Property<string>("VerifyCommand")
+                        .HasColumnType("TEXT");
 
                     b.Property<long>("Version")
                         .IsConcurrencyToken()

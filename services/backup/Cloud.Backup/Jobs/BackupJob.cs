@@ -13,7 +13,7 @@ public sealed record JobStep(DateTimeOffset At, string What);
 /// One piece of work on a vault.
 /// <code>
 /// queued ─▶ running ─▶ succeeded
-///   │ ▲        ├─▶ failed ──┐
+///   │ ▲ later  ├─▶ failed ──┐
 ///   │ │        ▼            │ retry
 ///   └─┼──▶ cancelled ───────┤
 ///     └─────────────────────┘
@@ -70,6 +70,9 @@ internal sealed class BackupJob : IVersioned
     public long ChangedBlocks { get; private set; }
 
     public int Attempts { get; private set; }
+
+    /// <summary>It is not begun again before; null for at once.</summary>
+    public DateTimeOffset? NotBefore { get; private set; }
 
     public bool CancelRequested { get; private set; }
 
@@ -140,7 +143,7 @@ internal sealed class BackupJob : IVersioned
 
     public void Begin(DateTimeOffset now)
     {
-        (Status, StatusReason, StartedAt, EndedAt) = (JobStatus.Running, null, now, null);
+        (Status, StatusReason, StartedAt, EndedAt, NotBefore) = (JobStatus.Running, null, now, null, null);
         Attempts++;
         Note(Attempts == 1 ? "started" : $"started again, attempt {Attempts}", now);
     }
@@ -181,6 +184,13 @@ internal sealed class BackupJob : IVersioned
         Note("interrupted", now);
     }
 
+    /// <summary>What it needs is away, and may be back by then.</summary>
+    public void IsTriedAgain(string reason, TimeSpan after, DateTimeOffset now)
+    {
+        (Status, StatusReason, NotBefore) = (JobStatus.Queued, reason, now + after);
+        Note($"failed, again in {after.TotalSeconds:0} s: {reason}", now);
+    }
+
     /// <exception cref="CloudException">It has ended.</exception>
     public void Cancel(DateTimeOffset now)
     {
@@ -204,7 +214,7 @@ internal sealed class BackupJob : IVersioned
             throw CloudException.Conflict("job-not-failed", "Only a job that failed or was cancelled is tried again.");
         }
 
-        (Status, StatusReason, CancelRequested, Attempts, EndedAt) = (JobStatus.Queued, null, false, 0, null);
+        (Status, StatusReason, CancelRequested, Attempts, EndedAt, NotBefore) = (JobStatus.Queued, null, false, 0, null, null);
         Note("queued again", now);
     }
 

@@ -40,7 +40,7 @@ internal sealed partial class JobRunner(
             }
         }
 
-        foreach (var job in open.Where(job => job.Status == JobStatus.Queued))
+        foreach (var job in open.Where(job => job.Status == JobStatus.Queued && !(job.NotBefore > time.GetUtcNow())))
         {
             if (_running.Count >= options.Value.JobsMax)
             {
@@ -153,7 +153,18 @@ internal sealed partial class JobRunner(
                     "What it read from or wrote to broke off in the middle. Retry it: it goes on from there.",
                 _ => "It failed by itself; the log says why.",
             };
-            end = Ends((row, now) => row.Fails(reason, now));
+            var mayPass = failed is CloudException { Kind: ErrorKind.Unavailable } or IOException or HttpRequestException;
+            end = Ends((row, now) =>
+            {
+                if (mayPass && row.Attempts < options.Value.AttemptsMax && !row.CancelRequested)
+                {
+                    row.IsTriedAgain(reason, options.Value.RetryAfter * Math.Pow(2, row.Attempts - 1), now);
+                }
+                else
+                {
+                    row.Fails(reason, now);
+                }
+            });
         }
         finally
         {

@@ -89,6 +89,7 @@ internal sealed class JobWork(
                 TakenAt = taken.TakenAt,
                 LockedUntil = lockedUntil,
                 Streams = taken.Streams,
+                Properties = taken.Properties,
             }, ct);
         return lockedUntil;
     }
@@ -138,37 +139,48 @@ internal sealed class JobWork(
         BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
     {
         var started = time.GetTimestamp();
-        string? wrong;
+        TryResult tried;
         try
         {
             var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
-            wrong = await sources.OfKind(point.Kind)
-                .TryAsync(new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress), ct);
+            var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress) { Command = await CommandAsync(job, ct) };
+            tried = await sources.OfKind(point.Kind).TryAsync(run, ct);
         }
         catch (VaultException damaged)
         {
-            wrong = damaged.Message;
+            tried = TryResult.Damaged(damaged.Message);
         }
 
         var seconds = Math.Round(time.GetElapsedTime(started).TotalSeconds, 3);
         return async (db, row, now) =>
         {
             var point = await db.RecoveryPoints.SingleAsync(other => other.Id == job.RecoveryPoint, ct);
-            point.WasVerified(new Verification(now, wrong ?? Verification.Restorable, seconds));
-            if (wrong is null)
+            point.WasVerified(new Verification(now, tried.Wrong ?? Verification.Restorable, seconds));
+            if (tried.Wrong is not { } wrong)
             {
                 row.Succeeds(null, now);
                 db.AddPointEvent(point, "verified");
             }
             else
             {
-                point.IsDamaged(wrong, now);
+                if (tried.IsDamaged)
+                {
+                    point.IsDamaged(wrong, now);
+                }
+
                 row.Fails(wrong, now);
-                db.AddPointEvent(point, "damaged");
+                db.AddPointEvent(point, tried.IsDamaged ? "damaged" : "unproven");
             }
 
             return true;
         };
+    }
+
+    /// <summary>What the plan of a point has run in the instance that is tried.</summary>
+    private async Task<IReadOnlyList<string>?> CommandAsync(BackupJob job, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return (await db.Plans.AsNoTracking().SingleOrDefaultAsync(plan => plan.Id == job.Plan, ct))?.VerifyCommand;
     }
 
     private static async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyVaultAsync(

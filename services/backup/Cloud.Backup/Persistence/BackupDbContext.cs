@@ -73,7 +73,9 @@ public sealed class BackupDbContext(DbContextOptions<BackupDbContext> options) :
         {
             plan.Ignore(row => row.Labels);
             plan.Property(row => row.Retention).HasJsonConversion();
+            plan.Ignore(row => row.ResourceLabels);
             plan.Property(row => row.Resources).HasJsonConversion();
+            plan.Property(row => row.VerifyCommand).HasJsonConversion();
             plan.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter($"\"{nameof(BackupPlan.Status)}\" <> {(int)PlanStatus.Deleted}");
             plan.HasIndex(row => row.NextRunAt);

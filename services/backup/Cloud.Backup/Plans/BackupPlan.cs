@@ -32,11 +32,22 @@ internal sealed class BackupPlan : IVersioned
 
     public Retention Retention { get; private set; } = Retention.Default;
 
-    /// <summary>Ids: <c>vol-…</c>.</summary>
+    /// <summary>Ids: <c>vol-…</c>, <c>i-…</c>.</summary>
     public IReadOnlyList<string> Resources { get; private set; } = [];
 
-    /// <summary>Each recovery point is read back after it was made.</summary>
+    /// <summary>All that carries these labels is backed up too, whenever it was made; none for nothing.</summary>
+    public string ResourceLabelText { get; private set; } = "";
+
+    public Labels ResourceLabels => Labels.FromText(ResourceLabelText);
+
+    /// <summary>A run that has not begun so many minutes after it was due is left out; null where it is made up for.</summary>
+    public int? StartWindowMinutes { get; private set; }
+
+    /// <summary>Each recovery point is restored and tried after it was made.</summary>
     public bool Verify { get; private set; }
+
+    /// <summary>What is run in an instance that was restored for a try; null for nothing.</summary>
+    public IReadOnlyList<string>? VerifyCommand { get; private set; }
 
     /// <summary>Told of every job of the plan that ends.</summary>
     public string? WebhookUrl { get; private set; }
@@ -75,7 +86,19 @@ internal sealed class BackupPlan : IVersioned
 
     public void Keeps(Retention retention, DateTimeOffset now) => (Retention, UpdatedAt) = (retention, now);
 
-    public void Verifies(bool verify, DateTimeOffset now) => (Verify, UpdatedAt) = (verify, now);
+    public void Selects(Labels labels, DateTimeOffset now) => (ResourceLabelText, UpdatedAt) = (labels.Text, now);
+
+    public void StartsWithin(int? minutes, DateTimeOffset now) => (StartWindowMinutes, UpdatedAt) = (minutes, now);
+
+    public void Verifies(PlanVerify verify, DateTimeOffset now) =>
+        (Verify, VerifyCommand, UpdatedAt) = (verify.Enabled, verify.Command, now);
+
+    /// <summary>It is due, and too late to begin.</summary>
+    public bool IsMissed(DateTimeOffset now) => StartWindowMinutes is { } minutes && NextRunAt + TimeSpan.FromMinutes(minutes) < now;
+
+    /// <summary>What was due is left out.</summary>
+    public void Misses(DateTimeOffset now) =>
+        (NextRunAt, UpdatedAt) = (PlanSchedule.Parse(Schedule, TimeZone).Next(now), now);
 
     public void Copies(VaultId? to, DateTimeOffset now) => (CopyTo, UpdatedAt) = (to, now);
 

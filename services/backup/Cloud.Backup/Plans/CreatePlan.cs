@@ -27,10 +27,16 @@ public sealed record CreatePlanRequest
     public Retention? Retention { get; init; }
 
     /// <summary>The ids of what is backed up.</summary>
-    public required IReadOnlyList<string> Resources { get; init; }
+    public IReadOnlyList<string>? Resources { get; init; }
 
-    /// <summary>Each recovery point is restored to something that is thrown away, and compared.</summary>
-    public bool? Verify { get; init; }
+    /// <summary>All that carries these labels is backed up too; what is made later joins by itself.</summary>
+    public IReadOnlyDictionary<string, string>? ResourceLabels { get; init; }
+
+    /// <summary>A run that cannot begin within so many minutes is left out; left out itself, the run is made up for.</summary>
+    public int? StartWindowMinutes { get; init; }
+
+    /// <summary>Each recovery point is restored to something that is thrown away, and tried; left out, it is.</summary>
+    public PlanVerify? Verify { get; init; }
 
     public PlanWebhook? Webhook { get; init; }
 
@@ -46,10 +52,13 @@ internal static class CreatePlan
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
         ResourceName.CheckLabels(request.Labels, errors);
+        PlanRequests.Check(request.ResourceLabels, request.StartWindowMinutes, request.Verify, errors);
+        errors.Require(
+            request.Resources is not null || request.ResourceLabels is { Count: > 0 }, "resources", "Expected resources, or resourceLabels.");
         errors.ThrowIfAny();
         var retention = PlanRequests.Retention(request.Retention);
         PlanSchedule.Parse(request.Schedule, request.TimeZone ?? "UTC");
-        var resources = await requests.ResourcesAsync(caller.Project, request.Resources, [], ct);
+        var resources = await requests.ResourcesAsync(caller.Project, request.Resources ?? [], [], ct);
         var vault = request.Vault is { } named
             ? await PlanRequests.VaultAsync(db, caller.Project, named, "vault", ct)
             : await vaults.DefaultAsync(caller.Project, ct);
@@ -66,7 +75,9 @@ internal static class CreatePlan
         plan.Relabel(new Labels(request.Labels ?? new Dictionary<string, string>()), now);
         plan.Covers(resources, now);
         plan.Keeps(retention, now);
-        plan.Verifies(request.Verify ?? true, now);
+        plan.Selects(new Labels(request.ResourceLabels ?? new Dictionary<string, string>()), now);
+        plan.StartsWithin(request.StartWindowMinutes, now);
+        plan.Verifies(request.Verify ?? PlanVerify.Default, now);
         plan.Copies(copyTo?.Id, now);
         requests.Tell(plan, request.Webhook, now);
         plan.Runs(request.Schedule, request.TimeZone ?? "UTC", now);

@@ -22,7 +22,12 @@ public sealed record PatchPlanRequest
 
     public IReadOnlyList<string>? Resources { get; init; }
 
-    public bool? Verify { get; init; }
+    /// <summary>Replaced whole.</summary>
+    public IReadOnlyDictionary<string, string>? ResourceLabels { get; init; }
+
+    public int? StartWindowMinutes { get; init; }
+
+    public PlanVerify? Verify { get; init; }
 
     /// <summary>True: it runs only when somebody asks for it.</summary>
     public bool? Paused { get; init; }
@@ -37,6 +42,9 @@ internal static class PatchPlan
         PlanRequests requests, TimeProvider time, CancellationToken ct)
     {
         var fields = patch.Fields;
+        var errors = new FieldErrors();
+        PlanRequests.Check(fields.ResourceLabels, fields.StartWindowMinutes, fields.Verify, errors);
+        errors.ThrowIfAny();
         IReadOnlyList<string>? resources = null;
         if (patch.Has(nameof(fields.Resources)))
         {
@@ -84,9 +92,19 @@ internal static class PatchPlan
             plan.Covers(resources, now);
         }
 
+        if (patch.Has(nameof(fields.ResourceLabels)))
+        {
+            plan.Selects(new Labels(fields.ResourceLabels ?? new Dictionary<string, string>()), now);
+        }
+
+        if (patch.Has(nameof(fields.StartWindowMinutes)))
+        {
+            plan.StartsWithin(fields.StartWindowMinutes, now);
+        }
+
         if (patch.Has(nameof(fields.Verify)))
         {
-            plan.Verifies(fields.Verify ?? true, now);
+            plan.Verifies(fields.Verify ?? PlanVerify.Default, now);
         }
 
         if (patch.Has(nameof(fields.Webhook)))

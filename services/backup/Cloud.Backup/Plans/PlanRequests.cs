@@ -21,6 +21,18 @@ internal sealed class PlanRequests(BackupSources sources, SecretSeal seal)
 {
     private const int ResourcesMax = 1000;
     private const int SecretLengthMax = 200;
+    private const int StartWindowMinutesMax = 7 * 24 * 60;
+
+    /// <summary>The form of what is asked.</summary>
+    public static void Check(
+        IReadOnlyDictionary<string, string>? resourceLabels, int? startWindowMinutes, PlanVerify? verify, FieldErrors errors)
+    {
+        ResourceName.CheckLabels(resourceLabels, errors, "resourceLabels");
+        errors.Require(
+            startWindowMinutes is null or >= 1 and <= StartWindowMinutesMax, "startWindowMinutes",
+            $"Expected 1 to {StartWindowMinutesMax}.");
+        verify?.Check(errors);
+    }
 
     /// <exception cref="CloudException">A resource is not the project's, or of no kind that is backed up.</exception>
     public async Task<IReadOnlyList<string>> ResourcesAsync(

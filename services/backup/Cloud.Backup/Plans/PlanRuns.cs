@@ -31,7 +31,16 @@ internal sealed class PlanRuns(
     private async Task<IReadOnlyList<string>> ResourcesAsync(BackupPlan plan, CancellationToken ct)
     {
         var found = new List<string>();
-        foreach (var resource in plan.Resources)
+        if (plan.ResourceLabels is { Count: > 0 } labels)
+        {
+            var wanted = labels.ToDictionary(StringComparer.Ordinal);
+            foreach (var source in sources.All)
+            {
+                found.AddRange(await source.ListAsync(plan.Project, wanted, ct));
+            }
+        }
+
+        foreach (var resource in plan.Resources.Except(found))
         {
             // One that is gone may stay in a plan.
             if (sources.FindOf(resource) is { } source && await source.FindNameAsync(plan.Project, resource, ct) is not null)

@@ -23,13 +23,34 @@ internal sealed partial class PlanScheduler(
         {
             try
             {
-                await runs.StartAsync(plan, row => row.Status == PlanStatus.Active && row.NextRunAt <= now, ct);
+                if (!await LeftOutAsync(plan, now, ct))
+                {
+                    await runs.StartAsync(plan, row => row.Status == PlanStatus.Active && row.NextRunAt <= now, ct);
+                }
             }
             catch (Exception failed) when (failed is CloudException or DbUpdateConcurrencyException)
             {
                 LogLater(log, failed, plan);
             }
         }
+    }
+
+    /// <summary>A run that comes too late for its plan's start window is left out; true where it was.</summary>
+    private async Task<bool> LeftOutAsync(PlanId id, DateTimeOffset now, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        await using var transaction = await db.Database.BeginTransactionAsync(ct);
+        var plan = await db.Plans.SingleAsync(row => row.Id == id, ct);
+        if (!plan.IsMissed(now))
+        {
+            return false;
+        }
+
+        plan.Misses(now);
+        db.AddPlanEvent(plan, "missed");
+        await db.SaveChangesAsync(ct);
+        await transaction.CommitAsync(ct);
+        return true;
     }
 
     [LoggerMessage(

@@ -20,7 +20,7 @@ internal static class ReadFiles
     private const int PathLengthMax = 4096;
 
     public static async Task<IResult> HandleAsync(
-        string id, string? path, Caller caller, HttpContext context, BackupDbContext db, OpenVaults vaults, CancellationToken ct)
+        string id, string? path, string? disk, Caller caller, HttpContext context, BackupDbContext db, OpenVaults vaults, CancellationToken ct)
     {
         var asked = path ?? "/";
         if (asked.Length > PathLengthMax || !asked.StartsWith('/') || asked.Contains('\0', StringComparison.Ordinal))
@@ -34,9 +34,10 @@ internal static class ReadFiles
         {
             var vault = await vaults.OpenAsync(row.Vault, ct);
             var point = await vault.ReadPointAsync(row.Id.Value, ct);
-            var disk = vault.OpenStream(point.Streams[0]);
-            context.Response.RegisterForDisposeAsync(disk);
-            var files = await Ext4.OpenAsync(disk, ct)
+            var stream = point.Streams.FirstOrDefault(one => disk is null || one.Name == disk);
+            var content = vault.OpenStream(stream ?? throw CloudException.NotFound("disk", disk ?? ""));
+            context.Response.RegisterForDisposeAsync(content);
+            var files = await Ext4.OpenAsync(content, ct)
                 ?? throw CloudException.Conflict("no-file-system", "The recovery point holds no ext2, ext3 or ext4 file system.");
             var file = await files.FindAsync(asked, ct) ?? throw CloudException.NotFound("file", asked);
             return file.Type == Ext4FileType.Folder

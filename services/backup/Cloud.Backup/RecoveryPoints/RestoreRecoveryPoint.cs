@@ -1,5 +1,6 @@
 using Cloud.Backup.Jobs;
 using Cloud.Backup.Persistence;
+using Cloud.Backup.Sources;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
@@ -21,7 +22,7 @@ internal static class RestoreRecoveryPoint
 {
     public static async Task<IResult> HandleAsync(
         string id, RestoreRequest request, Caller caller, WaitQuery wait, HttpContext context, BackupDbContext db, JobWaiter waiter,
-        ReconcilerSignals signals, TimeProvider time, CancellationToken ct)
+        ReconcilerSignals signals, BackupSources sources, TimeProvider time, CancellationToken ct)
     {
         var errors = new FieldErrors();
         errors.Require(request.InPlace == (request.Name is null), "name", "Expected a name for what is made, or inPlace, and not both.");
@@ -29,6 +30,11 @@ internal static class RestoreRecoveryPoint
         errors.ThrowIfAny();
         var point = await db.RecoveryPoints.FindVisibleAsync(caller, id, ct);
         point.RequireRestorable();
+        if (request.Name is { } name && await sources.Of(point.Resource).FindNameAsync(point.Project, name, ct) is not null)
+        {
+            throw CloudException.Conflict("name-taken", $"There is already a {sources.Of(point.Resource).Kind} '{name}' in this project.");
+        }
+
         var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Restore, point, time.GetUtcNow(), request.Name);
         return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
     }

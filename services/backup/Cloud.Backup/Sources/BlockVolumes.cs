@@ -17,17 +17,33 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A label of what a restore makes: the job that made it.</summary>
+    private const string RestoredBy = "restored-by";
+
     public Task<BlockVolume?> FindAsync(string project, string volume, CancellationToken ct) =>
         storage.FindVolumeAsync(project, volume, ct);
 
+    public Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) =>
+        storage.ListVolumesAsync(project, labels, ct);
+
+    public Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct) =>
+        storage.ListAttachedAsync(project, instance, ct);
+
     /// <summary>Keeps what a volume holds now. The same name gives the same snapshot.</summary>
-    public async Task<BlockSnapshot> SnapshotAsync(string project, string volume, string name, CancellationToken ct)
-    {
-        var names = new Dictionary<string, string> { [volume] = name };
-        return await UntilAsync(
-            async () => (await storage.SnapshotAsync(project, names, ct)).Single(), snapshot => snapshot.Status != Creating,
-            snapshot => snapshot.Status == BlockVolume.Available ? null : $"The snapshot failed. {snapshot.StatusReason}".Trim(), ct);
-    }
+    public async Task<BlockSnapshot> SnapshotAsync(string project, string volume, string name, CancellationToken ct) =>
+        (await SnapshotAsync(project, new Dictionary<string, string> { [volume] = name }, ct)).Single();
+
+    /// <summary>Keeps what volumes of one instance hold at one instant, and its root disk where its id is among them.</summary>
+    public Task<IReadOnlyList<BlockSnapshot>> SnapshotAsync(
+        string project, IReadOnlyDictionary<string, string> names, CancellationToken ct) => UntilAsync(
+        () => storage.SnapshotAsync(project, names, ct), snapshots => snapshots.All(snapshot => snapshot.Status != Creating),
+        snapshots => snapshots.FirstOrDefault(snapshot => snapshot.Status != BlockVolume.Available) is { } failed
+            ? $"The snapshot failed. {failed.StatusReason}".Trim()
+            : null,
+        ct);
+
+    public Task<BlockSnapshot?> FindSnapshotAsync(string project, string snapshot, CancellationToken ct) =>
+        storage.FindSnapshotAsync(project, snapshot, ct);
 
     /// <summary>What a snapshot holds that was ever written, or what has changed since an earlier one.</summary>
     /// <returns>Null where the earlier one is gone.</returns>
@@ -49,17 +65,54 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
         return runs;
     }
 
+    /// <summary>A snapshot, to be read where it has changed since another.</summary>
+    public DiskSnapshot Read(string project, string snapshot, long sizeBytes, string name, string? since) => new(
+        name, sizeBytes, async ct => since is null ? null : await ChangesAsync(project, snapshot, since, ct),
+        async ct => (await ChangesAsync(project, snapshot, null, ct))!,
+        (offset, length, ct) => ReadAsync(project, snapshot, offset, length, ct));
+
     public Task<Stream> ReadAsync(string project, string snapshot, long offset, long length, CancellationToken ct) =>
         storage.ReadAsync(project, snapshot, offset, length, ct);
 
-    /// <summary>A blank volume. The same name gives the same one.</summary>
-    public Task<BlockVolume> CreateAsync(string project, string name, long sizeBytes, CancellationToken ct) => UntilAsync(
-        () => storage.CreateVolumeAsync(new NewBlockVolume(project, name, sizeBytes), ct), volume => volume.Status != Creating,
-        volume => volume.Status == BlockVolume.Available ? null : $"The volume is {volume.Status}. {volume.StatusReason}".Trim(), ct);
+    /// <summary>A blank volume. The same name gives the same one, if it is of the same job.</summary>
+    /// <exception cref="CloudException">There is a volume of this name already.</exception>
+    public async Task<BlockVolume> CreateAsync(string project, string name, long sizeBytes, string job, CancellationToken ct)
+    {
+        var labels = new Dictionary<string, string> { [RestoredBy] = job };
+        var made = await UntilAsync(
+            () => storage.CreateVolumeAsync(new NewBlockVolume(project, name, sizeBytes, Labels: labels), ct),
+            volume => volume.Status != Creating, _ => null, ct);
+        if (made.Labels.GetValueOrDefault(RestoredBy) != job)
+        {
+            throw CloudException.Conflict("name-taken", $"There is already a volume '{name}' in this project.");
+        }
 
-    /// <summary>Writes a volume from its start, durably. It must be detached.</summary>
-    public Task WriteAsync(string project, string volume, Stream content, CancellationToken ct) =>
-        storage.WriteAsync(project, volume, 0, content, ct);
+        return made.Status == BlockVolume.Available
+            ? made
+            : throw CloudException.Conflict("block-storage-refused", $"The volume is {made.Status}. {made.StatusReason}".Trim());
+    }
+
+    /// <summary>Writes a stream of a point over a volume from its start, durably. It must be detached.</summary>
+    public async Task WriteAsync(RestoreRun run, PointStream stream, string volume, CancellationToken ct)
+    {
+        await using var content = new ProgressStream(run.Vault.OpenStream(stream), run.Progress);
+        await storage.WriteAsync(run.Project, volume, 0, content, ct);
+    }
+
+    /// <summary>Writes what a snapshot holds over a volume, durably. It must be detached.</summary>
+    public async Task CopyAsync(string project, string snapshot, string volume, CancellationToken ct)
+    {
+        var kept = await storage.FindSnapshotAsync(project, snapshot, ct) ?? throw CloudException.NotFound("snapshot", snapshot);
+        await using var content = await storage.ReadAsync(project, snapshot, 0, kept.SizeBytes, ct);
+        await storage.WriteAsync(project, volume, 0, content, ct);
+    }
+
+    public Task DetachAsync(string project, string volume, CancellationToken ct) => UntilAsync(
+        () => storage.DetachAsync(project, volume, force: false, ct), one => one.Status != "detaching",
+        one => one.Status == BlockVolume.Available ? null : $"The volume is {one.Status}. {one.StatusReason}".Trim(), ct);
+
+    public Task AttachAsync(BlockAttachment attachment, CancellationToken ct) => UntilAsync(
+        () => storage.AttachAsync(attachment, ct), one => one.Status == BlockVolume.Attached, _ => null, ct);
 
     /// <summary>Done where there is none.</summary>
     public Task DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct) => UntilAsync(

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Cloud.Backup.Vaults;
 
 namespace Cloud.Backup.Sources;
@@ -14,6 +15,9 @@ internal interface IBackupSource
     /// <summary>The resource's name; null where the project has none such.</summary>
     Task<string?> FindNameAsync(string project, string resource, CancellationToken ct);
 
+    /// <summary>The ids of the project's resources of this kind that carry all of these labels.</summary>
+    Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct);
+
     /// <summary>Stores the resource as it is now.</summary>
     Task<TakenBackup> BackUpAsync(BackupRun run, CancellationToken ct);
 
@@ -28,9 +32,8 @@ internal interface IBackupSource
     /// <summary>Brings a resource back to what it was before a restore in place.</summary>
     Task UndoAsync(string project, string resource, string safety, CancellationToken ct);
 
-    /// <summary>Restores a point to something that is thrown away, and compares it with the vault.</summary>
-    /// <returns>Null where it is the same; else what is not.</returns>
-    Task<string?> TryAsync(RestoreRun run, CancellationToken ct);
+    /// <summary>Restores a point to something that is thrown away, and sees whether that is what it should be, and works.</summary>
+    Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct);
 
     /// <summary>What the next backup would have read its changes since is of no more use.</summary>
     Task ForgetAsync(string project, string snapshot, CancellationToken ct);
@@ -45,7 +48,24 @@ internal sealed record BackupRun(
     RunProgress Progress);
 
 /// <summary>A restore under way.</summary>
-internal sealed record RestoreRun(string Project, string Job, Vault Vault, PointDocument Point, RunProgress Progress);
+internal sealed record RestoreRun(string Project, string Job, Vault Vault, PointDocument Point, RunProgress Progress)
+{
+    /// <summary>For a try: what is run in the guest, and must end with 0; null for nothing.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
+}
+
+/// <summary>What a try came to.</summary>
+/// <param name="Wrong">Null where all is well.</param>
+/// <param name="IsDamaged">The point's bytes are not what was stored: nothing is restored of them any more.</param>
+internal sealed record TryResult(string? Wrong, bool IsDamaged)
+{
+    public static TryResult Good { get; } = new(null, false);
+
+    public static TryResult Damaged(string why) => new(why, true);
+
+    /// <summary>The bytes are as they were; what is made of them does not work.</summary>
+    public static TryResult Unproven(string why) => new(why, false);
+}
 
 /// <summary>What was stored.</summary>
 /// <param name="Snapshot">What it was read of, to be kept for the next backup; null for none.</param>
@@ -53,6 +73,9 @@ internal sealed record TakenBackup(
     string Kind, string ResourceName, DateTimeOffset TakenAt, IReadOnlyList<PointStream> Streams, string? Snapshot)
 {
     public long SizeBytes => Streams.Sum(stream => stream.SizeBytes);
+
+    /// <summary>What else a restore asks for.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();
 }
 
 /// <summary>How far a run is, read while it runs.</summary>

@@ -39,6 +39,11 @@ internal sealed partial class VaultKeeper(
             {
                 await AttemptAsync(vault.Id, () => PruneAsync(vault.Id, ct));
             }
+
+            if (vault.Status == VaultStatus.Active && time.GetUtcNow() - (vault.VerifiedAt ?? vault.CreatedAt) >= options.Value.VerifyEvery)
+            {
+                await AttemptAsync(vault.Id, () => QueueVerifyAsync(vault.Id, ct));
+            }
         }
     }
 
@@ -135,6 +140,27 @@ internal sealed partial class VaultKeeper(
             row.IsDeleted(now);
             return own.Quotas().ReserveAsync(row.Project, "vaults", -1, ct);
         }, ct);
+    }
+
+    /// <summary>A verify of the whole vault, unless one is under way or has just ended.</summary>
+    private async Task QueueVerifyAsync(VaultId id, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        await using var transaction = await db.Database.BeginTransactionAsync(ct);
+        var since = time.GetUtcNow() - options.Value.VerifyEvery;
+        if (await db.Jobs.AnyAsync(
+            job => job.Vault == id && job.Kind == JobKind.Verify && job.RecoveryPoint == null
+                && (job.Status == JobStatus.Queued || job.Status == JobStatus.Running || job.EndedAt > since), ct))
+        {
+            return;
+        }
+
+        var verify = BackupJob.OfVault(
+            TypedId.New<JobId>(time), await db.Vaults.SingleAsync(row => row.Id == id, ct), time.GetUtcNow());
+        db.Jobs.Add(verify);
+        db.AddJobEvent(verify, "queued");
+        await db.SaveChangesAsync(ct);
+        await transaction.CommitAsync(ct);
     }
 
     private async Task ChangeVaultAsync(

@@ -70,6 +70,8 @@ internal static class HostApi
             agent.SnapshotAsync(id, snapshot, ct));
         host.MapPost("/guests/{id}/snapshots/{snapshot}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
             agent.RestoreAsync(id, snapshot, ct));
+        host.MapPut("/guests/{id}/root", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
+            agent.ReplaceRootAsync(id, snapshot, ct));
         host.MapGet("/guest-snapshots", (IHostAgent agent, CancellationToken ct) => agent.ListGuestSnapshotsAsync(ct));
         host.MapDelete("/guest-snapshots/{id}", (string id, IHostAgent agent, CancellationToken ct) =>
             agent.DeleteGuestSnapshotAsync(id, ct));

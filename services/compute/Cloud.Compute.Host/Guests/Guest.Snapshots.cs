@@ -147,7 +147,7 @@ internal sealed partial class Guest
         {
             var state = await machine.SaveAsync(_snapshots.NewState(id), overlays, goOn, ct);
             var bytes = new FileInfo(state.Path).Length;
-            var snapshot = new GuestSnapshotRecord(id, Spec.Id, layers, state, Spec.Vcpus, Spec.MemoryBytes, bytes);
+            var snapshot = new GuestSnapshotRecord(id, Spec.Id, layers, state, Spec.Vcpus, Spec.MemoryBytes, bytes, _root.Whole);
             _snapshots.Put(snapshot);
             return snapshot;
         }
@@ -259,7 +259,8 @@ internal sealed partial class Guest
         var top = await _snapshots.CreateOverlayAsync(_snapshots.RootBytesOf(id), ct);
         lock (_snapshots.Naming)
         {
-            ChangeRoot(new GuestRoot([top, .. _snapshots.Require(id).Layers], From: id, Renews: true));
+            var snapshot = _snapshots.Require(id);
+            ChangeRoot(new GuestRoot([top, .. snapshot.Layers], From: id, Renews: true, Whole: snapshot.Whole));
         }
     }
 
@@ -276,7 +277,7 @@ internal sealed partial class Guest
         lock (_snapshots.Naming)
         {
             snapshot = _snapshots.Require(id);
-            ChangeRoot(_root with { Layers = [top, .. snapshot.Layers], Next = null });
+            ChangeRoot(_root with { Layers = [top, .. snapshot.Layers], Next = null, Whole = snapshot.Whole });
         }
 
         return new SnapshotStart(snapshot, _root.Renews ? await TemplateOfAsync(snapshot, ct) : null);

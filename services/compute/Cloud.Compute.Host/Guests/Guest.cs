@@ -120,6 +120,7 @@ internal sealed partial class Guest : IAsyncDisposable
         spec = spec with { Volumes = Spec.Volumes };
         Folder.WriteSpec(spec);
         await ForkAsync(spec, ct);
+        await TakeRootAsync(spec, ct);
         await disks.MakeRootAsync(spec, PathOf(_root.Layers[0]), ct);
         if (spec.Image.DiskFormat != ContainerImages.Format)
         {
@@ -271,43 +272,6 @@ internal sealed partial class Guest : IAsyncDisposable
 
         await machine.GrowDiskAsync(volume.Serial, sizeBytes, ct);
         return true;
-    }
-
-    /// <summary>
-    /// Lays files over volumes of the guest, all at one instant, and writes that down before it can start, stop or change otherwise.
-    /// </summary>
-    /// <param name="overlays">The files by the volumes' ids.</param>
-    /// <param name="done">Called when it is so.</param>
-    /// <returns>Whether the guest had written everything down and held still.</returns>
-    public async Task<bool> LayVolumesOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, Action done, CancellationToken ct)
-    {
-        using var turn = await TurnAsync(ct);
-        // A start that came before this turn has them open already.
-        var written = Spec.Volumes
-            .Where(one => !one.ReadOnly && overlays.ContainsKey(one.Volume) && _volumes.FindVolume(one.Volume)?.Next is not null)
-            .ToDictionary(one => one.Serial, one => overlays[one.Volume], StringComparer.Ordinal);
-        if (_machine is not { } machine || written.Count == 0)
-        {
-            done();
-            return false;
-        }
-
-        var frozen = await FreezeAsync(machine, ct);
-        try
-        {
-            // Whoever asked may be gone; what the guest writes to from now on is written down all the same.
-            await machine.LayDisksOverAsync(written, CancellationToken.None);
-            done();
-        }
-        finally
-        {
-            if (frozen)
-            {
-                await ThawAsync(machine, CancellationToken.None);
-            }
-        }
-
-        return frozen;
     }
 
     /// <summary>Whether the running guest has this file of a volume open; null where it does not run.</summary>
@@ -518,17 +482,18 @@ internal sealed partial class Guest : IAsyncDisposable
 
     private VmDisk RootDisk() => new()
     {
-        Serial = "root",
+        Serial = RootSerial,
         Path = PathOf(_root.Layers[0]),
         Format = VmDiskFormat.Qcow2,
         Backing =
         [
-            .. _root.Layers.Skip(1).Select(layer => new VmDiskLayer(PathOf(layer), VmDiskFormat.Qcow2)),
-            new VmDiskLayer(
-                Path.Combine(Spec.Image.Folder, Spec.Image.Disk),
-                Spec.Image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2),
+            .. _root.Layers.Skip(1).Select(Open),
+            .. _root.Whole ? [] : (IReadOnlyList<VmDiskLayer>)[ImageDisk()],
         ],
     };
+
+    private VmDiskLayer ImageDisk() => new(
+        Path.Combine(Spec.Image.Folder, Spec.Image.Disk), Spec.Image.DiskFormat == "raw" ? VmDiskFormat.Raw : VmDiskFormat.Qcow2);
 
     /// <summary>A UUID of version 8 made from the id, so that it stays the same for the instance's life.</summary>
     private static Guid UuidOf(string id)

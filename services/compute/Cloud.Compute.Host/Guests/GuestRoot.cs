@@ -10,7 +10,9 @@ namespace Cloud.Compute.Host.Guests;
 /// <param name="Next">The file that is being laid on top; a crash leaves it open whether it is.</param>
 /// <param name="From">The snapshot that the next start goes on from; the guest's own id where it is suspended.</param>
 /// <param name="Renews">It comes from another guest and has that one's identity still.</param>
-internal sealed record GuestRoot(IReadOnlyList<string> Layers, string? Next = null, string? From = null, bool Renews = false)
+/// <param name="Whole">The files hold all of the disk: the image's is not below them.</param>
+internal sealed record GuestRoot(
+    IReadOnlyList<string> Layers, string? Next = null, string? From = null, bool Renews = false, bool Whole = false)
 {
     /// <summary>The file in the guest's own folder, until it is shared with a snapshot.</summary>
     public const string Own = "root.qcow2";

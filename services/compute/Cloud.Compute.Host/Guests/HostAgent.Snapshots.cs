@@ -60,6 +60,18 @@ internal sealed partial class HostAgent
         }
     }
 
+    public async Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct)
+    {
+        var guest = await RequireAsync(id, ct);
+        using (await volumes.TurnAsync(ct))
+        {
+            await guest.ReplaceRootAsync(snapshot, ct);
+        }
+
+        SweepLayers();
+        return guest.Report();
+    }
+
     public IEnumerable<Guest> Guests => _guests.Values;
 
     /// <summary>Removes files of root disks that neither a guest nor a snapshot names.</summary>

@@ -136,6 +136,8 @@ internal sealed partial class HostAgent(
             throw CloudException.Invalid("id", "Expected lower-case letters, digits and '-'.");
         }
 
+        // The files of the snapshot that its root disk comes from stay meanwhile.
+        using var turn = spec.RootOf is null ? null : await volumes.TurnAsync(ct);
         var guest = _guests.GetOrAdd(spec.Id, id => NewGuest(new GuestFolder(GuestsFolder, id), spec));
         await ByEngineAsync(() => guest.DefineAsync(spec, disks, ct));
         await network.JoinAsync(spec, guest.Folder.Presence, ct);
@@ -194,6 +196,14 @@ internal sealed partial class HostAgent(
             await guest.DisposeAsync();
         }
 
+        using (await volumes.TurnAsync(ct))
+        {
+            foreach (var snapshot in volumes.Snapshots.Where(snapshot => snapshot.Volume == id).ToList())
+            {
+                volumes.RemoveSnapshot(snapshot.Id);
+            }
+        }
+
         SweepLayers();
     }
 
@@ -221,6 +231,8 @@ internal sealed partial class HostAgent(
         await ByEngineAsync(() => guest.DetachVolumeAsync(volume, force, ct));
         return guest.Report();
     }
+
+    public Guest? FindGuest(string id) => _guests.GetValueOrDefault(id);
 
     /// <summary>The guest that has a volume; null for none.</summary>
     public Guest? HolderOf(string volume) =>

@@ -11,8 +11,10 @@ namespace Cloud.Compute.Host.Snapshots;
 /// <param name="Vcpus">The guest's at that time.</param>
 /// <param name="MemoryBytes">The guest's at that time.</param>
 /// <param name="StoredBytes">The size of the state.</param>
+/// <param name="Whole">The files of the root disk hold all of it: the image's is not below them.</param>
 internal sealed record GuestSnapshotRecord(
-    string Id, string Guest, IReadOnlyList<string> Layers, VmSavedState State, int Vcpus, long MemoryBytes, long StoredBytes)
+    string Id, string Guest, IReadOnlyList<string> Layers, VmSavedState State, int Vcpus, long MemoryBytes, long StoredBytes,
+    bool Whole = false)
 {
     public StoredGuestSnapshot ToStored() => new(Id, Guest, StoredBytes);
 }

@@ -2,7 +2,6 @@ using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
-using Cloud.Vmm;
 using Microsoft.Extensions.Options;
 
 namespace Cloud.Compute.Host.Snapshots;
@@ -55,12 +54,12 @@ internal sealed partial class RootMerger(
         }
 
         var began = time.GetTimestamp();
-        using (var from = await BlockServer.StartAsync(run.Select(Open).ToList(), readOnly: true, time, ct))
+        using (var from = await BlockServer.StartAsync(run.Select(files.Open).ToList(), readOnly: true, time, ct))
         {
-            var merged = await files.CreateMergedAsync(from.Disk.SizeBytes, ct);
+            var merged = await files.CreateMergedAsync(run[0], from.Disk.SizeBytes, ct);
             try
             {
-                await LayerCopy.WriteAsync(from.Disk, Open(merged), (_, _, _) => { }, time, ct);
+                await LayerCopy.WriteAsync(from.Disk, files.Open(merged), (_, _, _) => { }, time, ct);
                 await ReplaceAsync(run, merged, ct);
             }
             finally
@@ -102,8 +101,6 @@ internal sealed partial class RootMerger(
             .Any(layers => MergePlan.Replace(layers, run, "") is not null);
 
     private static LayerFile ToFile(string name) => new(name, DiskFile.Qcow2);
-
-    private VmDiskLayer Open(string layer) => new(files.PathOf(layer), VmDiskFormat.Qcow2);
 
     private long StoredBytes(string layer) => SparseFile.StoredBytes(files.PathOf(layer));
 

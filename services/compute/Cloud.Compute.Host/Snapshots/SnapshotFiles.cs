@@ -80,6 +80,10 @@ internal sealed class SnapshotFiles : IDisposable
 
     public string PathOf(string layer) => Path.Combine(LayersFolder, layer);
 
+    /// <summary>A file with its format, which its name ends with.</summary>
+    public VmDiskLayer Open(string layer) => new(
+        PathOf(layer), layer.EndsWith(".raw", StringComparison.Ordinal) ? VmDiskFormat.Raw : VmDiskFormat.Qcow2);
+
     /// <summary>The file to keep a state in, which is not there; a half-made one of before is gone.</summary>
     public string NewState(string id)
     {
@@ -165,9 +169,10 @@ internal sealed class SnapshotFiles : IDisposable
     }
 
     /// <summary>A new empty file that others are merged into; it is not swept until it is said to be <see cref="Built"/>.</summary>
-    public async Task<string> CreateMergedAsync(long sizeBytes, CancellationToken ct)
+    /// <param name="newest">The nearest of them, which it is to who compares snapshots of the disk.</param>
+    public async Task<string> CreateMergedAsync(string newest, long sizeBytes, CancellationToken ct)
     {
-        var layer = $"{Guid.CreateVersion7():n}.qcow2";
+        var layer = $"{LayerFile.PartOf(newest)}{LayerFile.MergedMark}{Guid.CreateVersion7():n}.qcow2";
         _building[layer] = true;
         await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
         return layer;
@@ -181,6 +186,19 @@ internal sealed class SnapshotFiles : IDisposable
     {
         var layer = NewName();
         HardLink.Create(path, PathOf(layer));
+        return layer;
+    }
+
+    /// <summary>Gives a file of a volume's snapshot a second name here: a root disk goes on from it.</summary>
+    public string ShareNamed(string path)
+    {
+        var layer = Path.GetFileName(path);
+        _new[layer] = true;
+        if (!File.Exists(PathOf(layer)))
+        {
+            HardLink.Create(path, PathOf(layer));
+        }
+
         return layer;
     }
 

@@ -50,7 +50,8 @@ internal sealed partial class LayerMerger(
         BlockServer from;
         using (await files.TurnAsync(ct))
         {
-            var (volumes, snapshots) = (files.Volumes.ToList(), files.Snapshots.ToList());
+            // Files of root disks lie here under a second name: merging those would make a copy of them.
+            var (volumes, snapshots) = (files.Volumes.ToList(), files.Snapshots.Where(snapshot => !snapshot.OfRoot).ToList());
             var below = volumes.Select(volume => volume.Layers.Skip(1).ToList()).ToList();
             if (MergePlan.Find(below, snapshots.Select(snapshot => snapshot.Layers), StoredBytes) is not { } found
                 || !LayerCopy.HasRoom(options.Value.Folder, found.Sum(StoredBytes)))

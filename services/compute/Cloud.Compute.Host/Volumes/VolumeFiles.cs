@@ -6,6 +6,7 @@ using System.Threading.Channels;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
+using Cloud.Compute.Host.Snapshots;
 using Cloud.Primitives;
 using Cloud.Vmm;
 using Microsoft.Extensions.Options;
@@ -193,6 +194,18 @@ internal sealed class VolumeFiles : IDisposable
     {
         _building.TryRemove(layer, out _);
         Sweep();
+    }
+
+    /// <summary>Gives a file of a guest's root disk a second name here, for a snapshot of that disk.</summary>
+    public LayerFile Share(string path)
+    {
+        var layer = LayerFile.OfRoot(Path.GetFileName(path));
+        if (!File.Exists(PathOf(layer)))
+        {
+            HardLink.Create(path, PathOf(layer));
+        }
+
+        return layer;
     }
 
     /// <summary>A new empty raw file, which takes only what is written.</summary>

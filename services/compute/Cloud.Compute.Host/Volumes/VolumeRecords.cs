@@ -23,12 +23,18 @@ internal sealed record VolumeRecord
 internal sealed record SnapshotRecord(
     string Id, string Volume, long SizeBytes, bool FileSystemsFrozen, IReadOnlyList<LayerFile> Layers)
 {
+    /// <summary>It is of a guest's root disk, by whose id it goes. Its files are the guest's too, and the image's.</summary>
+    public bool OfRoot { get; init; }
+
     public StoredSnapshot ToStored() => new(Id, Volume, SizeBytes, FileSystemsFrozen);
 }
 
 /// <summary>One file below <c>files</c>. Two of one name are the same.</summary>
 internal sealed record LayerFile(string Name, string Format)
 {
+    /// <summary>Between the name of the newest of a root disk's files that were merged, and what makes the new name unique.</summary>
+    public const char MergedMark = '~';
+
     /// <summary>
     /// Of a file that was merged from others: the names of those that can still be told apart, the newest first. A name stands for what
     /// the whole disk held when the file of that name was written last, so two disks that share a name were the same then.
@@ -40,6 +46,16 @@ internal sealed record LayerFile(string Name, string Format)
 
     /// <summary>What it is made of, itself where it is nothing else.</summary>
     public IReadOnlyList<string> Parts => Merged ?? [Name];
+
+    /// <summary>A file of a root disk, by the name it has there.</summary>
+    public static LayerFile OfRoot(string name)
+    {
+        var layer = new LayerFile(name, name.EndsWith(".raw", StringComparison.Ordinal) ? "raw" : Disks.DiskFile.Qcow2);
+        return name.Contains(MergedMark, StringComparison.Ordinal) ? layer with { Merged = [$"{PartOf(name)}.qcow2"] } : layer;
+    }
+
+    /// <summary>The name, without its ending, of the newest file that a root disk's file was merged from, or its own.</summary>
+    public static string PartOf(string name) => Path.GetFileNameWithoutExtension(name).Split(MergedMark)[0];
 
     public bool Equals(LayerFile? other) => Name == other?.Name;
 

@@ -80,16 +80,16 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
 
         await AwaitMergesAsync(snapshots.Keys, ct);
         using var turn = await TurnAsync(ct);
-        var wanted = snapshots.Where(one => files.FindSnapshot(one.Value) is null).ToList();
-        var holders = wanted.Select(one => agent.HolderOf(Require(one.Key).Id)).Distinct().ToList();
+        var holders = snapshots.Keys.Select(one => agent.FindGuest(one) ?? agent.HolderOf(Require(one).Id)).Distinct().ToList();
         if (holders.Count > 1)
         {
             throw CloudException.Conflict("not-one-instance", "Volumes that are kept at one instant are all of one instance, or of none.");
         }
 
-        if (wanted.Count > 0)
+        // What a crash left of several is of another instant than the rest would be.
+        if (snapshots.Values.Any(id => files.FindSnapshot(id) is null))
         {
-            await LayOverAsync(wanted, holders[0], ct);
+            await LayOverAsync(snapshots, holders[0], ct);
         }
 
         return snapshots.Values.Select(id => files.FindSnapshot(id)!.ToStored()).ToList();
@@ -159,13 +159,14 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         _content.ListExtentsAsync(snapshot, since, offset, countMax, ct);
 
     /// <summary>
-    /// Every volume gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before:
+    /// Every disk gets a new file on top, and what was written until then is its snapshot. What is laid over is written down before:
     /// after a crash in between, the guest alone knows whether it writes to the new file already.
     /// </summary>
-    private async Task LayOverAsync(List<KeyValuePair<string, string>> wanted, Guest? guest, CancellationToken ct)
+    /// <param name="wanted">The snapshots by their volumes; the guest's own id stands for its root disk.</param>
+    private async Task LayOverAsync(IReadOnlyDictionary<string, string> wanted, Guest? guest, CancellationToken ct)
     {
         var overlays = new Dictionary<string, LayerFile>(StringComparer.Ordinal);
-        foreach (var (volume, _) in wanted)
+        foreach (var volume in wanted.Keys.Where(one => one != guest?.Spec.Id))
         {
             await agent.SettleVolumeAsync(Require(volume), ct);
             var record = Require(volume);
@@ -180,14 +181,30 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         }
         else
         {
-            frozen = await guest.LayVolumesOverAsync(
-                overlays.ToDictionary(one => one.Key, one => files.Open(one.Value), StringComparer.Ordinal), PushAll, ct);
+            var root = wanted.GetValueOrDefault(guest.Spec.Id);
+            var image = root is null || guest.Root.Whole ? null : await files.CopyImageAsync(guest.RequireDiskImage(), ct);
+            List<LayerFile> layers = [];
+            frozen = await guest.LayDisksOverAsync(
+                overlays.ToDictionary(one => one.Key, one => files.Open(one.Value), StringComparer.Ordinal), root is not null, of =>
+                {
+                    PushAll();
+                    layers.AddRange(root is null ? [] : of.Select(files.Share));
+                }, ct);
+            if (root is not null)
+            {
+                files.Put(new SnapshotRecord(
+                    root, guest.Spec.Id, DiskFile.VirtualBytes(files.PathOf(layers[0]), DiskFile.Qcow2), frozen,
+                    image is null ? layers : [.. layers, image])
+                {
+                    OfRoot = true,
+                });
+            }
         }
 
-        foreach (var (volume, snapshot) in wanted)
+        foreach (var volume in overlays.Keys)
         {
             var record = Require(volume);
-            files.Put(new SnapshotRecord(snapshot, volume, record.SizeBytes, frozen, record.Layers.Skip(1).ToList()));
+            files.Put(new SnapshotRecord(wanted[volume], volume, record.SizeBytes, frozen, record.Layers.Skip(1).ToList()));
         }
 
         void PushAll()
@@ -235,7 +252,8 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         if (spec.Volume is { } volume)
         {
             RequireSize(spec, Require(volume).SizeBytes, "the volume");
-            await LayOverAsync([KeyValuePair.Create(volume, CloneSnapshotOf(spec.Id))], agent.HolderOf(volume), ct);
+            await LayOverAsync(
+                new Dictionary<string, string> { [volume] = CloneSnapshotOf(spec.Id) }, agent.HolderOf(volume), ct);
             var kept = files.FindSnapshot(CloneSnapshotOf(spec.Id))!;
             var top = await files.CreateOverlayAsync(spec.SizeBytes, KeyOver(kept.Layers), ct);
             var layers = (IReadOnlyList<LayerFile>)[top, .. kept.Layers];

@@ -62,6 +62,9 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     public Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct) =>
         ActAsync<GuestReport>(id, $"snapshots/{snapshot}/restore", ct);
 
+    public Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct) =>
+        SendAsync<GuestReport>(HttpMethod.Put, $"{Root}/guests/{id}/root?snapshot={snapshot}", null, ct);
+
     public Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct) =>
         GetAsync<IReadOnlyList<StoredGuestSnapshot>>(GuestSnapshotsRoot, ct);
 

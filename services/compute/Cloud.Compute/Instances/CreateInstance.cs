@@ -80,16 +80,31 @@ internal static class CreateInstance
         TimeProvider time,
         CancellationToken ct)
     {
+        var instance = await StartAsync(request, caller, db, hosts, ports, storage, time, ct);
+        var settled = await waiter.WaitAsync(instance, wait, ct);
+        return ResourceResults.Created(context, $"/v1/instances/{instance.Id}", InstanceView.From(settled), settled.Version);
+    }
+
+    /// <summary>Checks the request, makes the row and starts what makes the guest.</summary>
+    /// <param name="origin">What it goes on from; null for one that begins as its image.</param>
+    public static async Task<Instance> StartAsync(
+        CreateInstanceRequest request,
+        Caller caller,
+        ComputeDbContext db,
+        HostDirectory hosts,
+        PortAllocator ports,
+        IBlockStorage storage,
+        TimeProvider time,
+        CancellationToken ct,
+        InstanceOrigin? origin = null)
+    {
         Check(request);
         var image = await db.Images.FindUsableAsync(caller, request.Image, ct);
         var type = await db.InstanceTypes.FindNamedAsync(request.Type, ct);
         var keyPair = request.KeyPair is null ? null : await db.KeyPairs.FindNamedAsync(caller, request.KeyPair, ct);
         CheckFit(request, image, type);
         var volumes = await InstanceVolumes.FindAsync(request.Volumes ?? [], caller, storage, ct);
-
-        var instance = await PlaceAsync(request, caller, image, type, keyPair, volumes, db, hosts, ports, time, ct);
-        var settled = await waiter.WaitAsync(instance, wait, ct);
-        return ResourceResults.Created(context, $"/v1/instances/{instance.Id}", InstanceView.From(settled), settled.Version);
+        return await PlaceAsync(request, caller, image, type, keyPair, volumes, db, hosts, ports, time, origin, ct);
     }
 
     /// <summary>
@@ -106,14 +121,15 @@ internal static class CreateInstance
         HostDirectory hosts,
         PortAllocator ports,
         TimeProvider time,
+        InstanceOrigin? origin,
         CancellationToken ct)
     {
         await using var turn = await db.BeginPlacementAsync(ct);
         await InstanceQuotas.ReserveAsync(db, caller.Project, type.Vcpus, type.MemoryBytes, ct);
-        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host), ct);
+        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host ?? origin?.Host), ct);
         var chosen = verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
         var instance = Instance.Create(
-            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, ct), time.GetUtcNow());
+            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, origin, ct), time.GetUtcNow());
         db.Instances.Add(instance);
         db.Placements.Add(new InstancePlacement(instance.Id, verdicts));
         db.Sagas().Start<InstanceCreateSaga, InstanceSagaData>(new InstanceSagaData(instance.Id), instance.Id.Value);
@@ -179,6 +195,7 @@ internal static class CreateInstance
         HostDirectory hosts,
         PortAllocator ports,
         TimeProvider time,
+        InstanceOrigin? origin,
         CancellationToken ct)
     {
         var taken = await db.Instances.Existing().Where(other => other.Project == caller.Project)
@@ -203,8 +220,8 @@ internal static class CreateInstance
             Host = hosts.IdOf(chosen.Host),
             HostName = chosen.Host,
             UserData = request.UserData,
-            AuthorizedKeys = keyPair is null ? [] : [keyPair.PublicKey],
-            KeyPair = keyPair?.Name,
+            AuthorizedKeys = origin?.AuthorizedKeys ?? (keyPair is null ? [] : [keyPair.PublicKey]),
+            KeyPair = origin is null ? keyPair?.Name : origin.KeyPair,
             Address = address,
             MacAddress = InstanceAddresses.MacOf(address),
             Ports = await ports.ChooseAsync(db, (request.Ports ?? []).Select(port => port.Guest).ToList(), ct),
@@ -212,6 +229,7 @@ internal static class CreateInstance
             RestartPolicy = request.RestartPolicy,
             DeletionProtection = request.DeletionProtection,
             Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
+            Origin = origin,
         };
     }
 

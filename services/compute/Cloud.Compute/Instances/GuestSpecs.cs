@@ -25,7 +25,8 @@ internal static class GuestSpecs
     public static GuestSpec Of(Instance instance) => new()
     {
         Id = instance.Id.Value,
-        Project = instance.Project,
+        // Guests of one project share a network; what is alone in its own reaches nobody.
+        Project = instance.Origin?.Isolated == true ? instance.Id.Value : instance.Project,
         ProjectName = instance.ProjectName,
         HostName = instance.Name,
         Engine = instance.Engine!,
@@ -34,7 +35,9 @@ internal static class GuestSpecs
         RootDiskBytes = instance.RootDiskBytes,
         Image = instance.BootsFrom!,
         ForkOf = instance.ForkOf,
-        UserData = instance.UserData,
+        // It ran when the disk that this instance goes on from was new.
+        UserData = instance.Origin is null ? instance.UserData : null,
+        RootOf = instance.Container is null ? instance.Origin?.RootOf : null,
         AuthorizedKeys = instance.AuthorizedKeys,
         MacAddress = instance.MacAddress,
         Address = instance.Address,

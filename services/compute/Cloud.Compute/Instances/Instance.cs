@@ -65,6 +65,9 @@ internal sealed class Instance : IVersioned
     /// <summary>The snapshot of another instance that its first start goes on from; null where it booted.</summary>
     public string? ForkOf { get; private init; }
 
+    /// <summary>What it was restored from; null where it began as its image.</summary>
+    public InstanceOrigin? Origin { get; private init; }
+
     public string Type { get; private set; } = "";
 
     public int Vcpus { get; private set; }
@@ -180,6 +183,7 @@ internal sealed class Instance : IVersioned
         DeletionProtection = asked.DeletionProtection,
         Container = asked.Container,
         ForkOf = asked.ForkOf,
+        Origin = asked.Origin,
         BootsFrom = asked.BootsFrom,
         CreatedAt = now,
         UpdatedAt = now,

@@ -61,11 +61,23 @@ internal sealed record NewInstance
     /// <summary>Null for a machine.</summary>
     public InstanceContainer? Container { get; init; }
 
+    /// <summary>What its root disk goes on from; null where it begins as its image.</summary>
+    public InstanceOrigin? Origin { get; init; }
+
     /// <summary>The snapshot that it goes on from, and the files that lie below it; null where it boots.</summary>
     public string? ForkOf { get; init; }
 
     public GuestImage? BootsFrom { get; init; }
 }
+
+/// <summary>What an instance that was restored goes on from.</summary>
+/// <param name="RootOf">The snapshot that its root disk was at first.</param>
+/// <param name="Host">Where that is.</param>
+/// <param name="KeyPair">The name of the key pair of the instance before it, which may be gone.</param>
+/// <param name="AuthorizedKeys">That one's keys.</param>
+/// <param name="Isolated">Its network is its own, not its project's.</param>
+internal sealed record InstanceOrigin(
+    string RootOf, string Host, string? KeyPair, IReadOnlyList<string> AuthorizedKeys, bool Isolated);
 
 /// <summary>A port of the guest, published on loopback.</summary>
 /// <param name="Guest">The port in the guest.</param>

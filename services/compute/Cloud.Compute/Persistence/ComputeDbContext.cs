@@ -137,6 +137,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         instance.Property(row => row.BootsFrom).HasJsonConversion();
         instance.Property(row => row.Container).HasJsonConversion();
         instance.Property(row => row.Migration).HasJsonConversion();
+        instance.Property(row => row.Origin).HasJsonConversion();
         var exists = Quoted(nameof(Instance.Status), $"<> {(int)InstanceStatus.Deleted}");
         instance.HasIndex(row => new { row.Project, row.Name }).IsUnique().HasFilter(exists);
         instance.HasIndex(row => new { row.Project, row.Address }).IsUnique().HasFilter(exists);

@@ -27,6 +27,29 @@ internal sealed class BlockStorageService(
         return await db.Volumes.AsNoTracking().FindNamedOrDefaultAsync(project, volume, ct) is { } row ? ViewOf(row) : null;
     }
 
+    public async Task<IReadOnlyList<string>> ListVolumesAsync(
+        string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var rows = db.Volumes.AsNoTracking().Existing().Where(row => row.Project == project && row.Status != VolumeStatus.Deleting);
+        foreach (var (key, value) in labels)
+        {
+            var line = Labels.Line(key, value);
+            rows = rows.Where(row => row.LabelText.Contains(line));
+        }
+
+        return (await rows.OrderBy(row => row.Id).Select(row => row.Id).ToListAsync(ct)).Select(id => id.Value).ToList();
+    }
+
+    public async Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var rows = await db.Volumes.AsNoTracking().Existing()
+            .Where(row => row.Project == project && row.Instance == instance && row.Status == VolumeStatus.Attached).ToListAsync(ct);
+        return rows.OrderBy(row => row.AttachedAt).ThenBy(row => row.Id.Value, StringComparer.Ordinal)
+            .Select(row => new AttachedBlockVolume(ViewOf(row), row.ReadOnly, row.DeleteOnTermination)).ToList();
+    }
+
     public async Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
@@ -76,13 +99,13 @@ internal sealed class BlockStorageService(
         if (rows.Count == 0)
         {
             var wanted = new List<(Volume, string)>();
-            foreach (var (volume, name) in names)
+            foreach (var (volume, name) in names.Where(one => !IsInstance(one.Key)))
             {
                 wanted.Add((await RequireAsync(project, volume, ct), name));
             }
 
-            var labels = new Labels(new Dictionary<string, string>());
-            rows.AddRange(await CreateSnapshot.StartAsync(db, wanted, labels, time, ct));
+            var root = names.Where(one => IsInstance(one.Key)).Select(one => new RootSnapshot(one.Key, one.Value)).SingleOrDefault();
+            rows.AddRange(await CreateSnapshot.StartAsync(db, wanted, Labels.None, time, ct, root));
         }
 
         var views = new List<BlockSnapshot>();
@@ -216,6 +239,8 @@ internal sealed class BlockStorageService(
         }
     }
 
+    private static bool IsInstance(string id) => id.StartsWith("i-", StringComparison.Ordinal);
+
     private async Task<Volume> RequireAsync(string project, string volume, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
@@ -238,5 +263,8 @@ internal sealed class BlockStorageService(
         row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.Volume.Value, row.SizeBytes, row.FileSystemsFrozen);
 
     private static BlockVolume ViewOf(Volume row) => new(
-        row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.SizeBytes, row.HostName, row.Instance);
+        row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.SizeBytes, row.HostName, row.Instance)
+    {
+        Labels = row.Labels.ToDictionary(StringComparer.Ordinal),
+    };
 }

@@ -16,6 +16,10 @@ internal static class NeighbourEndpoints
         var project = storage.MapGroup("/projects/{project}");
         project.MapGet("/volumes/{volume}", async (string project, string volume, IBlockStorage blocks, CancellationToken ct) =>
             await blocks.FindVolumeAsync(project, volume, ct) ?? throw CloudException.NotFound("volume", volume));
+        project.MapPost(
+            "/volumes/search",
+            (string project, Dictionary<string, string> labels, IBlockStorage blocks, CancellationToken ct) =>
+                blocks.ListVolumesAsync(project, labels, ct));
         storage.MapPut(
             "/volumes", (NewBlockVolume volume, IBlockStorage blocks, CancellationToken ct) => blocks.CreateVolumeAsync(volume, ct));
         project.MapDelete(
@@ -51,6 +55,10 @@ internal static class NeighbourEndpoints
             "/content/{volume}",
             (string project, string volume, long offset, HttpRequest request, IBlockStorage blocks, CancellationToken ct) =>
                 blocks.WriteAsync(project, volume, offset, request.Body, ct)).WithStreamedBody();
+        project.MapGet(
+            "/instances/{instance}/volumes",
+            (string project, string instance, IBlockStorage blocks, CancellationToken ct) =>
+                blocks.ListAttachedAsync(project, instance, ct));
         project.MapDelete(
             "/instances/{instance}/volumes",
             (string project, string instance, IBlockStorage blocks, CancellationToken ct) => blocks.ReleaseAsync(project, instance, ct));

@@ -64,10 +64,11 @@ internal static class CreateSnapshot
     }
 
     /// <summary>Makes the rows and starts what takes the snapshots, all of them at one instant.</summary>
+    /// <param name="root">The root disk of the instance that has them, if that is to be kept too.</param>
     /// <exception cref="CloudException">A volume has no bytes now, a name is taken, a quota used up, or instances differ.</exception>
     public static async Task<IReadOnlyList<Snapshot>> StartAsync(
         BlockStorageDbContext db, IReadOnlyList<(Volume Volume, string Name)> wanted, Labels labels, TimeProvider time,
-        CancellationToken ct)
+        CancellationToken ct, RootSnapshot? root = null)
     {
         foreach (var (volume, name) in wanted)
         {
@@ -80,7 +81,8 @@ internal static class CreateSnapshot
             throw CloudException.Invalid("volumes", "A volume is named twice.");
         }
 
-        if (wanted.Select(one => (one.Volume.HostName, one.Volume.Instance)).Distinct().Count() > 1)
+        if (wanted.Select(one => (one.Volume.HostName, one.Volume.Instance)).Distinct().Count() > 1
+            || (root is not null && wanted[0].Volume.Instance != root.Instance))
         {
             throw CloudException.Conflict("not-one-instance", "Volumes that are kept at one instant are all of one instance, or of none.");
         }
@@ -97,7 +99,7 @@ internal static class CreateSnapshot
 
         var others = snapshots.Skip(1).Select(snapshot => snapshot.Id).ToList();
         db.Sagas().Start<SnapshotCreateSaga, SnapshotSagaData>(
-            new SnapshotSagaData(snapshots[0].Id, others.Count == 0 ? null : others), snapshots[0].Id.Value);
+            new SnapshotSagaData(snapshots[0].Id, others.Count == 0 ? null : others, root), snapshots[0].Id.Value);
         await db.SaveNamedAsync("snapshot", string.Join("' or '", snapshots.Select(snapshot => snapshot.Name)), ct);
         await transaction.CommitAsync(ct);
         return snapshots;

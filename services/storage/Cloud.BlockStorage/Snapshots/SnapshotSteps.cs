@@ -19,7 +19,12 @@ internal sealed class SnapshotSteps(IDbContextFactory<BlockStorageDbContext> dat
         }
 
         var wanted = rows.ToDictionary(row => row.Volume.Value, row => row.Id.Value, StringComparer.Ordinal);
-        foreach (var taken in await hosts.SnapshotAsync(rows[0].HostName, wanted, ct))
+        if (data.Root is { } root)
+        {
+            wanted[root.Instance] = root.Snapshot;
+        }
+
+        foreach (var taken in (await hosts.SnapshotAsync(rows[0].HostName, wanted, ct)).Where(taken => taken.Id != data.Root?.Snapshot))
         {
             await changes.ApplyAsync(new SnapshotId(taken.Id), "available", (_, snapshot, now) =>
             {
@@ -42,6 +47,10 @@ internal sealed class SnapshotSteps(IDbContextFactory<BlockStorageDbContext> dat
         foreach (var row in (await ReadAllAsync(data, ct)).Where(row => row.Status == SnapshotStatus.Creating))
         {
             await hosts.DeleteSnapshotAsync(row.HostName, row.Id.Value, ct);
+            if (data.Root is { } root)
+            {
+                await hosts.DeleteSnapshotAsync(row.HostName, root.Snapshot, ct);
+            }
         }
 
         return StepResult.Done;

@@ -1,21 +1,19 @@
 using System.Globalization;
-using System.Net;
-using System.Text.Json;
-using Cloud.Compute.Contracts;
+using System.Net.Http.Json;
 using Cloud.Primitives;
-using Cloud.ServiceDefaults;
 
-namespace Cloud.BlockStorage.Hosts;
+namespace Cloud.Compute.Contracts;
 
-/// <summary>The compute service's hosts, over HTTP.</summary>
-internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
+/// <summary>The hosts of the compute service in another process, over HTTP.</summary>
+/// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
+public sealed class HttpVolumeHosts(Func<HttpClient> client) : IVolumeHosts
 {
     private const string Root = "/internal/v1/volume-hosts";
 
     public async Task<VolumeHost> ChooseAsync(CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Get, Root, null, ct);
-        return (await response.Content.ReadFromJsonAsync<VolumeHost>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<VolumeHost>(ComputeCalls.Json, ct))!;
     }
 
     public Task PutAsync(HostedVolume volume, CancellationToken ct) => CallAsync(HttpMethod.Put, $"{Root}/volumes", volume, ct);
@@ -26,7 +24,7 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
     public async Task<IReadOnlyList<HeldVolume>> ListAsync(string host, CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Get, $"{Root}/{Uri.EscapeDataString(host)}/volumes", null, ct);
-        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HeldVolume>>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HeldVolume>>(ComputeCalls.Json, ct))!;
     }
 
     public Task<VolumeInstance?> FindInstanceAsync(string project, string instance, CancellationToken ct) =>
@@ -43,7 +41,7 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
         string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Put, $"{Root}/{Uri.EscapeDataString(host)}/snapshots", snapshots, ct);
-        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostedSnapshot>>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostedSnapshot>>(ComputeCalls.Json, ct))!;
     }
 
     public Task DeleteSnapshotAsync(string host, string snapshot, CancellationToken ct) =>
@@ -79,7 +77,7 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
             CultureInfo.InvariantCulture,
             $"{Root}/{Uri.EscapeDataString(host)}/snapshots/{snapshot}/extents?offset={offset}&countMax={countMax}");
         using var response = await SendAsync(HttpMethod.Get, since is null ? path : $"{path}&since={since}", null, ct);
-        return (await response.Content.ReadFromJsonAsync<HostedExtents>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<HostedExtents>(ComputeCalls.Json, ct))!;
     }
 
     public async Task StageAsync(string host, string volume, long offset, Stream content, CancellationToken ct)
@@ -98,20 +96,20 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
             CultureInfo.InvariantCulture,
             $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/import?fileBytes={fileBytes}&from={from}");
         using var response = await SendAsync(HttpMethod.Post, path, null, ct);
-        return (await response.Content.ReadFromJsonAsync<ImportProgress>(JsonDefaults.Options, ct))!.Next;
+        return (await response.Content.ReadFromJsonAsync<ImportProgress>(ComputeCalls.Json, ct))!.Next;
     }
 
     public async Task<HostedVolumeMetrics> ReadMetricsAsync(string host, string volume, CancellationToken ct)
     {
         using var response = await SendAsync(
             HttpMethod.Get, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/metrics", null, ct);
-        return (await response.Content.ReadFromJsonAsync<HostedVolumeMetrics>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<HostedVolumeMetrics>(ComputeCalls.Json, ct))!;
     }
 
     public async Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Post, $"{Root}/images", image, ct);
-        return (await response.Content.ReadFromJsonAsync<VolumeImage>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<VolumeImage>(ComputeCalls.Json, ct))!;
     }
 
     public Task RotateMasterKeysAsync(CancellationToken ct) => CallAsync(HttpMethod.Post, $"{Root}/master-keys/rotate", null, ct);
@@ -131,7 +129,7 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
         try
         {
             using var response = await SendAsync(HttpMethod.Get, path, null, ct);
-            return await response.Content.ReadFromJsonAsync<T>(JsonDefaults.Options, ct);
+            return await response.Content.ReadFromJsonAsync<T>(ComputeCalls.Json, ct);
         }
         catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
         {
@@ -144,60 +142,8 @@ internal sealed class HttpVolumeHosts(HttpClient http) : IVolumeHosts
         using var response = await SendAsync(method, path, body, ct);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct)
-    {
-        using var request = new HttpRequestMessage(method, path);
-        if (body is not null)
-        {
-            request.Content = body as HttpContent ?? JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
-        }
-
-        HttpResponseMessage response;
-        try
-        {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new CloudException(ErrorKind.Unavailable, "compute-unreachable", "The compute service does not answer now.", away);
-        }
-
-        if (response.IsSuccessStatusCode)
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw await ToRefusalAsync(response, ct);
-        }
-    }
-
-    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var (code, detail) = ("compute-failed", "The compute service could not do it.");
-        try
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
-            code = problem.RootElement.GetProperty("code").GetString() ?? code;
-            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
-        }
-        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // Not a problem document: the status alone tells.
-        }
-
-        return new CloudException(
-            response.StatusCode switch
-            {
-                HttpStatusCode.NotFound => ErrorKind.NotFound,
-                HttpStatusCode.Conflict => ErrorKind.Conflict,
-                HttpStatusCode.BadRequest => ErrorKind.Invalid,
-                _ => ErrorKind.Unavailable,
-            },
-            code,
-            detail);
-    }
+    private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body, CancellationToken ct) =>
+        ComputeCalls.SendAsync(client(), method, path, body, ct);
 
     private sealed record ImportProgress(long? Next);
 }
