@@ -43,6 +43,80 @@ public abstract class BackupTests(CloudUnderTest cloud)
         await cloud.DeleteInstanceAsync(instance);
     }
 
+    [Fact]
+    public async Task Instance_WithItsVolume_IsRestoredFromEachPoint_AfterItIsGone()
+    {
+        var volume = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "of-whole", sizeBytes = 16 * Mebibyte }))
+            .GetProperty("id").GetString()!;
+        var labels = new Dictionary<string, string> { ["backed"] = "up" };
+        var instance = (await cloud.CreateInstanceAsync("whole", with: new { volumes = new[] { volume }, labels })).GetProperty("id").GetString()!;
+        var plan = (await cloud.PostAsync(
+            "/v1/backup-plans",
+            new
+            {
+                name = "wholes",
+                schedule = "0 3 * * *",
+                resourceLabels = labels,
+                verify = new { command = new[] { "/bin/sh", "-c", "test -s /noise" } },
+            })).GetProperty("id").GetString()!;
+        var first = await WriteNoiseAsync(instance);
+        var one = await RunAsync(plan, kill: true);
+        var second = await WriteNoiseAsync(instance);
+        second.ShouldNotBe(first);
+        var two = await RunAsync(plan, kill: false);
+        two.GetProperty("bytesRead").GetInt64().ShouldBeLessThan(one.GetProperty("bytesRead").GetInt64() / 2);
+        two.GetProperty("bytesRead").GetInt64().ShouldBeGreaterThanOrEqualTo(2 * Mebibyte);
+        foreach (var job in new[] { one, two })
+        {
+            var point = await cloud.GetAsync($"/v1/recovery-points/{job.GetProperty("recoveryPoint").GetString()}");
+            point.GetProperty("verified").GetProperty("result").GetString().ShouldBe("restorable", point.ToString());
+        }
+
+        await RestoresInPlaceAsync(one, instance, first, second);
+        await cloud.DeleteInstanceAsync(instance);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await BootsAgainAsync(one, "whole-first", first);
+        await BootsAgainAsync(two, "whole-second", second);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/backup-plans/{plan}")).Status.ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    private async Task RestoresInPlaceAsync(JsonElement backup, string instance, string then, string now)
+    {
+        var point = backup.GetProperty("recoveryPoint").GetString()!;
+        var job = await cloud.PostAsync($"/v1/recovery-points/{point}/restore?wait=120", new { inPlace = true }, HttpStatusCode.OK);
+        job.GetProperty("status").GetString().ShouldBe("succeeded", job.ToString());
+        (await NoiseOfAsync(instance)).ShouldBe(then);
+        await cloud.PostAsync($"/v1/recovery-points/{point}/undo-restore", null, HttpStatusCode.OK);
+        (await NoiseOfAsync(instance)).ShouldBe(now);
+    }
+
+    /// <summary>Makes an instance of a job's recovery point, which has what was there then, and removes it.</summary>
+    private async Task BootsAgainAsync(JsonElement backup, string name, string expected)
+    {
+        var point = backup.GetProperty("recoveryPoint").GetString()!;
+        var job = await cloud.PostAsync($"/v1/recovery-points/{point}/restore?wait=120", new { name }, HttpStatusCode.OK);
+        job.GetProperty("status").GetString().ShouldBe("succeeded", job.ToString());
+        var instance = job.GetProperty("restored").GetString()!;
+        var view = await cloud.GetAsync($"/v1/instances/{instance}");
+        view.GetProperty("ready").GetBoolean().ShouldBeTrue(view.ToString());
+        view.GetProperty("name").GetString().ShouldBe(name);
+        (await NoiseOfAsync(instance)).ShouldBe(expected);
+        await cloud.DeleteInstanceAsync(instance);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{name}-of-whole?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    /// <summary>Has the guest write a mebibyte each to its root disk and its volume; the checksum of both.</summary>
+    private async Task<string> WriteNoiseAsync(string instance)
+    {
+        await cloud.ShellAsync(
+            instance,
+            "dd if=/dev/urandom of=/noise bs=1048576 count=1 2>/dev/null; dd if=/dev/urandom of=/dev/vdb bs=1048576 count=1 2>/dev/null; sync");
+        return await NoiseOfAsync(instance);
+    }
+
+    private async Task<string> NoiseOfAsync(string instance) =>
+        (await cloud.ShellAsync(instance, "echo 3 > /proc/sys/vm/drop_caches; cat /noise /dev/vdb | sha256sum")).Trim();
+
     /// <summary>Runs the plan; its job, which has succeeded. It and what it starts have ended.</summary>
     private async Task<JsonElement> RunAsync(string plan, bool kill)
     {

@@ -41,6 +41,24 @@ public sealed class ChunkStream : Stream
         return Length;
     }
 
+    /// <summary>Where the data that begins at an offset ends: a hole of so many bytes follows, or the end. Smaller holes are data.</summary>
+    public async Task<long> DataEndAsync(long offset, long holeBytes, CancellationToken ct)
+    {
+        var end = offset;
+        while (end < Length)
+        {
+            var next = await NextDataAsync(end, ct);
+            if (next == Length || next - end >= holeBytes)
+            {
+                break;
+            }
+
+            end = Math.Min(Length, (next / ChunkTree.ChunkBytes + 1) * ChunkTree.ChunkBytes);
+        }
+
+        return end;
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var index = Position / ChunkTree.ChunkBytes;

@@ -47,6 +47,31 @@ public static class StreamWriting
         return new PointStream(name, sizeBytes, nodes, new Dictionary<string, JsonElement>());
     }
 
+    /// <summary>Keeps a stream of an earlier point as it is.</summary>
+    /// <returns>False where the vault has lost a part of it.</returns>
+    public static async Task<bool> TryKeepAsync(this VaultWriter writer, Vault vault, PointStream stream, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(vault);
+        ArgumentNullException.ThrowIfNull(stream);
+        try
+        {
+            foreach (var node in stream.Nodes.Select(ChunkId.Parse).Where(node => !node.IsHole))
+            {
+                if (!writer.TryKeep(node) || !ChunkTree.ReadNode(await vault.ReadChunkAsync(node, ct)).All(writer.TryKeep))
+                {
+                    return false;
+                }
+            }
+        }
+        catch (VaultException lost) when (lost.Fault == VaultFault.Damaged)
+        {
+            return false;
+        }
+
+        return true;
+    }
+
     /// <summary>Which chunks of a node the runs touch.</summary>
     private static bool[] Wanted(long sizeBytes, int node, IReadOnlyList<ByteRun> runs, ref int run)
     {

@@ -7,6 +7,7 @@ using Cloud.Backup.Vaults;
 using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
 using Cloud.Messaging;
+using Cloud.ObjectStorage.Contracts;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Idempotency;
@@ -61,6 +62,17 @@ public static class BackupSetup
             services.AddSingleton<IVolumeHosts>(provider => new HttpVolumeHosts(() => ComputeOf(provider)));
         }
 
+        if (builder.Configuration["Cloud:Services:ObjectStorage"] is { Length: > 0 } objects)
+        {
+            services.AddHttpClient(HttpBuckets.Client, client =>
+            {
+                client.BaseAddress = new Uri(objects);
+                client.Timeout = Timeout.InfiniteTimeSpan;
+            }).AddServiceKey();
+            services.AddSingleton<IBuckets>(provider => new HttpBuckets(
+                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client)));
+        }
+
         services.TryAddSingleton<OutboundHttp>();
         services.AddSingleton<BackupSettings>();
         services.AddSingleton<SecretSeal>();
@@ -78,6 +90,7 @@ public static class BackupSetup
         services.AddSingleton<InstanceDisks>();
         services.AddSingleton<IBackupSource, InstanceSource>();
         services.AddSingleton<IBackupSource, VolumeSource>();
+        services.AddSingleton<IBackupSource, BucketSource>();
         // What runs is kept from one look to the next.
         services.AddSingleton<JobRunner>();
         services.AddSingleton<WebhookSender>();

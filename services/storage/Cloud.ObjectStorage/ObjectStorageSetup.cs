@@ -6,6 +6,7 @@ using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Buckets;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.ObjectStorage.Index;
+using Cloud.ObjectStorage.Neighbours;
 using Cloud.ObjectStorage.Notifications;
 using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
@@ -89,6 +90,7 @@ public static class ObjectStorageSetup
         storage.MapBuckets();
         storage.MapObjects();
         routes.MapPrivateBuckets();
+        routes.MapBucketService();
     }
 
     private static void AddStore(IServiceCollection services)
@@ -104,6 +106,7 @@ public static class ObjectStorageSetup
         services.AddSingleton<BucketLife>();
         services.AddSingleton<ObjectStore>();
         services.AddSingleton<IPrivateObjects, PrivateObjects>();
+        services.AddSingleton<IBuckets, BucketService>();
         // What these have seen is kept from one look to the next.
         services.AddSingleton<OrphanSweeper>();
         services.AddSingleton<AccessLogs>();

@@ -7,6 +7,7 @@ using Cloud.Backup.Persistence;
 using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
 using Cloud.Messaging;
+using Cloud.ObjectStorage.Contracts;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Auth;
@@ -39,6 +40,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
 
     internal FakeCompute Compute { get; }
 
+    internal FakeBuckets Buckets => Services.GetRequiredService<FakeBuckets>();
+
     public HttpClient Http { get; }
 
     /// <summary>The cloud's own folder.</summary>
@@ -70,6 +73,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
 
         builder.Services.AddSingleton<IBlockStorage>(storage);
         builder.Services.AddSingleton(new FakeCompute(storage));
+        builder.Services.AddSingleton<FakeBuckets>();
+        builder.Services.AddSingleton<IBuckets>(services => services.GetRequiredService<FakeBuckets>());
         builder.Services.AddSingleton<IInstances>(services => services.GetRequiredService<FakeCompute>());
         builder.Services.AddSingleton<IVolumeHosts>(services => services.GetRequiredService<FakeCompute>());
         builder.AddBackups();

@@ -10,6 +10,9 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
     /// <summary>A page of changed extents.</summary>
     private const int ExtentsMax = 10_000;
 
+    /// <summary>A hole that is left out: to write it would take longer than a call.</summary>
+    private const long HoleBytesMin = 8 << 20;
+
     private const string Creating = "creating";
 
     /// <summary>Longer than a host that restarts is away.</summary>
@@ -99,6 +102,23 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
         await storage.WriteAsync(run.Project, volume, 0, content, ct);
     }
 
+    /// <summary>Writes a stream of a point into a volume that is blank, durably: large holes are left out.</summary>
+    public async Task FillAsync(RestoreRun run, PointStream stream, string volume, CancellationToken ct)
+    {
+        await using var source = (ChunkStream)run.Vault.OpenStream(stream);
+        long done = 0;
+        for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(done, ct))
+        {
+            run.Progress.Advance(at - done);
+            done = await source.DataEndAsync(at, HoleBytesMin, ct);
+            source.Position = at;
+            await using var part = new ProgressStream(new UnownedStream(source), run.Progress, done - at);
+            await storage.WriteAsync(run.Project, volume, at, part, ct);
+        }
+
+        run.Progress.Advance(source.Length - done);
+    }
+
     /// <summary>Writes what a snapshot holds over a volume, durably. It must be detached.</summary>
     public async Task CopyAsync(string project, string snapshot, string volume, CancellationToken ct)
     {
@@ -121,6 +141,13 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
     /// <summary>Done where there is none.</summary>
     public Task DeleteAsync(string project, string volume, CancellationToken ct) => UntilAsync(
         () => storage.DeleteVolumeAsync(project, volume, ct), gone => gone, _ => null, ct);
+
+    /// <summary>Removes a volume whose instance has been removed, when block storage has heard of that; done where there is none.</summary>
+    public async Task DeleteFreedAsync(string project, string volume, CancellationToken ct)
+    {
+        await UntilAsync(() => storage.FindVolumeAsync(project, volume, ct), one => one?.Instance is null, _ => null, ct);
+        await DeleteAsync(project, volume, ct);
+    }
 
     private async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> isDone, Func<T, string?> whyNot, CancellationToken ct)
     {

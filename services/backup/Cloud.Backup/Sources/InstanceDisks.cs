@@ -129,7 +129,7 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
     public async Task<(string Host, string Snapshot)> MakeRootAsync(RestoreRun run, PointStream root, CancellationToken ct)
     {
         var volume = await volumes.CreateAsync(run.Project, NameOfRoot(run), root.SizeBytes, run.Job, ct);
-        await volumes.WriteAsync(run, root, volume.Id, ct);
+        await volumes.FillAsync(run, root, volume.Id, ct);
         await hosts.SnapshotAsync(volume.Host!, new Dictionary<string, string> { [volume.Id] = NameOfRoot(run) }, ct);
         return (volume.Host!, NameOfRoot(run));
     }

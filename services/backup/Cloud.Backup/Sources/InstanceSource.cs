@@ -148,7 +148,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
             {
                 var own = await volumes.CreateAsync(
                     run.Project, NameOf(name, volume, made.Count + 1), stream.SizeBytes, run.Job, ct);
-                await volumes.WriteAsync(run, stream, own.Id, ct);
+                await volumes.FillAsync(run, stream, own.Id, ct);
                 made.Add(new NewInstanceVolume(own.Id, volume.ReadOnly, isolated || volume.DeleteOnTermination, volume.MountPath));
                 copy = copy with { Host = own.Host! };
             }
@@ -176,7 +176,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         var at = 0;
         foreach (var (_, volume) in InstanceDisks.StreamsOf(run.Point).Volumes)
         {
-            await volumes.DeleteAsync(run.Project, NameOf(name, volume, ++at), ct);
+            await volumes.DeleteFreedAsync(run.Project, NameOf(name, volume, ++at), ct);
         }
 
         await disks.DropRootAsync(run, ct);

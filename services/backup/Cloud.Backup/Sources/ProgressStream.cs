@@ -1,11 +1,14 @@
 namespace Cloud.Backup.Sources;
 
 /// <summary>Tells how much of a stream was read.</summary>
-internal sealed class ProgressStream(Stream inner, RunProgress progress) : Stream
+/// <param name="lengthBytes">It ends after so many; null for all.</param>
+internal sealed class ProgressStream(Stream inner, RunProgress progress, long? lengthBytes = null) : Stream
 {
+    private long _left = lengthBytes ?? long.MaxValue;
+
     public override bool CanRead => true;
 
-    public override bool CanSeek => inner.CanSeek;
+    public override bool CanSeek => lengthBytes is null && inner.CanSeek;
 
     public override bool CanWrite => false;
 
@@ -19,7 +22,8 @@ internal sealed class ProgressStream(Stream inner, RunProgress progress) : Strea
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var read = await inner.ReadAsync(buffer, cancellationToken);
+        var read = await inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken);
+        _left -= read;
         progress.Advance(read);
         return read;
     }

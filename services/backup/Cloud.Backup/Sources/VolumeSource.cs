@@ -42,7 +42,7 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
         var stream = ContentOf(run.Point);
         var volume = await volumes.CreateAsync(run.Project, name, stream.SizeBytes, run.Job, ct);
         run.Progress.Expect(stream.SizeBytes);
-        await volumes.WriteAsync(run, stream, volume.Id, ct);
+        await volumes.FillAsync(run, stream, volume.Id, ct);
         return volume.Id;
     }
 

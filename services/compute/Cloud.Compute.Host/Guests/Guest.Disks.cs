@@ -1,7 +1,6 @@
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
-using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Vmm;
 

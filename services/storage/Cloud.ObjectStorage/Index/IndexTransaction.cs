@@ -68,7 +68,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             ETag = made.ETag,
             Blob = made.Blob,
             Upload = made.Upload,
-            ModifiedAt = time.GetUtcNow().UtcTicks,
+            ModifiedAt = made.Restored?.ModifiedAt ?? time.GetUtcNow().UtcTicks,
             Owner = made.Owner,
             Attributes = made.Attributes,
             Retention = made.Retention,
@@ -87,7 +87,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
 
     /// <summary>Deletes the key: with versions by a delete marker, else for good.</summary>
     public async Task<DeletedObject> DeleteAsync(
-        string bucket, string key, string owner, DeleteConditions conditions, string by = ObjectEvents.Removed)
+        string bucket, string key, string owner, DeleteConditions conditions, string by = ObjectEvents.Removed, long? modifiedAt = null)
     {
         var state = await RequireBucketAsync(bucket);
         var latest = await LatestAsync(bucket, key);
@@ -125,7 +125,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             VersionId = state.Versioning == Versioning.Enabled ? VersionIds.New(rank) : ObjectVersion.NullVersion,
             IsLatest = true,
             IsDeleteMarker = true,
-            ModifiedAt = time.GetUtcNow().UtcTicks,
+            ModifiedAt = modifiedAt ?? time.GetUtcNow().UtcTicks,
             Owner = owner,
         };
         await InsertAsync(state, marker);
@@ -418,11 +418,18 @@ internal sealed record NewObject
 
     public bool LegalHold { get; init; }
 
+    /// <summary>What it was in the bucket that it is restored from; null for what is new.</summary>
+    public RestoredObject? Restored { get; init; }
+
     /// <summary>What is told of it where the bucket's owner wants to know.</summary>
     public string Event { get; init; } = ObjectEvents.Created + "Put";
 
     public WriteConditions Conditions { get; init; } = WriteConditions.None;
 }
+
+/// <summary>What an object keeps that is restored.</summary>
+/// <param name="ModifiedAt">UTC ticks.</param>
+internal sealed record RestoredObject(string ETag, long ModifiedAt);
 
 /// <param name="VersionId">Of the marker made, or of the version deleted; null where there are no versions.</param>
 /// <param name="IsDeleteMarker">It made one, or deleted one.</param>

@@ -30,8 +30,8 @@ internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, Inde
                 asked with
                 {
                     SizeBytes = body.Length.Value,
-                    ETag = body.Md5Text(),
-                    Attributes = (attributes with { Checksums = body.Checksums() }).ToJson(),
+                    ETag = asked.Restored?.ETag ?? body.Md5Text(),
+                    Attributes = Describe().ToJson(),
                 },
                 bytes, ct);
         }
@@ -40,11 +40,14 @@ internal sealed class ObjectStore(BlobReceiver receiver, BlobReader reader, Inde
         var made = asked with
         {
             SizeBytes = received.SizeBytes,
-            ETag = body.Md5Text(),
+            ETag = asked.Restored?.ETag ?? body.Md5Text(),
             Blob = received.Blob?.Name,
-            Attributes = (attributes with { Checksums = body.Checksums() }).ToJson(),
+            Attributes = Describe().ToJson(),
         };
         return await KeepingAsync(() => writer.WriteAsync(index => index.PutAsync(made), ct), () => received.Blob?.Keep());
+
+        // What is restored keeps its checksums, those of parts among them.
+        ObjectAttributes Describe() => asked.Restored is null ? attributes with { Checksums = body.Checksums() } : attributes;
     }
 
     /// <summary>Writes an object with its bytes into the index.</summary>
