@@ -6,6 +6,7 @@ using Cloud.Backup.Sources;
 using Cloud.Backup.Vaults;
 using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
+using Cloud.Database.Contracts;
 using Cloud.Messaging;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.Persistence;
@@ -73,6 +74,17 @@ public static class BackupSetup
                 () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client)));
         }
 
+        if (builder.Configuration["Cloud:Services:Database"] is { Length: > 0 } database)
+        {
+            services.AddHttpClient(HttpDatabases.Client, client =>
+            {
+                client.BaseAddress = new Uri(database);
+                client.Timeout = Timeout.InfiniteTimeSpan;
+            }).AddServiceKey();
+            services.AddSingleton<IDatabases>(provider => new HttpDatabases(
+                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpDatabases.Client)));
+        }
+
         services.TryAddSingleton<OutboundHttp>();
         services.AddSingleton<BackupSettings>();
         services.AddSingleton<SecretSeal>();
@@ -91,6 +103,7 @@ public static class BackupSetup
         services.AddSingleton<IBackupSource, InstanceSource>();
         services.AddSingleton<IBackupSource, VolumeSource>();
         services.AddSingleton<IBackupSource, BucketSource>();
+        services.AddSingleton<IBackupSource, DatabaseSource>();
         // What runs is kept from one look to the next.
         services.AddSingleton<JobRunner>();
         services.AddSingleton<WebhookSender>();

@@ -1,5 +1,7 @@
 using Cloud.Database.Archive;
+using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
+using Cloud.Database.Neighbours;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
 using Cloud.Database.Servers;
@@ -61,6 +63,7 @@ public static class DatabaseSetup
         services.AddSingleton<DatabaseChanges>();
         services.AddSingleton<DatabaseTurns>();
         services.AddSingleton<DatabaseWaiter>();
+        services.AddSingleton<IDatabases, DatabaseService>();
         services.AddScoped<DatabaseSteps>();
         services.AddScoped<DatabaseAction>();
         services.AddScoped<DatabaseMaker>();
@@ -83,6 +86,9 @@ public static class DatabaseSetup
         return builder;
     }
 
-    public static void MapDatabase(this IEndpointRouteBuilder routes) =>
+    public static void MapDatabase(this IEndpointRouteBuilder routes)
+    {
         routes.MapGroup("").WithGroupName(Name).WithIdempotency<DatabaseDbContext>().MapDatabases();
+        routes.MapDatabaseService();
+    }
 }

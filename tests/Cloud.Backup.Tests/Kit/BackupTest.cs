@@ -18,6 +18,8 @@ public abstract class BackupTest(BackupsUnderTest service)
 
     private protected FakeCompute Compute => service.Compute;
 
+    private protected FakeDatabases Databases => service.Databases;
+
     private protected FakeBuckets Buckets => service.Buckets;
 
     protected string Project { get; } = NewName("prj");

@@ -6,6 +6,7 @@ using System.Text.Json;
 using Cloud.Backup.Persistence;
 using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
+using Cloud.Database.Contracts;
 using Cloud.Messaging;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.Persistence;
@@ -39,6 +40,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
     internal FakeBlockStorage Storage { get; }
 
     internal FakeCompute Compute { get; }
+
+    internal FakeDatabases Databases => Services.GetRequiredService<FakeDatabases>();
 
     internal FakeBuckets Buckets => Services.GetRequiredService<FakeBuckets>();
 
@@ -74,6 +77,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
         builder.Services.AddSingleton<IBlockStorage>(storage);
         builder.Services.AddSingleton(new FakeCompute(storage));
         builder.Services.AddSingleton<FakeBuckets>();
+        builder.Services.AddSingleton<FakeDatabases>();
+        builder.Services.AddSingleton<IDatabases>(services => services.GetRequiredService<FakeDatabases>());
         builder.Services.AddSingleton<IBuckets>(services => services.GetRequiredService<FakeBuckets>());
         builder.Services.AddSingleton<IInstances>(services => services.GetRequiredService<FakeCompute>());
         builder.Services.AddSingleton<IVolumeHosts>(services => services.GetRequiredService<FakeCompute>());

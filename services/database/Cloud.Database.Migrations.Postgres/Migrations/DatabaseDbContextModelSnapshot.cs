@@ -124,6 +124,9 @@ namespace Cloud.Database.Migrations.Postgres.Migrations
                     b.Property<bool>("RestartPending")
                         .HasColumnType("boolean");
 
+                    b.Property<string>("RestoredOf")
+                        .HasColumnType("text");
+
                     b.Property<int?>("SafetyGeneration")
                         .HasColumnType("integer");
 

@@ -119,6 +119,9 @@ namespace Cloud.Database.Migrations.Sqlite.Migrations
                     b.Property<bool>("RestartPending")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("RestoredOf")
+                        .HasColumnType("TEXT");
+
                     b.Property<int?>("SafetyGeneration")
                         .HasColumnType("INTEGER");
 

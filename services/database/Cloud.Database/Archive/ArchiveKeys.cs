@@ -13,6 +13,9 @@ internal static class ArchiveKeys
 
     private const long SegmentsPerFileId = (1L << 32) / SegmentBytes;
 
+    /// <summary>Files that were handed over, for a server to be made of.</summary>
+    public static string StagedOf(string key) => $"staged/{key}.tar";
+
     public static string PrefixOf(DatabaseId database) => $"{database.Value}/";
 
     public static string BaseOf(DatabaseId database, int generation, string backup) =>

@@ -52,6 +52,25 @@ internal sealed class DatabaseArchive(
     public Task CopyAsync(ManagedDatabase source, ServerFolder to, CancellationToken ct) => FillAsync(
         to, unfinished => ReadServerAsync(source, tar => ExtractAsync(tar, unfinished.Data, ct), withLog: true, ct));
 
+    /// <summary>What a server's files are now, as a tar, with the log that makes them consistent.</summary>
+    public Task ReadAsync(ManagedDatabase source, Func<Stream, Task> read, CancellationToken ct) =>
+        ReadServerAsync(source, read, withLog: true, ct);
+
+    /// <summary>Keeps such a tar. Durable when this returns.</summary>
+    public Task StageAsync(string key, Stream tar, CancellationToken ct) =>
+        objects.PutAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), tar, ct);
+
+    /// <summary>Lays out what was staged: the server recovers by the log in it.</summary>
+    public Task LayOutAsync(string key, ServerFolder to, CancellationToken ct) => FillAsync(to, async unfinished =>
+    {
+        await using var tar = await objects.OpenAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct)
+            ?? throw CloudException.NotFound("staged database", key);
+        await ExtractAsync(tar, unfinished.Data, ct);
+    });
+
+    public Task UnstageAsync(string key, CancellationToken ct) =>
+        objects.DeleteAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct);
+
     /// <summary>Lays out a base backup and the log after it, and has the server stop replaying it at a time.</summary>
     /// <param name="source">Whose archive.</param>
     /// <param name="time">A time of the recovery window; null for all there is.</param>

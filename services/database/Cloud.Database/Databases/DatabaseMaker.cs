@@ -18,28 +18,34 @@ internal sealed class DatabaseMaker(
         DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, Caller caller, WaitQuery wait, HttpContext context,
         CancellationToken ct)
     {
+        var (row, password) = await StartAsync(db, desired, how, caller.Project, passwords, options, time, ct);
+        var latest = await waiter.WaitAsync(row, wait, ct);
+        return ResourceResults.Created(context, $"/v1/databases/{latest.Id}", DatabaseView.From(latest, password), latest.Version);
+    }
+
+    /// <summary>Makes the row and starts what makes the server; with the owner's password.</summary>
+    public static async Task<(ManagedDatabase Row, string Password)> StartAsync(
+        DatabaseDbContext db, DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, string project,
+        PasswordBox passwords, DatabaseOptions options, TimeProvider time, CancellationToken ct)
+    {
         var now = time.GetUtcNow();
         var id = TypedId.New<DatabaseId>(time);
-        var password = PasswordBox.NewPassword();
+        var password = desired.OwnerPassword ?? PasswordBox.NewPassword();
         var (port, uid) = await DatabaseAddress.ChooseAsync(db, options, ct);
         var row = ManagedDatabase.Create(
             new NewDatabase(
-                id, caller.Project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
-                desired.DeletionProtection, port, uid, passwords.Seal(PasswordBox.NewPassword(), id), passwords.Seal(password, id),
-                desired.Source?.Value),
+                id, project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
+                desired.DeletionProtection, port, uid, passwords.Seal(desired.AdminPassword ?? PasswordBox.NewPassword(), id),
+                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value),
             now);
-        await using (var transaction = await db.Database.BeginTransactionAsync(ct))
-        {
-            await db.Quotas().ReserveAsync(caller.Project, "databases", 1, ct);
-            db.Databases.Add(row);
-            db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);
-            db.AddDatabaseEvent(row, "provisioning");
-            await db.SaveNamedAsync(row.Name, ct);
-            await transaction.CommitAsync(ct);
-        }
-
-        var latest = await waiter.WaitAsync(row, wait, ct);
-        return ResourceResults.Created(context, $"/v1/databases/{latest.Id}", DatabaseView.From(latest, password), latest.Version);
+        await using var transaction = await db.Database.BeginTransactionAsync(ct);
+        await db.Quotas().ReserveAsync(project, "databases", 1, ct);
+        db.Databases.Add(row);
+        db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);
+        db.AddDatabaseEvent(row, "provisioning");
+        await db.SaveNamedAsync(row.Name, ct);
+        await transaction.CommitAsync(ct);
+        return (row, password);
     }
 }
 
@@ -53,4 +59,13 @@ internal sealed record DesiredDatabase(string Name, DatabaseType Type, long Size
     public bool DeletionProtection { get; init; }
 
     public DatabaseId? Source { get; init; }
+
+    /// <summary>What was handed over for it.</summary>
+    public string? Origin { get; init; }
+
+    /// <summary>That of the service's superuser in the files it is made of; null for a new one.</summary>
+    public string? AdminPassword { get; init; }
+
+    /// <summary>Null for a new one.</summary>
+    public string? OwnerPassword { get; init; }
 }

@@ -10,6 +10,9 @@ public sealed record DatabaseSagaData(DatabaseId Database, DateTimeOffset BeganA
     /// <summary>A copy of what the source holds now, instead of what its archive holds.</summary>
     public bool Copies { get; init; }
 
+    /// <summary>For what is made of files that were handed over: where they are staged.</summary>
+    public string? Staged { get; init; }
+
     /// <summary>For a restore: every commit up to this time, and none after. Null for all there is.</summary>
     public DateTimeOffset? To { get; init; }
 

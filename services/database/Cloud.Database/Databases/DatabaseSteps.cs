@@ -18,7 +18,11 @@ internal sealed class DatabaseSteps(
     {
         var row = await ReadAsync(data.Database, ct);
         using var turn = await turns.TakeAsync(row.Id, ct);
-        if (data.Source is not { } source)
+        if (data.Staged is { } staged)
+        {
+            await archive.LayOutAsync(staged, processes.FolderOf(row), ct);
+        }
+        else if (data.Source is not { } source)
         {
             await processes.MakeAsync(row, ct);
         }
@@ -51,7 +55,16 @@ internal sealed class DatabaseSteps(
     /// <summary>Lays out what a restore in place goes to, beside what it comes from.</summary>
     public async Task<StepResult> MakeGenerationAsync(DatabaseSagaData data, CancellationToken ct)
     {
-        await archive.RestoreAsync(data.Database, data.To, ServerFolder.Of(options, data.Database, data.Generation), ct);
+        var folder = ServerFolder.Of(options, data.Database, data.Generation);
+        if (data.Staged is { } staged)
+        {
+            await archive.LayOutAsync(staged, folder, ct);
+        }
+        else
+        {
+            await archive.RestoreAsync(data.Database, data.To, folder, ct);
+        }
+
         return StepResult.Done;
     }
 

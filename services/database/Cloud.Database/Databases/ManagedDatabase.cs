@@ -73,7 +73,10 @@ internal sealed class ManagedDatabase : IVersioned
     /// <summary>The password of <see cref="OwnerName"/>, sealed.</summary>
     public byte[] OwnerSecret { get; private set; } = [];
 
-    /// <summary>The database that it was restored from or cloned of.</summary>
+    /// <summary>What was handed over for its last restore in place; null where that was of its own archive.</summary>
+    public string? RestoredOf { get; private set; }
+
+    /// <summary>The database that it was restored from or cloned of, or what was handed over for it.</summary>
     public string? SourceDatabase { get; private init; }
 
     /// <summary>A last backup was taken when it was deleted.</summary>
@@ -145,10 +148,12 @@ internal sealed class ManagedDatabase : IVersioned
     }
 
     /// <summary>Back to an earlier time, into a generation of its own.</summary>
+    /// <param name="restoredOf">What was handed over for it; null for its own archive.</param>
     /// <returns>The generation's number.</returns>
-    public int BeginRestore(DateTimeOffset now)
+    public int BeginRestore(DateTimeOffset now, string? restoredOf = null)
     {
         Begin("restored", DatabaseStatus.Restoring, now, DatabaseStatus.Available, DatabaseStatus.ReadOnly, DatabaseStatus.Stopped);
+        RestoredOf = restoredOf;
         return ++LastGeneration;
     }
 

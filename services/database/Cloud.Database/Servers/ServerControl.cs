@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
 using Cloud.Database.Secrets;
@@ -8,13 +9,15 @@ namespace Cloud.Database.Servers;
 
 /// <summary>Brings servers up and down together with the archiving of their logs. Called in the turn of the database.</summary>
 internal sealed partial class ServerControl(
-    ServerProcesses processes, ServerConnections connections, LogArchivers archivers, PasswordBox passwords, TimeProvider time,
+    ServerProcesses processes, ServerPrograms programs, ServerConnections connections, LogArchivers archivers, PasswordBox passwords, TimeProvider time,
     ILogger<ServerControl> log)
 {
     /// <summary>What the server says where its log holds no commit after the time to go back to.</summary>
     private const string TargetNotReached = "recovery ended before configured recovery target was reached";
 
     private const int LogLines = 100;
+
+    private const int SaidMax = 500;
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -85,6 +88,26 @@ internal sealed partial class ServerControl(
         }
 
         await admin.ExecuteAsync("REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC", ct);
+    }
+
+    /// <summary>Has PostgreSQL check all tables and indexes.</summary>
+    /// <returns>Null where all is well; else what is not.</returns>
+    public async Task<string?> CheckAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["PGPASSWORD"] = connections.AdminPassword(database),
+            ["PGSSLMODE"] = "require",
+        };
+        var (code, output, errors) = await programs.TryAsync(
+            "pg_amcheck",
+            [
+                "--host=127.0.0.1", $"--port={database.Port.ToString(CultureInfo.InvariantCulture)}", $"--username={ServerSettings.Admin}",
+                "--no-password", "--all", "--install-missing", "--heapallindexed",
+            ],
+            environment, ct);
+        var said = (output + errors).Trim();
+        return code == 0 ? null : $"pg_amcheck: {(said.Length <= SaidMax ? said : said[..SaidMax])}";
     }
 
     private async Task<NpgsqlConnection> OpenAsync(ManagedDatabase database, ManagedDatabase? source, CancellationToken ct)

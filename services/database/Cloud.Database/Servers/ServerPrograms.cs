@@ -44,9 +44,13 @@ internal sealed class ServerPrograms(DatabaseOptions options)
 
     /// <summary>Runs a program that needs no files; its errors are in the answer, not thrown.</summary>
     public async Task<(int ExitCode, string Output, string Errors)> TryAsync(
-        string program, IReadOnlyList<string> arguments, CancellationToken ct)
+        string program, IReadOnlyList<string> arguments, CancellationToken ct) => await TryAsync(program, arguments, Nothing, ct);
+
+    /// <summary>The same, with variables of its environment.</summary>
+    public async Task<(int ExitCode, string Output, string Errors)> TryAsync(
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, CancellationToken ct)
     {
-        using var process = Start(program, arguments, Nothing);
+        using var process = Start(program, arguments, environment);
         var output = process.StandardOutput.ReadToEndAsync(ct);
         var errors = process.StandardError.ReadToEndAsync(ct);
         await process.WaitForExitAsync(ct);

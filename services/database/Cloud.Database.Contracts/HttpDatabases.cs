@@ -1,0 +1,131 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Cloud.Primitives;
+
+namespace Cloud.Database.Contracts;
+
+/// <summary>The databases of the database service in another process, over HTTP.</summary>
+/// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
+public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
+{
+    /// <summary>The name of the client, for who registers one.</summary>
+    public const string Client = "database";
+
+    private const string StagedRoot = "/internal/v1/staged-databases";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    public async Task<DatabaseState?> FindAsync(string project, string database, CancellationToken ct)
+    {
+        try
+        {
+            return await SendAsync<DatabaseState>(HttpMethod.Get, Of(project, database), null, ct);
+        }
+        catch (CloudException none) when (none.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) =>
+        SendAsync<IReadOnlyList<string>>(HttpMethod.Post, $"{Of(project)}/search", labels, ct);
+
+    public async Task<Stream> ReadAsync(string project, string database, CancellationToken ct)
+    {
+        // The response ends with its stream.
+        var response = await SendAsync(HttpMethod.Get, $"{Of(project, database)}/files", null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
+
+    public async Task StageAsync(string key, Stream tar, CancellationToken ct)
+    {
+        using var body = new StreamContent(tar);
+        using var response = await SendAsync(HttpMethod.Put, $"{StagedRoot}/{Uri.EscapeDataString(key)}", body, ct);
+    }
+
+    public async Task UnstageAsync(string key, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Delete, $"{StagedRoot}/{Uri.EscapeDataString(key)}", null, ct);
+    }
+
+    public Task<DatabaseState> CreateAsync(string project, NewDatabaseCopy copy, CancellationToken ct) =>
+        SendAsync<DatabaseState>(HttpMethod.Put, Of(project), copy, ct);
+
+    public Task<DatabaseState> RestoreAsync(string project, string database, string staged, CancellationToken ct) =>
+        SendAsync<DatabaseState>(
+            HttpMethod.Post, $"{Of(project, database)}/restore?staged={Uri.EscapeDataString(staged)}", null, ct);
+
+    public Task<DatabaseState> UndoRestoreAsync(string project, string database, CancellationToken ct) =>
+        SendAsync<DatabaseState>(HttpMethod.Post, $"{Of(project, database)}/undo-restore", null, ct);
+
+    public async Task<string?> CheckAsync(string project, string database, CancellationToken ct) =>
+        (await SendAsync<DatabaseCheck>(HttpMethod.Post, $"{Of(project, database)}/check", null, ct)).Wrong;
+
+    public Task<bool> DeleteAsync(string project, string database, CancellationToken ct) =>
+        SendAsync<bool>(HttpMethod.Delete, Of(project, database), null, ct);
+
+    private static string Of(string project) => $"/internal/v1/projects/{Uri.EscapeDataString(project)}/databases";
+
+    private static string Of(string project, string database) => $"{Of(project)}/{Uri.EscapeDataString(database)}";
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var content = body is null ? null : JsonContent.Create(body, body.GetType(), options: Json);
+        using var response = await SendAsync(method, path, content, ct);
+        return (await response.Content.ReadFromJsonAsync<T>(Json, ct))!;
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        HttpResponseMessage response;
+        try
+        {
+            response = await client().SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+        }
+        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
+        {
+            throw new CloudException(ErrorKind.Unavailable, "databases-unreachable", "The database service does not answer now.", away);
+        }
+
+        if (response.IsSuccessStatusCode)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ToRefusalAsync(response, ct);
+        }
+    }
+
+    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
+    {
+        var (code, detail) = ("databases-failed", "The database service could not do it.");
+        try
+        {
+            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
+            code = problem.RootElement.GetProperty("code").GetString() ?? code;
+            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
+        }
+        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            // Not a problem document: the status alone tells.
+        }
+
+        return new CloudException(
+            response.StatusCode switch
+            {
+                HttpStatusCode.NotFound => ErrorKind.NotFound,
+                HttpStatusCode.Conflict => ErrorKind.Conflict,
+                HttpStatusCode.BadRequest => ErrorKind.Invalid,
+                _ => ErrorKind.Unavailable,
+            },
+            code, detail);
+    }
+}
+
+/// <summary>What a check found.</summary>
+/// <param name="Wrong">Null where all is well.</param>
+public sealed record DatabaseCheck(string? Wrong);

@@ -1,0 +1,73 @@
+using Cloud.Database.Contracts;
+using Cloud.Database.Tests.Kit;
+using Cloud.Primitives;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Cloud.Database.Tests.Databases;
+
+/// <summary>What backups do: read the files of a running server, and make a server of them.</summary>
+public sealed class CopyTests(DatabaseServices services) : DatabaseTest(services.OnSqlite)
+{
+    [Fact]
+    public async Task FilesOfARunningServer_BecomeAnotherDatabase_AndGoBackInPlace()
+    {
+        var databases = Service.Services.GetRequiredService<IDatabases>();
+        var ct = TestContext.Current.CancellationToken;
+        var made = await CreateAsync();
+        var (id, url) = (IdOf(made), UrlOf(made));
+        await SqlAsync(url, "CREATE TABLE rows AS SELECT n FROM generate_series(1, 1000) n; CREATE INDEX ON rows (n)");
+        var state = (await databases.FindAsync(Project, id, ct))!;
+        using var tar = new MemoryStream();
+        await using (var files = await databases.ReadAsync(Project, id, ct))
+        {
+            await files.CopyToAsync(tar, ct);
+        }
+
+        await SqlAsync(url, "DROP TABLE rows");
+        var key = NewName("copy");
+        await StageAsync();
+        var copy = new NewDatabaseCopy(NewName("again"), state.Settings, key);
+        var again = await SettleAsync(await databases.CreateAsync(Project, copy, ct));
+        (await databases.CreateAsync(Project, copy, ct)).Id.ShouldBe(again.Id, "twice makes one");
+
+        // The owner's password came with the files; the port is the copy's own.
+        var there = new UriBuilder(url) { Port = (await Service.RowAsync(again.Id)).Port }.Uri.ToString();
+        (await AskAsync<long>(there, "SELECT count(*) FROM rows")).ShouldBe(1000);
+        (await databases.CheckAsync(Project, again.Id, ct)).ShouldBeNull();
+        (await Should.ThrowAsync<CloudException>(() => databases.CreateAsync(Project, copy with { Staged = "other" }, ct)))
+            .Code.ShouldBe("name-taken");
+
+        await StageAsync();
+        await SettleAsync(await databases.RestoreAsync(Project, id, key, ct));
+        (await AskAsync<long>(url, "SELECT count(*) FROM rows")).ShouldBe(1000);
+        await SettleAsync(await databases.RestoreAsync(Project, id, key, ct));
+        await SettleAsync(await databases.UndoRestoreAsync(Project, id, ct));
+        (await AskAsync<bool>(url, "SELECT to_regclass('rows') IS NULL")).ShouldBeTrue("twice is once, and is undone");
+        await databases.UnstageAsync(key, ct);
+        while (!await databases.DeleteAsync(Project, again.Id, ct))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), ct);
+        }
+
+        (await databases.FindAsync(Project, again.Id, ct)).ShouldBeNull();
+        await DeleteAsync(id);
+
+        Task StageAsync()
+        {
+            tar.Position = 0;
+            return databases.StageAsync(key, tar, ct);
+        }
+
+        async Task<DatabaseState> SettleAsync(DatabaseState begun)
+        {
+            while (!begun.Settled)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), ct);
+                begun = (await databases.FindAsync(Project, begun.Id, ct))!;
+            }
+
+            begun.Status.ShouldBe(DatabaseState.Available, begun.StatusReason);
+            return begun;
+        }
+    }
+}
