@@ -74,7 +74,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
 
         await RestoresInPlaceAsync(one, instance, first, second);
         await cloud.DeleteInstanceAsync(instance);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await DeleteFreedAsync(volume);
         await BootsAgainAsync(one, "whole-first", first);
         await BootsAgainAsync(two, "whole-second", second);
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/backup-plans/{plan}")).Status.ShouldBe(HttpStatusCode.NoContent);
@@ -102,7 +102,20 @@ public abstract class BackupTests(CloudUnderTest cloud)
         view.GetProperty("name").GetString().ShouldBe(name);
         (await NoiseOfAsync(instance)).ShouldBe(expected);
         await cloud.DeleteInstanceAsync(instance);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{name}-of-whole?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await DeleteFreedAsync((await cloud.GetAsync($"/v1/volumes?name={name}-of-whole"))
+            .GetProperty("items")[0].GetProperty("id").GetString()!);
+    }
+
+    /// <summary>Removes a volume whose instance was removed just now.</summary>
+    private async Task DeleteFreedAsync(string volume)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while ((await cloud.GetAsync($"/v1/volumes/{volume}")).GetProperty("status").GetString() != "available")
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
     }
 
     /// <summary>Has the guest write a mebibyte each to its root disk and its volume; the checksum of both.</summary>
