@@ -49,7 +49,8 @@ public abstract class BackupTests(CloudUnderTest cloud)
         var volume = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "of-whole", sizeBytes = 16 * Mebibyte }))
             .GetProperty("id").GetString()!;
         var labels = new Dictionary<string, string> { ["backed"] = "up" };
-        var instance = (await cloud.CreateInstanceAsync("whole", with: new { volumes = new[] { volume }, labels })).GetProperty("id").GetString()!;
+        var instance = (await cloud.CreateInstanceAsync("whole", with: new { volumes = new[] { volume }, labels }))
+            .GetProperty("id").GetString()!;
         var plan = (await cloud.PostAsync(
             "/v1/backup-plans",
             new
@@ -123,7 +124,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
     {
         await cloud.ShellAsync(
             instance,
-            "dd if=/dev/urandom of=/noise bs=1048576 count=1 2>/dev/null; dd if=/dev/urandom of=/dev/vdb bs=1048576 count=1 2>/dev/null; sync");
+            "for f in /noise /dev/vdb; do dd if=/dev/urandom of=$f bs=1048576 count=1 2>/dev/null; done; sync");
         return await NoiseOfAsync(instance);
     }
 

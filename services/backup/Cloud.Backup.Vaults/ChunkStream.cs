@@ -41,7 +41,7 @@ public sealed class ChunkStream : Stream
         return Length;
     }
 
-    /// <summary>Where the data that begins at an offset ends: a hole of so many bytes follows, or the end. Smaller holes are data.</summary>
+    /// <summary>Where the data that begins at an offset ends: a hole of so many bytes follows, or the end.</summary>
     public async Task<long> DataEndAsync(long offset, long holeBytes, CancellationToken ct)
     {
         var end = offset;

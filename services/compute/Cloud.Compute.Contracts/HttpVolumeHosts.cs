@@ -117,7 +117,7 @@ public sealed class HttpVolumeHosts(Func<HttpClient> client) : IVolumeHosts
     public async Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Get, $"{Root}/master-keys", null, ct);
-        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostMasterKey>>(JsonDefaults.Options, ct))!;
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<HostMasterKey>>(ComputeCalls.Json, ct))!;
     }
 
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) =>

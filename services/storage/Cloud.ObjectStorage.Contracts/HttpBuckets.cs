@@ -35,8 +35,8 @@ public sealed class HttpBuckets(Func<HttpClient> client) : IBuckets
         {
             // The response ends with its stream.
             var response = await SendAsync(
-                HttpMethod.Get, $"{Root}/{bucketId}/content?key={Uri.EscapeDataString(key)}&versionId={Uri.EscapeDataString(versionId)}", null,
-                ct);
+                HttpMethod.Get,
+                $"{Root}/{bucketId}/content?key={Uri.EscapeDataString(key)}&versionId={Uri.EscapeDataString(versionId)}", null, ct);
             return await response.Content.ReadAsStreamAsync(ct);
         }
         catch (CloudException none) when (none.Kind == ErrorKind.NotFound)

@@ -52,8 +52,8 @@ public abstract class BucketJobTests(BackupsUnderTest service) : BackupTest(serv
         var bucket = AddBucket();
         var point = await BackUpAsync(await PlanAsync(bucket.Id, new { verify = true }));
         await Eventually.HoldsAsync(
-            async () => (await GetAsync($"/v1/recovery-points/{point}")).GetProperty("verified") is { ValueKind: JsonValueKind.Object } found
-                && found.GetProperty("result").GetString() == "restorable",
+            async () => (await GetAsync($"/v1/recovery-points/{point}")).GetProperty("verified")
+                is { ValueKind: JsonValueKind.Object } found && found.GetProperty("result").GetString() == "restorable",
             "it was tried");
         Buckets.Names().ShouldNotContain(name => name.StartsWith("try-", StringComparison.Ordinal));
     }

@@ -48,7 +48,8 @@ internal sealed class FakeBuckets : IBuckets
         {
             return [.. _versions[bucket].OrderBy(one => one.Version.Key, StringComparer.Ordinal).ThenByDescending(one => one.Version.Rank)
                 .Select(one => (
-                    one.Version.Key, one.Version.IsDeleteMarker, one.Version.Attributes, Convert.ToHexStringLower(SHA256.HashData(one.Bytes))))];
+                    one.Version.Key, one.Version.IsDeleteMarker, one.Version.Attributes,
+                    Convert.ToHexStringLower(SHA256.HashData(one.Bytes))))];
         }
     }
 
@@ -84,7 +85,8 @@ internal sealed class FakeBuckets : IBuckets
         {
             var rest = _versions[bucketId].Select(one => one.Version)
                 .OrderBy(one => one.Key, StringComparer.Ordinal).ThenBy(one => one.Rank)
-                .Where(one => after is null || string.CompareOrdinal(one.Key, after.Key) > 0 || (one.Key == after.Key && one.Rank > after.Rank))
+                .Where(one => after is null || string.CompareOrdinal(one.Key, after.Key) > 0
+                    || (one.Key == after.Key && one.Rank > after.Rank))
                 .ToList();
             return Task.FromResult(new VersionPage(
                 rest.Take(2).ToList(), rest.Count > 2 ? new VersionPlace(rest[1].Key, rest[1].Rank) : null));

@@ -182,6 +182,8 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
 
     public Task<VolumeImage> CreateImageAsync(NewVolumeImage image, CancellationToken ct) => throw NotAsked();
 
+    public Task<IReadOnlyList<HostMasterKey>> ReadMasterKeysAsync(CancellationToken ct) => throw NotAsked();
+
     public Task RotateMasterKeysAsync(CancellationToken ct) => throw NotAsked();
 
     public Task<VolumeImage?> FindImageAsync(string project, string image, CancellationToken ct) => throw NotAsked();

@@ -54,7 +54,8 @@ internal static class CreatePlan
         ResourceName.CheckLabels(request.Labels, errors);
         PlanRequests.Check(request.ResourceLabels, request.StartWindowMinutes, request.Verify, errors);
         errors.Require(
-            request.Resources is not null || request.ResourceLabels is { Count: > 0 }, "resources", "Expected resources, or resourceLabels.");
+            request.Resources is not null || request.ResourceLabels is { Count: > 0 }, "resources",
+            "Expected resources, or resourceLabels.");
         errors.ThrowIfAny();
         var retention = PlanRequests.Retention(request.Retention);
         PlanSchedule.Parse(request.Schedule, request.TimeZone ?? "UTC");

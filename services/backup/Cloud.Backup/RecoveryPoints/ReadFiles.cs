@@ -20,7 +20,8 @@ internal static class ReadFiles
     private const int PathLengthMax = 4096;
 
     public static async Task<IResult> HandleAsync(
-        string id, string? path, string? disk, Caller caller, HttpContext context, BackupDbContext db, OpenVaults vaults, CancellationToken ct)
+        string id, string? path, string? disk, Caller caller, HttpContext context, BackupDbContext db, OpenVaults vaults,
+        CancellationToken ct)
     {
         var asked = path ?? "/";
         if (asked.Length > PathLengthMax || !asked.StartsWith('/') || asked.Contains('\0', StringComparison.Ordinal))

@@ -5,7 +5,7 @@ using Cloud.Primitives;
 
 namespace Cloud.Backup.Sources;
 
-/// <summary>Buckets: their settings, and each version of their objects as a stream of its own. What an earlier point has is not read.</summary>
+/// <summary>Buckets: their settings, and each version of their objects as a stream of its own.</summary>
 internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBackupSource
 {
     private const string Settings = "bucket";

@@ -118,8 +118,9 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
         return disks;
     }
 
-    /// <summary>Whether a snapshot of a root disk can be made of a point, and the streams of its volumes with how they were attached.</summary>
-    public static (PointStream? Root, IReadOnlyList<(PointStream Stream, InstanceVolume Volume)> Volumes) StreamsOf(PointDocument point) => (
+    /// <summary>The stream of a root disk, if there is one, and those of volumes with how they were attached.</summary>
+    public static (PointStream? Root, IReadOnlyList<(PointStream Stream, InstanceVolume Volume)> Volumes) StreamsOf(
+        PointDocument point) => (
         point.Streams.SingleOrDefault(stream => stream.Name == Root),
         [.. point.Streams.Where(stream => stream.Name != Root).Select(stream => (
             stream, stream.Properties![Volume].Deserialize<InstanceVolume>(JsonSerializerOptions.Web)!))]);

@@ -11,6 +11,9 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
 {
     private const string Settings = "instance";
 
+    /// <summary>So much of an instance's name is in that of a volume.</summary>
+    private const int InstanceLengthMax = 50;
+
     /// <summary>Longer than a guest may take to boot.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20);
 
@@ -262,5 +265,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
 
     /// <summary>A name for a restored volume, as long as a name may be.</summary>
     private static string NameOf(string instance, InstanceVolume volume, int number) =>
-        ResourceName.IsValid($"{instance}-{volume.Name}") ? $"{instance}-{volume.Name}" : $"{instance[..Math.Min(50, instance.Length)]}-{number}";
+        ResourceName.IsValid($"{instance}-{volume.Name}")
+            ? $"{instance}-{volume.Name}"
+            : $"{instance[..Math.Min(InstanceLengthMax, instance.Length)]}-{number}";
 }

@@ -129,7 +129,8 @@ internal static class CreateInstance
         var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host ?? origin?.Host), ct);
         var chosen = verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
         var instance = Instance.Create(
-            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, origin, ct), time.GetUtcNow());
+            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, origin, ct),
+            time.GetUtcNow());
         db.Instances.Add(instance);
         db.Placements.Add(new InstancePlacement(instance.Id, verdicts));
         db.Sagas().Start<InstanceCreateSaga, InstanceSagaData>(new InstanceSagaData(instance.Id), instance.Id.Value);

@@ -9,8 +9,8 @@ namespace Cloud.Database.Servers;
 
 /// <summary>Brings servers up and down together with the archiving of their logs. Called in the turn of the database.</summary>
 internal sealed partial class ServerControl(
-    ServerProcesses processes, ServerPrograms programs, ServerConnections connections, LogArchivers archivers, PasswordBox passwords, TimeProvider time,
-    ILogger<ServerControl> log)
+    ServerProcesses processes, ServerPrograms programs, ServerConnections connections, LogArchivers archivers, PasswordBox passwords,
+    TimeProvider time, ILogger<ServerControl> log)
 {
     /// <summary>What the server says where its log holds no commit after the time to go back to.</summary>
     private const string TargetNotReached = "recovery ended before configured recovery target was reached";

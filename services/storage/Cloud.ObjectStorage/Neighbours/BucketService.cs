@@ -104,7 +104,8 @@ internal sealed class BucketService(
         if (version.IsDeleteMarker)
         {
             await writer.WriteAsync(
-                index => index.DeleteAsync(bucketId, version.Key, bucket.Project, DeleteConditions.None, modifiedAt: version.ModifiedAt), ct);
+                index => index.DeleteAsync(
+                    bucketId, version.Key, bucket.Project, DeleteConditions.None, modifiedAt: version.ModifiedAt), ct);
             return;
         }
 
@@ -167,7 +168,8 @@ internal sealed class BucketService(
             {
                 await using var content = version.IsDeleteMarker
                     ? Stream.Null
-                    : await ReadAsync(withBucketId, version.Key, version.VersionId, ct) ?? throw CloudException.NotFound("object", version.Key);
+                    : await ReadAsync(withBucketId, version.Key, version.VersionId, ct)
+                        ?? throw CloudException.NotFound("object", version.Key);
                 await WriteAsync(bucketId, version, content, ct);
             }
         }
