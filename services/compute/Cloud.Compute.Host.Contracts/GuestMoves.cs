@@ -11,6 +11,9 @@ public sealed record GuestDeparture
     /// <summary>The files below the root disk's own and above the image's, nearest first; they are written no more.</summary>
     public required IReadOnlyList<string> Layers { get; init; }
 
+    /// <summary>These hold all of the root disk: the image's is not below them.</summary>
+    public bool Whole { get; init; }
+
     /// <summary>Where its devices sit on their bus, by their ids.</summary>
     public required IReadOnlyDictionary<string, string> Slots { get; init; }
 

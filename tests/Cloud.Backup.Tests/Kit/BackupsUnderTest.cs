@@ -53,7 +53,7 @@ public sealed class BackupsUnderTest : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     internal static async Task<BackupsUnderTest> StartAsync(
-        string data, string? postgres = null, TimeProvider? clock = null, FakeBlockStorage? blocks = null)
+        string data, string? postgres = null, TimeProvider? clock = null, FakeBlockStorage? blocks = null, string? allowed = null)
     {
         var storage = blocks ?? new FakeBlockStorage();
         var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
@@ -64,6 +64,7 @@ public sealed class BackupsUnderTest : IAsyncDisposable
             ["Cloud:Backup:PruneEvery"] = "00:00:00",
             ["Cloud:Backup:JobsMax"] = "4",
             ["Cloud:Backup:RetryAfter"] = "00:00:00.1",
+            ["Cloud:Outbound:Allow:0"] = allowed,
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");

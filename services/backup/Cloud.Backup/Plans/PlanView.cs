@@ -13,7 +13,8 @@ namespace Cloud.Backup.Plans;
 public sealed record PlanView(
     PlanId Id, string Name, Labels Labels, VaultId Vault, VaultId? CopyTo, string Schedule, string TimeZone, Retention Retention,
     IReadOnlyList<string> Resources, Labels ResourceLabels, int? StartWindowMinutes, PlanVerify Verify, string? Webhook,
-    PlanStatus Status, string? StatusReason, DateTimeOffset? NextRunAt, DateTimeOffset? LastRunAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    PlanStatus Status, string? StatusReason, DateTimeOffset? NextRunAt, DateTimeOffset? LastRunAt,
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     internal static PlanView From(BackupPlan plan) => new(
         plan.Id, plan.Name, plan.Labels, plan.Vault, plan.CopyTo, plan.Schedule, plan.TimeZone, plan.Retention, plan.Resources,

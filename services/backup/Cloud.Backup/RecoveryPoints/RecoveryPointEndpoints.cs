@@ -12,7 +12,7 @@ internal static class RecoveryPointEndpoints
             .WithSummary("Lists the project's recovery points; ?plan=, ?vault=, ?resource=");
         read.MapGet("/{id}", GetRecoveryPoint.HandleAsync).WithName("GetRecoveryPoint").WithSummary("Shows one recovery point");
         read.MapGet("/{id}/files", ReadFiles.HandleAsync).WithName("ReadFiles")
-            .WithSummary("Lists a folder or sends a file of a recovery point's disk, without restoring it: ?path=, and ?disk= of an instance");
+            .WithSummary("Lists a folder or sends a file of a recovery point's disk, without restoring it: ?path=, ?disk=");
 
         var change = routes.MapGroup("/v1/recovery-points").WithTags("Recovery points").RequireRole(Role.Editor);
         change.MapDelete("/{id}", DeleteRecoveryPoint.HandleAsync).WithName("DeleteRecoveryPoint").WithSummary("Removes a recovery point");

@@ -58,6 +58,7 @@ internal sealed partial class Guest
             Spec = Spec,
             RootBytes = DiskFile.VirtualBytes(PathOf(_root.Layers[0]), DiskFile.Qcow2),
             Layers = _root.Layers.Skip(1).ToList(),
+            Whole = _root.Whole,
             Slots = await machine.ReadSlotsAsync(ct),
             StartedAt = _run!.StartedAt,
         };
@@ -114,7 +115,8 @@ internal sealed partial class Guest
         }
         else
         {
-            ChangeRoot(new GuestRoot([await _snapshots.CreateOverlayAsync(departure.RootBytes, ct), .. departure.Layers]));
+            var top = await _snapshots.CreateOverlayAsync(departure.RootBytes, ct);
+            ChangeRoot(new GuestRoot([top, .. departure.Layers], Whole: departure.Whole));
         }
 
         Seed.Write(Spec, Folder.Seed);

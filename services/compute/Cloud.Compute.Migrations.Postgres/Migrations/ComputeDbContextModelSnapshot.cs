@@ -359,6 +359,9 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text");
 
+                    b.Property<string>("Origin")
+                        .HasColumnType("text");
+
                     b.Property<string>("Ports")
                         .IsRequired()
                         .HasColumnType("text");

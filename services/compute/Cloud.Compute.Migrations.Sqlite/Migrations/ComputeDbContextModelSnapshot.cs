@@ -354,6 +354,9 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<string>("Origin")
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("Ports")
                         .IsRequired()
                         .HasColumnType("TEXT");
