@@ -47,7 +47,7 @@ public sealed class WebhookTests : IAsyncLifetime
     [Fact]
     public async Task FailedJob_IsTold_WithASignatureThatTheSecretProves_AlsoWhereTheReceiverWasAway()
     {
-        var volume = _service.Storage.AddVolume("data", new byte[65536]);
+        var volume = _service.Storage.AddVolume("data", [.. Enumerable.Repeat((byte)7, 65536)]);
         _service.Storage.Refusals[volume] = Primitives.CloudException.Conflict("gone", "The disk is gone.");
         var (status, plan) = await _service.SendAsync(
             HttpMethod.Post, "/v1/backup-plans",
