@@ -38,17 +38,17 @@ internal sealed partial class GuestReaper(
         // The guests first: a row that is made after this look is newer than it and is not judged by it.
         var guests = (await agent.ListAsync(ct)).ToDictionary(guest => guest.Id);
         await using var db = await databases.CreateDbContextAsync(ct);
-        var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host).ToListAsync(ct);
+        // In one look, as one may arrive at this moment.
+        var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host || row.MigratesTo == host)
+            .ToListAsync(ct);
         var ids = rows.Select(row => row.Id.Value).ToHashSet();
-        ids.UnionWith((await db.Instances.AsNoTracking().Where(row => row.MigratesTo == host).Select(row => row.Id).ToListAsync(ct))
-            .Select(id => id.Value));
         foreach (var guest in guests.Values.Where(guest => !ids.Contains(guest.Id)))
         {
             LogReaped(log, guest.Id, host);
             await agent.RemoveAsync(guest.Id, ct);
         }
 
-        foreach (var row in rows)
+        foreach (var row in rows.Where(row => row.HostName == host))
         {
             if (guests.TryGetValue(row.Id.Value, out var guest))
             {

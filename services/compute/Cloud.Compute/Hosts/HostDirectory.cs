@@ -85,7 +85,7 @@ internal sealed class HostDirectory(TimeProvider time)
                 Memory = group.Sum(instance => instance.MemoryBytes),
             })
             .ToListAsync(ct);
-        var coming = await db.Instances.Where(instance => instance.MigratesTo != null)
+        var coming = await db.Instances.Existing().Where(instance => instance.MigratesTo != null)
             .Select(instance => new { Host = instance.MigratesTo, instance.Vcpus, Memory = instance.MemoryBytes }).ToListAsync(ct);
         return Placer.Judge(request, hosts.Select(host =>
         {

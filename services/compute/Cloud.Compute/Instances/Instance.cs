@@ -383,7 +383,7 @@ internal sealed class Instance : IVersioned
 
     public void Fails(string reason, DateTimeOffset now)
     {
-        Ready = false;
+        (Ready, MigratesTo) = (false, null);
         Enter(InstanceStatus.Failed, reason, now, null);
     }
 

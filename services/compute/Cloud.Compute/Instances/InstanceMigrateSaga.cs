@@ -49,7 +49,17 @@ internal sealed class InstanceMigrateSaga(
             return;
         }
 
-        var guest = await source.StayAsync(id, ct);
+        GuestReport guest;
+        try
+        {
+            guest = await source.StayAsync(id, ct);
+        }
+        catch (CloudException ended) when (ended.Kind != ErrorKind.Unavailable)
+        {
+            await steps.FailAsync(new InstanceSagaData(data.Instance), $"{reason} {ended.Message}", ct);
+            return;
+        }
+
         var last = await source.FindMoveAsync(id, ct);
         await changes.ApplyAsync(data.Instance, "migration-failed", (row, now) =>
         {
