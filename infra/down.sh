@@ -24,7 +24,7 @@ flock -n 9 || { say "Another up.sh or down.sh is at work in $CLOUD_DATA; waiting
 # Services first, so that nothing starts a guest any more; then guests; then what stores.
 stop_unit supervisor TERM 5
 stop_unit jobs/images TERM 5
-for name in gateway backup database objects block-storage compute identity host-4 host-3 host-2 host cloud; do stop_unit "$name" TERM 30; done
+for name in gateway backup database objects block-storage compute identity cloud host-4 host-3 host-2 host; do stop_unit "$name" TERM 30; done
 
 # On all hosts.
 stop_guests() {

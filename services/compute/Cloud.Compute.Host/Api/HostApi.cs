@@ -16,7 +16,7 @@ internal static class HostApi
     {
         var host = routes.MapGroup("/internal/v1/host").RequireServiceKey().ExcludeFromDescription();
         host.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.DescribeAsync(ct));
-        host.MapGet("/changes", (long after, IHostAgent agent, CancellationToken ct) => agent.WatchAsync(after, ct));
+        host.MapGet("/changes", WatchAsync);
 
         MapVolumes(host);
         MapSnapshots(host);
@@ -47,6 +47,20 @@ internal static class HostApi
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
+    }
+
+    /// <summary>An agent that is to end does not keep whoever waits for a change.</summary>
+    private static async Task<GuestChanges> WatchAsync(long after, IHostAgent agent, IHostApplicationLifetime lifetime, CancellationToken ct)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, lifetime.ApplicationStopping);
+        try
+        {
+            return await agent.WatchAsync(after, either.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return new GuestChanges(after, []);
+        }
     }
 
     private static void MapMoves(RouteGroupBuilder host)
