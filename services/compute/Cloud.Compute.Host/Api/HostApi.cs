@@ -50,7 +50,8 @@ internal static class HostApi
     }
 
     /// <summary>An agent that is to end does not keep whoever waits for a change.</summary>
-    private static async Task<GuestChanges> WatchAsync(long after, IHostAgent agent, IHostApplicationLifetime lifetime, CancellationToken ct)
+    private static async Task<GuestChanges> WatchAsync(
+        long after, IHostAgent agent, IHostApplicationLifetime lifetime, CancellationToken ct)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, lifetime.ApplicationStopping);
         try
