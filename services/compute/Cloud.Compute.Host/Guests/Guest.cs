@@ -19,8 +19,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <summary>How often after that, for a guest that reboots itself.</summary>
     private static readonly TimeSpan RebootLook = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a guest may take to let go of a volume before whoever asked is told that it has not.</summary>
-    private static readonly TimeSpan LetGoLimit = TimeSpan.FromSeconds(6);
+    private const string RiscV64 = "riscv64";
 
     private static readonly TimeSpan PingLimit = TimeSpan.FromSeconds(2);
 
@@ -242,9 +241,9 @@ internal sealed partial class Guest : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes a volume from the guest.</summary>
+    /// <summary>Takes a volume from the guest. By force it is reset, or starts anew, where it does not let go.</summary>
     /// <exception cref="CloudException">The guest runs and has not let go of it.</exception>
-    public async Task DetachVolumeAsync(string id, bool force, CancellationToken ct)
+    public async Task DetachVolumeAsync(string id, bool force, Func<Task<VmNic>> join, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         if (Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { } volume)
@@ -252,13 +251,24 @@ internal sealed partial class Guest : IAsyncDisposable
             return;
         }
 
-        if (_machine is { } machine && !await machine.UnplugDiskAsync(volume.Serial, LetGoLimit, force, ct))
+        var without = Spec with { Volumes = Spec.Volumes.Where(one => one.Volume != id).ToList() };
+        if (_machine is not { } machine || await machine.UnplugDiskAsync(volume.Serial, LetGoLimit(), force, ct))
+        {
+            ChangeSpec(without);
+        }
+        else if (force)
+        {
+            // Its board keeps what it has for as long as it runs.
+            await machine.KillAsync(ct);
+            await _watching.WaitAsync(ct);
+            ChangeSpec(without);
+            await StartInTurnAsync(await join(), CancellationToken.None);
+        }
+        else
         {
             throw CloudException.Conflict(
                 HostErrors.VolumeHeld, "The guest has not let go of the volume: it may still be starting, or use it. Unmount it there.");
         }
-
-        ChangeSpec(Spec with { Volumes = Spec.Volumes.Where(one => one.Volume != id).ToList() });
     }
 
     /// <summary>Grows a volume under the running guest; false where it does not run, or only reads it.</summary>
@@ -355,6 +365,12 @@ internal sealed partial class Guest : IAsyncDisposable
         await act(RequireMachine());
         _changed(this);
     }
+
+    /// <summary>
+    /// How long the guest may take to let go of a volume before whoever asked is told that it has not. A PCI Express slot gives it five
+    /// seconds in which the button can be pressed again.
+    /// </summary>
+    private TimeSpan LetGoLimit() => TimeSpan.FromSeconds(Spec.Image.Architecture == RiscV64 ? 12 : 6);
 
     private void ChangeSpec(GuestSpec spec)
     {
@@ -465,7 +481,7 @@ internal sealed partial class Guest : IAsyncDisposable
         {
             Id = Spec.Id,
             Folder = Folder.Path,
-            Architecture = image.Architecture == "riscv64" ? VmArchitecture.RiscV64 : VmArchitecture.X64,
+            Architecture = image.Architecture == RiscV64 ? VmArchitecture.RiscV64 : VmArchitecture.X64,
             Engine = Enum.Parse<VmEngine>(Spec.Engine, ignoreCase: true),
             Vcpus = Spec.Vcpus,
             MemoryBytes = Spec.MemoryBytes,

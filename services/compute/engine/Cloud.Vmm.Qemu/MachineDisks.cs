@@ -19,9 +19,9 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     /// <param name="qmp">The machine.</param>
     /// <param name="disk">The disk.</param>
-    /// <param name="device">QEMU's name of the device that it becomes.</param>
+    /// <param name="board">What the machine is built on.</param>
     /// <param name="ct">Ends it.</param>
-    public Task PlugAsync(QmpClient qmp, VmDisk disk, string device, CancellationToken ct) => InTurnAsync(async () =>
+    public Task PlugAsync(QmpClient qmp, VmDisk disk, QemuBoard board, CancellationToken ct) => InTurnAsync(async () =>
     {
         if (await HasDeviceAsync(qmp, disk.Serial, ct))
         {
@@ -47,7 +47,13 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
                 await qmp.ExecuteAsync("blockdev-add", node, ct);
             }
 
-            await qmp.ExecuteAsync("device_add", DiskNodes.Device(disk, device), ct);
+            var device = DiskNodes.Device(disk, board.LateDisk!);
+            if (board.LateBuses.Count > 0)
+            {
+                device["bus"] = await FindFreeBusAsync(qmp, board, ct);
+            }
+
+            await qmp.ExecuteAsync("device_add", device, ct);
             return true;
         }
         catch (QmpException refused) when (refused.ErrorClass != QmpException.Lost)
@@ -250,6 +256,13 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
             using SafeFileHandle file = MachineFiles.OpenLayer(path, format, readOnly, disk.Serial);
             return InFdSet(await qmp.AddFileAsync(file, DiskNodes.LayerOf(disk.Serial, path), ct));
         }
+    }
+
+    private static async Task<string> FindFreeBusAsync(QmpClient qmp, QemuBoard board, CancellationToken ct)
+    {
+        var taken = (await MachineSlots.ReadAsync(qmp, ct)).Values.Select(slot => MachineSlots.BusOf(slot)).ToHashSet();
+        return board.LateBuses.FirstOrDefault(bus => !taken.Contains(bus))
+            ?? throw new QmpException("GenericError", "All of its slots for disks are taken.");
     }
 
     private static async Task<bool> HasDeviceAsync(QmpClient qmp, string serial, CancellationToken ct) =>

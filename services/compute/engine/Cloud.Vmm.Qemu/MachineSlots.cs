@@ -5,14 +5,18 @@ using Cloud.Vmm.Qemu.Qmp;
 
 namespace Cloud.Vmm.Qemu;
 
-/// <summary>Where the devices of a machine sit on its PCI bus.</summary>
+/// <summary>Where the devices of a machine sit on its PCI buses.</summary>
 internal static class MachineSlots
 {
+    private const char BusMark = '@';
     private const string Devices = "/machine/peripheral";
     private const int FunctionBits = 3;
     private const int DevicesMax = 64;
 
-    /// <summary>By the devices' ids, as <c>slot.function</c>; devices of another bus are left out.</summary>
+    /// <summary>
+    /// By the devices' ids, as <c>slot.function</c>, with the root port below which a device sits as <c>slot.function@port</c>; devices of
+    /// another kind of bus are left out.
+    /// </summary>
     public static async Task<IReadOnlyDictionary<string, string>> ReadAsync(QmpClient qmp, CancellationToken ct)
     {
         var listed = await qmp.ExecuteAsync("qom-list", new JsonObject { ["path"] = Devices }, ct);
@@ -29,18 +33,36 @@ internal static class MachineSlots
         return slots;
     }
 
+    /// <summary>The root port of a place; null for one on the board's own bus.</summary>
+    public static string? BusOf(string slot) => slot.Contains(BusMark, StringComparison.Ordinal) ? slot.Split(BusMark)[1] : null;
+
+    /// <summary>The place on its bus.</summary>
+    public static string AddressOf(string slot) => slot.Split(BusMark)[0];
+
     private static async Task<string?> FindAsync(QmpClient qmp, string device, CancellationToken ct)
     {
         try
         {
-            var place = await qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = $"{Devices}/{device}", ["property"] = "addr" }, ct);
-            return place.ValueKind == JsonValueKind.Number && place.TryGetInt32(out var number)
-                ? string.Create(CultureInfo.InvariantCulture, $"{number >> FunctionBits:x}.{number & ((1 << FunctionBits) - 1)}")
-                : null;
+            var place = await GetAsync(qmp, device, "addr", ct);
+            if (place.ValueKind != JsonValueKind.Number || !place.TryGetInt32(out var number))
+            {
+                return null;
+            }
+
+            var slot = string.Create(CultureInfo.InvariantCulture, $"{number >> FunctionBits:x}.{number & ((1 << FunctionBits) - 1)}");
+
+            // The path of the bus: below the port, where that is one of the machine's devices with a name.
+            var bus = await GetAsync(qmp, device, "parent_bus", ct);
+            return bus.ValueKind == JsonValueKind.String && bus.GetString()!.StartsWith($"{Devices}/", StringComparison.Ordinal)
+                ? $"{slot}{BusMark}{bus.GetString()![(Devices.Length + 1)..].Split('/')[0]}"
+                : slot;
         }
         catch (QmpException other) when (other.ErrorClass != QmpException.Lost)
         {
             return null;
         }
     }
+
+    private static Task<JsonElement> GetAsync(QmpClient qmp, string device, string property, CancellationToken ct) =>
+        qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = $"{Devices}/{device}", ["property"] = property }, ct);
 }

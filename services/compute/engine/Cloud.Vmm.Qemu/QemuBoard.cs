@@ -36,6 +36,12 @@ internal abstract class QemuBoard
     /// <summary>QEMU's name of a disk that comes, and may go, while the machine runs; null on a board where none can.</summary>
     public virtual string? LateDisk => null;
 
+    /// <summary>The buses that a late disk takes one of, alone; none where any slot will do.</summary>
+    public virtual IReadOnlyList<string> LateBuses => [];
+
+    /// <summary>Whether a reset takes a disk away that the guest was asked to let go of.</summary>
+    public virtual bool ResetTakesDisks => true;
+
     /// <summary>How many drives the board has for disks to come into, besides those that hold one at its start.</summary>
     public virtual int EmptyDrives(int disks, int nics) => 0;
 
@@ -71,19 +77,20 @@ internal sealed class X64Board : QemuBoard
 }
 
 /// <summary>
-/// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest, and what is in them stays there: no disk comes or goes
-/// while it runs. PCI root ports take the disks that find no slot.
+/// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest, and what is in them stays there: the first disk, and all
+/// devices but disks. PCI Express root ports take the others, which come and go while it runs: the guest is asked as by the button at a slot,
+/// and lets go five seconds later (PCI Express Base Specification, 6.7.1.5).
 /// </summary>
 internal class RiscV64Board : QemuBoard
 {
-    // Eight slots, less those of ports, seed, network, randomness and balloon.
-    private const int MmioDisksMax = 3;
-    private const int RootPorts = 8;
+    private const int RootPorts = 12;
+
+    private static readonly string[] Ports = Enumerable.Range(0, RootPorts).Select(port => $"port{port}").ToArray();
 
     public override string Machine => "virt,mem-merge=off,dump-guest-core=off";
 
-    public override IReadOnlyList<string> Buses { get; } = Enumerable.Range(0, RootPorts)
-        .SelectMany(port => new[] { "-device", $"pcie-root-port,id=port{port},bus=pcie.0,chassis={port + 1},slot={port + 1}" }).ToArray();
+    public override IReadOnlyList<string> Buses { get; } = Ports
+        .SelectMany((port, at) => new[] { "-device", $"pcie-root-port,id={port},bus=pcie.0,chassis={at + 1},slot={at + 1}" }).ToArray();
 
     public override string? PanicDevice => "pvpanic-pci";
 
@@ -95,11 +102,17 @@ internal class RiscV64Board : QemuBoard
 
     public override string Virtio(string device) => $"virtio-{device}-device";
 
-    public override string Disk(int index) => index < MmioDisksMax ? Virtio("blk") : "virtio-blk-pci";
+    public override string Disk(int index) => index == 0 ? Virtio("blk") : "virtio-blk-pci";
+
+    public override string? LateDisk => Disk(1);
+
+    public override IReadOnlyList<string> LateBuses => Ports;
+
+    public override bool ResetTakesDisks => false;
 
     public override string MemoryName => "riscv_virt_board.ram";
 
-    public override string? DiskBus(int index) => index < MmioDisksMax ? null : $"port{index - MmioDisksMax}";
+    public override string? DiskBus(int index) => index == 0 ? null : Ports[index - 1];
 }
 
 /// <summary>
@@ -122,6 +135,10 @@ internal sealed class SimulatedBoard : RiscV64Board
     public override string? DiskBus(int index) => null;
 
     public override string? LateDisk => Virtio("blk");
+
+    public override IReadOnlyList<string> LateBuses => [];
+
+    public override bool ResetTakesDisks => true;
 
     public override int EmptyDrives(int disks, int nics) => Math.Min(SpecChecks.DisksMax - disks, Slots - OtherDevices - nics - disks);
 }

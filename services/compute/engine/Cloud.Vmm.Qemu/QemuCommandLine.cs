@@ -229,7 +229,11 @@ internal static class QemuCommandLine
     {
         if (slots?.TryGetValue((string)device["id"]!, out var slot) == true)
         {
-            device["addr"] = slot;
+            device["addr"] = MachineSlots.AddressOf(slot);
+            if (MachineSlots.BusOf(slot) is { } bus)
+            {
+                device["bus"] = bus;
+            }
         }
 
         line.AddRange(["-device", device.ToJsonString()]);

@@ -157,23 +157,23 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task PlugDiskAsync(VmDisk disk, CancellationToken ct)
     {
         SpecChecks.Check(disk);
-        var device = RequireHotPlug();
+        var board = RequireHotPlug();
         return CallAsync(async qmp =>
         {
-            await _disks.PlugAsync(qmp, disk, device, ct);
+            await _disks.PlugAsync(qmp, disk, board, ct);
             return true;
         });
     }
 
     public Task<bool> UnplugDiskAsync(string serial, TimeSpan limit, bool force, CancellationToken ct) => CallAsync(async qmp =>
     {
-        RequireHotPlug();
+        var board = RequireHotPlug();
         if (await _disks.UnplugAsync(qmp, serial, limit, ct))
         {
             return true;
         }
 
-        if (!force)
+        if (!force || !board.ResetTakesDisks)
         {
             return false;
         }
@@ -282,8 +282,9 @@ internal sealed partial class QemuMachine : IVirtualMachine
         await DisposeAsync();
     }
 
-    private string RequireHotPlug() => QemuBoard.For(_state.Engine, _state.Architecture).LateDisk
-        ?? throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
+    private QemuBoard RequireHotPlug() => QemuBoard.For(_state.Engine, _state.Architecture) is { LateDisk: not null } board
+        ? board
+        : throw new VmException("The disks of this machine's board come and go while it is stopped: stop it first.");
 
     private async Task CallAsync(Func<QmpClient, Task> call) => await CallAsync(async qmp =>
     {

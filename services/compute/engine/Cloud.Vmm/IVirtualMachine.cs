@@ -45,7 +45,9 @@ public interface IVirtualMachine : IAsyncDisposable
     /// <summary>Asks the guest to let go of a disk, and takes it away; one that the machine does not have is away already.</summary>
     /// <param name="serial">The disk.</param>
     /// <param name="limit">How long the guest may take.</param>
-    /// <param name="force">Afterwards the machine is reset, which takes the disk away from a guest that does not let go.</param>
+    /// <param name="force">
+    /// Afterwards the machine is reset, where its board takes the disk away then from a guest that does not let go.
+    /// </param>
     /// <returns>False where the guest still has it.</returns>
     Task<bool> UnplugDiskAsync(string serial, TimeSpan limit, bool force, CancellationToken ct);
 
