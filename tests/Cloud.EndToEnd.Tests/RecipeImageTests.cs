@@ -57,9 +57,10 @@ public sealed class RecipeImageTests(LocalCloud cloud)
             $"mkdir -p /mnt/deep; for i in $(seq 20); do head -c ${{i}}0000 /dev/urandom > /mnt/deep/$i; done; {Checksums}");
         written.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(20, written);
 
-        (await WithVolumeAsync(riscV, volume, "true", Checksums)).ShouldBe(written);
-        var more = await WithVolumeAsync(riscV, volume, "true", $"rm -r /mnt/deep; uname -m > /mnt/architecture; {Checksums}");
-        (await WithVolumeAsync(x64, volume, "true", Checksums)).ShouldBe(more);
+        var read = await WithVolumeAsync(
+            riscV, volume, "true", $"{Checksums}; rm /mnt/deep/[1-9]; uname -m > /mnt/architecture; echo; {Checksums}");
+        read.ShouldStartWith($"{written}\n");
+        var more = read[(written.Length + 1)..];
 
         // A guest that uses it keeps it, unless it is taken by force.
         await AttachAsync(riscV, volume, "mount -t ext4 DISK /mnt");

@@ -252,7 +252,7 @@ internal sealed partial class Guest : IAsyncDisposable
         }
 
         var without = Spec with { Volumes = Spec.Volumes.Where(one => one.Volume != id).ToList() };
-        if (_machine is not { } machine || await machine.UnplugDiskAsync(volume.Serial, LetGoLimit(), force, ct))
+        if (_machine is not { } machine || await machine.UnplugDiskAsync(volume.Serial, LetGoLimit(machine), force, ct))
         {
             ChangeSpec(without);
         }
@@ -368,9 +368,10 @@ internal sealed partial class Guest : IAsyncDisposable
 
     /// <summary>
     /// How long the guest may take to let go of a volume before whoever asked is told that it has not. A PCI Express slot gives it five
-    /// seconds in which the button can be pressed again.
+    /// seconds of its own time in which the button can be pressed again; one that is paused lets go of nothing.
     /// </summary>
-    private TimeSpan LetGoLimit() => TimeSpan.FromSeconds(Spec.Image.Architecture == RiscV64 ? 12 : 6);
+    private TimeSpan LetGoLimit(IVirtualMachine machine) => TimeSpan.FromSeconds(
+        machine.State != VmState.Running ? 1 : Spec.Image.Architecture == RiscV64 ? 25 : 6);
 
     private void ChangeSpec(GuestSpec spec)
     {

@@ -13,7 +13,6 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
     private const int LooksMax = 40;
-    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _one = new(1, 1);
 
@@ -64,7 +63,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     }, ct);
 
     /// <summary>False where the guest still has it when the time is over.</summary>
-    public Task<bool> UnplugAsync(QmpClient qmp, string serial, TimeSpan limit, CancellationToken ct) => InTurnAsync(async () =>
+    public Task<bool> UnplugAsync(QmpClient qmp, string serial, QemuBoard board, TimeSpan limit, CancellationToken ct) => InTurnAsync(async () =>
     {
         var began = time.GetTimestamp();
         long? asked = null;
@@ -75,8 +74,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
                 return false;
             }
 
-            // A guest that is still booting heard nothing of what it was asked before.
-            if (asked is not { } at || time.GetElapsedTime(at) >= AskAgain)
+            if (asked is not { } at || time.GetElapsedTime(at) >= board.AskAgain)
             {
                 await AskToLetGoAsync(qmp, serial, ct);
                 asked = time.GetTimestamp();

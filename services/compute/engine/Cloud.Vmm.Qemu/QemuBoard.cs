@@ -39,6 +39,9 @@ internal abstract class QemuBoard
     /// <summary>The buses that a late disk takes one of, alone; none where any slot will do.</summary>
     public virtual IReadOnlyList<string> LateBuses => [];
 
+    /// <summary>After how long a guest that still has a disk is asked once more: while it booted, it heard nothing.</summary>
+    public virtual TimeSpan AskAgain => TimeSpan.FromSeconds(2);
+
     /// <summary>Whether a reset takes a disk away that the guest was asked to let go of.</summary>
     public virtual bool ResetTakesDisks => true;
 
@@ -108,6 +111,9 @@ internal class RiscV64Board : QemuBoard
 
     public override IReadOnlyList<string> LateBuses => Ports;
 
+    // Asked again within the five seconds, the guest keeps it.
+    public override TimeSpan AskAgain => TimeSpan.FromSeconds(15);
+
     public override bool ResetTakesDisks => false;
 
     public override string MemoryName => "riscv_virt_board.ram";
@@ -137,6 +143,8 @@ internal sealed class SimulatedBoard : RiscV64Board
     public override string? LateDisk => Virtio("blk");
 
     public override IReadOnlyList<string> LateBuses => [];
+
+    public override TimeSpan AskAgain => TimeSpan.FromSeconds(2);
 
     public override bool ResetTakesDisks => true;
 

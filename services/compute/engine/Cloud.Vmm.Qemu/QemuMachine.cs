@@ -168,7 +168,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     public Task<bool> UnplugDiskAsync(string serial, TimeSpan limit, bool force, CancellationToken ct) => CallAsync(async qmp =>
     {
         var board = RequireHotPlug();
-        if (await _disks.UnplugAsync(qmp, serial, limit, ct))
+        if (await _disks.UnplugAsync(qmp, serial, board, limit, ct))
         {
             return true;
         }
@@ -180,7 +180,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
 
         // What was to go goes when the board is reset.
         await qmp.SystemResetAsync(ct);
-        return await _disks.UnplugAsync(qmp, serial, limit, ct);
+        return await _disks.UnplugAsync(qmp, serial, board, limit, ct);
     });
 
     public Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct) =>
