@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
@@ -6,7 +7,53 @@ namespace Cloud.EndToEnd.Tests;
 
 /// <summary>Volumes, all services in one process.</summary>
 [Collection(OnLocalCloud.Name)]
-public sealed class LocalVolumeTests(LocalCloud cloud) : VolumeTests(cloud);
+public sealed class LocalVolumeTests(LocalCloud cloud) : VolumeTests(cloud)
+{
+    [Fact]
+    public async Task Limits_OfATypeAndOfAVolume_AreKept()
+    {
+        // What a second allows, and the share of it that QEMU lets pass at once after a rest.
+        const double TypeBytes = 40 * Mebibyte, Operations = 20, AtOnce = 0.5;
+        const int ReadMebibytes = 96, Reads = 60;
+        var instance = await InstanceAsync("volume-limits");
+        var free = await DiskOfNewAsync("limits-none", instance, new { });
+        var bulk = await DiskOfNewAsync("limits-bulk", instance, new { type = "bulk" });
+        var slow = await DiskOfNewAsync("limits-slow", instance, new { operationsPerSecond = Operations });
+        string InOrder(string disk) => $"dd if=/dev/{disk} of=/dev/null bs=1048576 count={ReadMebibytes} 2>/dev/null";
+        string Apart(string disk) => $"for i in $(seq {Reads}); do dd if=/dev/{disk} of=/dev/null bs=4096 skip=$((i*300)) count=1; done";
+
+        var (bytes, operations) = (await SecondsAsync(instance, InOrder(bulk)), await SecondsAsync(instance, Apart(slow)));
+        bytes.ShouldBeGreaterThan((ReadMebibytes * Mebibyte / TypeBytes) - AtOnce);
+        operations.ShouldBeGreaterThan((Reads / Operations) - AtOnce);
+        (await SecondsAsync(instance, InOrder(free))).ShouldBeLessThan(bytes);
+        (await SecondsAsync(instance, Apart(free))).ShouldBeLessThan(operations);
+        await Cloud.DeleteInstanceAsync(instance);
+        foreach (var volume in (await Cloud.GetAsync("/v1/volumes")).GetProperty("items").EnumerateArray()
+            .Where(one => one.GetProperty("name").GetString()!.StartsWith("limits-", StringComparison.Ordinal)))
+        {
+            await UntilStatusAsync(volume.GetProperty("id").GetString()!, "available");
+            await DeleteAsync(volume.GetProperty("id").GetString()!);
+        }
+    }
+
+    /// <summary>The name in the guest of a new volume.</summary>
+    private async Task<string> DiskOfNewAsync(string name, string instance, object limits)
+    {
+        var request = JsonSerializer.SerializeToNode(limits)!.AsObject();
+        (request["name"], request["sizeBytes"]) = (name, 128 * Mebibyte);
+        var volume = (await Cloud.PostAsync("/v1/volumes?wait=60", request)).GetProperty("id").GetString()!;
+        return await DiskAsync(instance, SerialOf(await AttachAsync(volume, instance)));
+    }
+
+    /// <summary>How long a script takes by the guest's clock.</summary>
+    private async Task<double> SecondsAsync(string instance, string script)
+    {
+        var said = await Cloud.ShellAsync(
+            instance, $"echo 3 > /proc/sys/vm/drop_caches; read a b < /proc/uptime; ({script}) 2>/dev/null; read c d < /proc/uptime; echo $a $c");
+        var moments = said.Split(' ').Select(word => double.Parse(word, CultureInfo.InvariantCulture)).ToArray();
+        return moments[1] - moments[0];
+    }
+}
 
 /// <summary>Volumes, each service in a process of its own.</summary>
 [Collection(OnDistributedCloud.Name)]
@@ -15,7 +62,9 @@ public sealed class DistributedVolumeTests(DistributedCloud cloud) : VolumeTests
 /// <summary>Volumes that real guests read and write.</summary>
 public abstract class VolumeTests(CloudUnderTest cloud)
 {
-    private const long Mebibyte = 1 << 20;
+    protected const long Mebibyte = 1 << 20;
+
+    protected CloudUnderTest Cloud => cloud;
 
     [Fact]
     public async Task Volume_MovedToAnotherInstance_HoldsTheSameBytes()
@@ -321,9 +370,9 @@ public abstract class VolumeTests(CloudUnderTest cloud)
     private async Task DeleteSnapshotAsync(string snapshot) => (await cloud.SendAsync(
         HttpMethod.Delete, $"/v1/snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
 
-    private static string SerialOf(JsonElement volume) => volume.GetProperty("attachment").GetProperty("serial").GetString()!;
+    protected static string SerialOf(JsonElement volume) => volume.GetProperty("attachment").GetProperty("serial").GetString()!;
 
-    private async Task<string> InstanceAsync(string name) => (await cloud.CreateInstanceAsync(name)).GetProperty("id").GetString()!;
+    protected async Task<string> InstanceAsync(string name) => (await cloud.CreateInstanceAsync(name)).GetProperty("id").GetString()!;
 
     private async Task<string> CreateAsync(string name, bool encrypted = false)
     {
@@ -332,7 +381,7 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         return made.GetProperty("id").GetString()!;
     }
 
-    private async Task<JsonElement> AttachAsync(string volume, string instance, object? body = null)
+    protected async Task<JsonElement> AttachAsync(string volume, string instance, object? body = null)
     {
         var attached = await cloud.PostAsync($"/v1/volumes/{volume}/attach?wait=60", body ?? new { instance }, HttpStatusCode.OK);
         attached.GetProperty("status").GetString().ShouldBe("attached", attached.ToString());
@@ -346,11 +395,11 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         detached.GetProperty("attachment").ValueKind.ShouldBe(JsonValueKind.Null);
     }
 
-    private async Task DeleteAsync(string volume) =>
+    protected async Task DeleteAsync(string volume) =>
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
 
     /// <summary>The name of the disk of this serial in the guest, which takes a moment to notice a new one.</summary>
-    private async Task<string> DiskAsync(string instance, string serial)
+    protected async Task<string> DiskAsync(string instance, string serial)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (true)
@@ -383,7 +432,7 @@ public abstract class VolumeTests(CloudUnderTest cloud)
             instance, $"echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/{disk} bs=1048576 count=16 2>/dev/null | sha256sum")).Trim();
     }
 
-    private async Task UntilStatusAsync(string volume, string? status)
+    protected async Task UntilStatusAsync(string volume, string? status)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (true)
