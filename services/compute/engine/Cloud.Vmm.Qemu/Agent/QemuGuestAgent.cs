@@ -23,6 +23,10 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     private readonly SemaphoreSlim _one = new(1, 1);
     private AgentConnection? _connection;
 
+    // While the guest holds its writes its agent runs nothing and tells of nothing that runs.
+    private volatile TaskCompletionSource? _thawed;
+    private volatile int _freezes;
+
     public async Task<bool> PingAsync(TimeSpan timeout, CancellationToken ct)
     {
         try
@@ -40,6 +44,8 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     {
         try
         {
+            _thawed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Interlocked.Increment(ref _freezes);
             await AskAsync("guest-fsfreeze-freeze", null, AnswerLimit, ct);
             return true;
         }
@@ -61,9 +67,23 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         {
             // It does not answer: nothing asks it to hold still again.
         }
+        finally
+        {
+            LetOthersAsk();
+        }
     }
 
-    public Task ThawAsync(CancellationToken ct) => AskAsync("guest-fsfreeze-thaw", null, AnswerLimit, ct);
+    public async Task ThawAsync(CancellationToken ct)
+    {
+        try
+        {
+            await AskAsync("guest-fsfreeze-thaw", null, AnswerLimit, ct);
+        }
+        finally
+        {
+            LetOthersAsk();
+        }
+    }
 
     public async Task<bool> SetTimeAsync(DateTimeOffset now, TimeSpan timeout, CancellationToken ct)
     {
@@ -87,7 +107,7 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
             throw new VmException("A command has at least a program.");
         }
 
-        var started = await AskAsync(
+        var started = await AskThawedAsync(
             "guest-exec",
             new JsonObject
             {
@@ -95,12 +115,11 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
                 ["arg"] = new JsonArray([.. command.Skip(1).Select(argument => JsonValue.Create(argument))]),
                 ["capture-output"] = true,
             },
-            AnswerLimit,
             ct);
         var process = Number(started, "pid") ?? throw Strange();
         for (var pause = StatusPauseMin; ; pause = pause * 2 < StatusPauseMax ? pause * 2 : StatusPauseMax)
         {
-            var status = await AskAsync(StatusCommand, new JsonObject { ["pid"] = process }, AnswerLimit, ct);
+            var status = await AskThawedAsync(StatusCommand, new JsonObject { ["pid"] = process }, ct);
             if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited)
                 && exited.ValueKind == JsonValueKind.True)
             {
@@ -121,6 +140,39 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
         finally
         {
             _one.Release();
+        }
+    }
+
+    private void LetOthersAsk()
+    {
+        var thawed = _thawed;
+        _thawed = null;
+        thawed?.SetResult();
+    }
+
+    /// <summary>Asks while the guest does not hold its writes; what it refused because it began to meanwhile is asked again.</summary>
+    private async Task<JsonElement> AskThawedAsync(string command, JsonObject arguments, CancellationToken ct)
+    {
+        while (true)
+        {
+            var freezes = _freezes;
+            try
+            {
+                if (_thawed is { } thawed)
+                {
+                    await thawed.Task.WaitAsync(AnswerLimit, time, ct);
+                }
+
+                return await AskAsync(command, (JsonObject)arguments.DeepClone(), AnswerLimit, ct);
+            }
+            catch (TimeoutException)
+            {
+                throw new VmException("The guest's agent is busy.");
+            }
+            catch (VmException refused) when (refused.InnerException is null && freezes != _freezes)
+            {
+                // Its file systems were frozen since.
+            }
         }
     }
 
