@@ -49,7 +49,8 @@ public sealed class LocalVolumeTests(LocalCloud cloud) : VolumeTests(cloud)
     private async Task<double> SecondsAsync(string instance, string script)
     {
         var said = await Cloud.ShellAsync(
-            instance, $"echo 3 > /proc/sys/vm/drop_caches; read a b < /proc/uptime; ({script}) 2>/dev/null; read c d < /proc/uptime; echo $a $c");
+            instance,
+            $"echo 3 > /proc/sys/vm/drop_caches; read a b < /proc/uptime; ({script}) 2>/dev/null; read c d < /proc/uptime; echo $a $c");
         var moments = said.Split(' ').Select(word => double.Parse(word, CultureInfo.InvariantCulture)).ToArray();
         return moments[1] - moments[0];
     }

@@ -38,7 +38,7 @@ public sealed class SevenProblemsTests : IAsyncLifetime
     [Fact]
     public Task Emulation_SolvesAllSeven() => RunAsync(VmEngine.Emulation);
 
-    /// <summary>By the driver where the technique works; where it runs only guests without paging and rings, those of the seven by hand.</summary>
+    /// <summary>By the driver where the technique works; where it runs only guests without paging and rings, what those can.</summary>
     [Fact]
     public async Task Hardware_SolvesAllThatItRuns()
     {

@@ -23,7 +23,8 @@ public sealed class QemuRiscV64EmulationTests : VmDriverContract
     public async Task Disk_PluggedIntoARunningMachine_HasASlotOfItsOwn_AndGoesAgain()
     {
         var spec = Spec();
-        await using var machine = await StartAsync(spec with { Disks = [await MakeDiskAsync(spec, "root"), await MakeDiskAsync(spec, "one")] });
+        await using var machine = await StartAsync(
+            spec with { Disks = [await MakeDiskAsync(spec, "root"), await MakeDiskAsync(spec, "one")] });
         await machine.PlugDiskAsync(await MakeDiskAsync(spec, "two"), CancellationToken.None);
         await machine.PlugDiskAsync(await MakeDiskAsync(spec, "three"), CancellationToken.None);
         (await SerialsAsync(machine)).ShouldBe(["root", "one", "two", "three"], ignoreOrder: true);
@@ -38,7 +39,8 @@ public sealed class QemuRiscV64EmulationTests : VmDriverContract
     public async Task Disk_OfTheStart_StaysUntilTheGuestLetsGo_AlsoOverAReset()
     {
         var spec = Spec();
-        await using var machine = await StartAsync(spec with { Disks = [await MakeDiskAsync(spec, "root"), await MakeDiskAsync(spec, "one")] });
+        await using var machine = await StartAsync(
+            spec with { Disks = [await MakeDiskAsync(spec, "root"), await MakeDiskAsync(spec, "one")] });
         (await machine.UnplugDiskAsync("one", NoPatience, force: true, CancellationToken.None)).ShouldBeFalse();
         (await SerialsAsync(machine)).ShouldBe(["root", "one"], ignoreOrder: true);
     }

@@ -228,7 +228,8 @@ internal sealed partial class HostAgent(
     public async Task<GuestReport> DetachVolumeAsync(string id, string volume, bool force, CancellationToken ct)
     {
         var guest = await RequireAsync(id, ct);
-        await ByEngineAsync(() => guest.DetachVolumeAsync(volume, force, () => network.JoinAsync(guest.Spec, CancellationToken.None), ct));
+        await ByEngineAsync(() => guest.DetachVolumeAsync(
+            volume, force, () => network.JoinAsync(guest.Spec, guest.Folder.Presence, CancellationToken.None), ct));
         return guest.Report();
     }
 

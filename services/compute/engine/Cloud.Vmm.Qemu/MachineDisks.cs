@@ -63,29 +63,30 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     }, ct);
 
     /// <summary>False where the guest still has it when the time is over.</summary>
-    public Task<bool> UnplugAsync(QmpClient qmp, string serial, QemuBoard board, TimeSpan limit, CancellationToken ct) => InTurnAsync(async () =>
-    {
-        var began = time.GetTimestamp();
-        long? asked = null;
-        while (await HasDeviceAsync(qmp, serial, ct))
+    public Task<bool> UnplugAsync(QmpClient qmp, string serial, QemuBoard board, TimeSpan limit, CancellationToken ct) =>
+        InTurnAsync(async () =>
         {
-            if (time.GetElapsedTime(began) >= limit)
+            var began = time.GetTimestamp();
+            long? asked = null;
+            while (await HasDeviceAsync(qmp, serial, ct))
             {
-                return false;
+                if (time.GetElapsedTime(began) >= limit)
+                {
+                    return false;
+                }
+
+                if (asked is not { } at || time.GetElapsedTime(at) >= board.AskAgain)
+                {
+                    await AskToLetGoAsync(qmp, serial, ct);
+                    asked = time.GetTimestamp();
+                }
+
+                await Task.Delay(Look, time, ct);
             }
 
-            if (asked is not { } at || time.GetElapsedTime(at) >= board.AskAgain)
-            {
-                await AskToLetGoAsync(qmp, serial, ct);
-                asked = time.GetTimestamp();
-            }
-
-            await Task.Delay(Look, time, ct);
-        }
-
-        await SweepAsync(qmp, serial, ct);
-        return true;
-    }, ct);
+            await SweepAsync(qmp, serial, ct);
+            return true;
+        }, ct);
 
     public Task GrowAsync(QmpClient qmp, string serial, long sizeBytes, CancellationToken ct) => InTurnAsync(async () =>
     {

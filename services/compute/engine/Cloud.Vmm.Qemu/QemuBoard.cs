@@ -81,8 +81,8 @@ internal sealed class X64Board : QemuBoard
 
 /// <summary>
 /// QEMU's own RISC-V board. Its virtio-mmio slots need no PCI driver in the guest, and what is in them stays there: the first disk, and all
-/// devices but disks. PCI Express root ports take the others, which come and go while it runs: the guest is asked as by the button at a slot,
-/// and lets go five seconds later (PCI Express Base Specification, 6.7.1.5).
+/// devices but disks. PCI Express root ports take the others, which come and go while it runs: the guest is asked as by the button at a
+/// slot, and lets go five seconds later (PCI Express Base Specification, 6.7.1.5).
 /// </summary>
 internal class RiscV64Board : QemuBoard
 {

@@ -54,7 +54,8 @@ internal static unsafe partial class Sandbox
         // What it sees.
         ("pivot_root", 155), ("chroot", 161), ("mount", 165), ("umount2", 166), ("unshare", 272), ("setns", 308),
         ("name_to_handle_at", 303), ("open_by_handle_at", 304), ("open_tree", 428), ("move_mount", 429), ("fsopen", 430),
-        ("fsconfig", 431), ("fsmount", 432), ("fspick", 433), ("mount_setattr", 442), ("fanotify_init", 300), ("mknod", 133), ("mknodat", 259),
+        ("fsconfig", 431), ("fsmount", 432), ("fspick", 433), ("mount_setattr", 442), ("fanotify_init", 300),
+        ("mknod", 133), ("mknodat", 259),
         // The kernel and the host.
         ("syslog", 103), ("acct", 163), ("settimeofday", 164), ("clock_settime", 227), ("adjtimex", 159), ("clock_adjtime", 305),
         ("swapon", 167), ("swapoff", 168), ("reboot", 169), ("sethostname", 170), ("setdomainname", 171), ("iopl", 172), ("ioperm", 173),
