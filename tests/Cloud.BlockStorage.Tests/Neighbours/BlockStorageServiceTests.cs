@@ -37,7 +37,7 @@ public abstract class BlockStorageServiceTests(BlockStorageUnderTest storage, IB
         attached.Status.ShouldBe(BlockVolume.Attached);
         attached.Instance.ShouldBe(attachment.Instance);
         Hosts.PluggedOf(volume)!.ReadOnly.ShouldBeTrue();
-        (await service.AttachAsync(attachment, Ct)).ShouldBe(attached);
+        (await service.AttachAsync(attachment, Ct)).ShouldBeEquivalentTo(attached);
         var other = attachment with { Instance = AddInstance() };
         (await Should.ThrowAsync<CloudException>(() => service.AttachAsync(other, Ct))).Code.ShouldBe("volume-in-use");
         (await Should.ThrowAsync<CloudException>(() => service.AttachAsync(other with { Volume = "none" }, Ct)))
@@ -62,7 +62,7 @@ public abstract class BlockStorageServiceTests(BlockStorageUnderTest storage, IB
         var asked = new NewBlockVolume(Project, NewName("vol"), 2 * Mebibyte);
         var volume = await service.CreateVolumeAsync(asked, Ct);
         (volume.Status, volume.SizeBytes).ShouldBe((BlockVolume.Available, 2 * Mebibyte));
-        (await service.CreateVolumeAsync(asked, Ct)).ShouldBe(volume);
+        (await service.CreateVolumeAsync(asked, Ct)).ShouldBeEquivalentTo(volume);
         byte[] written = [1, 2, 3, 4];
         await service.WriteAsync(Project, volume.Id, Mebibyte, new MemoryStream(written), Ct);
 

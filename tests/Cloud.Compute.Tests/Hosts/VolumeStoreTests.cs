@@ -125,6 +125,24 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Server_ThatAKilledAgentNeverCameTo_IsEnded()
+    {
+        var file = Path.Combine(_folder, "left");
+        await File.WriteAllBytesAsync(file, new byte[1 << 20]);
+        var socket = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, "cloud-nbd-left")).FullName, "s");
+        using var left = Process.Start("qemu-nbd", ["--read-only", "--format=raw", $"--socket={socket}", file]);
+        while (!File.Exists(socket))
+        {
+            left.HasExited.ShouldBeFalse();
+            await Task.Delay(10);
+        }
+
+        await StopAsync();
+        await StartAsync();
+        await left.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
     public async Task Snapshot_AfterOneWhoseEndWasNotHeard_KeepsWhatWasWrittenToItsFile()
     {
         await CreateAsync("vol-a");

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Net.Sockets;
 using Cloud.Compute.Host.Disks;
@@ -12,6 +13,8 @@ namespace Cloud.Compute.Host.Volumes;
 /// </summary>
 internal sealed class BlockServer : IDisposable
 {
+    private const string FolderPrefix = "cloud-nbd-";
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
@@ -35,7 +38,7 @@ internal sealed class BlockServer : IDisposable
             DiskFile.VirtualBytes(layer.Path, layer.Format == VmDiskFormat.Qcow2 ? DiskFile.Qcow2 : "raw");
         }
 
-        var folder = Directory.CreateTempSubdirectory("cloud-nbd-").FullName;
+        var folder = Directory.CreateTempSubdirectory(FolderPrefix).FullName;
         var socket = Path.Combine(folder, "s");
         string[] mode = readOnly ? ["--read-only"] : ["--discard=unmap", "--detect-zeroes=unmap"];
         var secrets = new DiskSecrets(layers);
@@ -64,6 +67,35 @@ internal sealed class BlockServer : IDisposable
         {
             server.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Ends what an agent that was killed left: a server ends with its client, but one that nobody came to waits for ever, and holds its
+    /// files. Called before the agent has started any.
+    /// </summary>
+    /// <param name="folder">The host's: a server that has none of its files open is another's.</param>
+    public static void EndLeftovers(string folder)
+    {
+        var files = Path.GetFullPath(folder) + Path.DirectorySeparatorChar;
+        foreach (var process in Process.GetProcessesByName("qemu-nbd"))
+        {
+            using (process)
+            {
+                try
+                {
+                    var line = File.ReadAllText($"/proc/{process.Id}/cmdline");
+                    if (line.Contains($"/{FolderPrefix}", StringComparison.Ordinal) && line.Contains(files, StringComparison.Ordinal))
+                    {
+                        process.Kill();
+                    }
+                }
+                catch (Exception gone)
+                    when (gone is IOException or UnauthorizedAccessException or InvalidOperationException or Win32Exception)
+                {
+                    // It has ended meanwhile, or is another user's.
+                }
+            }
         }
     }
 

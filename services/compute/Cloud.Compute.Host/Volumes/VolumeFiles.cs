@@ -41,6 +41,7 @@ internal sealed class VolumeFiles : IDisposable
     {
         _master = new MasterKey(options.Value.VolumeKeyFile);
         _folder = Path.Combine(options.Value.Folder, "volumes");
+        BlockServer.EndLeftovers(options.Value.Folder);
         _volumes = Read<VolumeRecord>("volumes", volume => volume.Id);
         _snapshots = Read<SnapshotRecord>("snapshots", snapshot => snapshot.Id);
         Directory.CreateDirectory(FilesFolder);

@@ -48,7 +48,8 @@ internal sealed class HostDrains(
     {
         await changes.ApplyAsync(instance.Id, "migrating", async (db, row, now) =>
         {
-            if (row.Version != instance.Version)
+            // It has changed, or its host is in use again.
+            if (row.Version != instance.Version || !await db.Hosts.AnyAsync(host => host.Name == row.HostName && host.IsDrained, ct))
             {
                 return false;
             }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cloud.Vmm.Qemu.Linux;
@@ -69,8 +70,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
         {
             foreach (var serial in serials)
             {
-                var way = OpenWayAsync(move, serial, listener, life, ct);
-                await Task.WhenAll(_mirrors.BeginAsync(serial, MachineFolder.Move, ct), way);
+                await BeginDiskAsync(move, serial, listener, life, ct);
             }
         }
         finally
@@ -90,6 +90,31 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
 
             await Task.Delay(DiskLook, time, ct);
         }
+    }
+
+    /// <exception cref="IOException">The way to there did not open.</exception>
+    private async Task BeginDiskAsync(VmMove move, string serial, Socket listener, CancellationToken life, CancellationToken ct)
+    {
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var way = OpenWayAsync(move, serial, listener, life, given.Token);
+        try
+        {
+            await _mirrors.BeginAsync(serial, MachineFolder.Move, ct);
+        }
+        catch (QmpException)
+        {
+            // Where the way did not open, that is why; where nobody has come to it, nobody will.
+            await given.CancelAsync();
+            await way.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            if (way is { IsFaulted: true, Exception.InnerException: { } cause } && cause is not SocketException)
+            {
+                ExceptionDispatchInfo.Throw(cause);
+            }
+
+            throw;
+        }
+
+        await way;
     }
 
     /// <summary>The process comes in by the door, and what it says goes on to where its disk is awaited.</summary>

@@ -41,28 +41,31 @@ internal static class MachineSlots
 
     private static async Task<string?> FindAsync(QmpClient qmp, string device, CancellationToken ct)
     {
-        try
-        {
-            var place = await GetAsync(qmp, device, "addr", ct);
-            if (place.ValueKind != JsonValueKind.Number || !place.TryGetInt32(out var number))
-            {
-                return null;
-            }
-
-            var slot = string.Create(CultureInfo.InvariantCulture, $"{number >> FunctionBits:x}.{number & ((1 << FunctionBits) - 1)}");
-
-            // The path of the bus: below the port, where that is one of the machine's devices with a name.
-            var bus = await GetAsync(qmp, device, "parent_bus", ct);
-            return bus.ValueKind == JsonValueKind.String && bus.GetString()!.StartsWith($"{Devices}/", StringComparison.Ordinal)
-                ? $"{slot}{BusMark}{bus.GetString()![(Devices.Length + 1)..].Split('/')[0]}"
-                : slot;
-        }
-        catch (QmpException other) when (other.ErrorClass != QmpException.Lost)
+        var place = await GetAsync(qmp, device, "addr", ct);
+        if (place.ValueKind != JsonValueKind.Number || !place.TryGetInt32(out var number))
         {
             return null;
         }
+
+        var slot = string.Create(CultureInfo.InvariantCulture, $"{number >> FunctionBits:x}.{number & ((1 << FunctionBits) - 1)}");
+
+        // The path of the bus: below the port, where that is one of the machine's devices with a name.
+        var bus = await GetAsync(qmp, device, "parent_bus", ct);
+        return bus.ValueKind == JsonValueKind.String && bus.GetString()!.StartsWith($"{Devices}/", StringComparison.Ordinal)
+            ? $"{slot}{BusMark}{bus.GetString()![(Devices.Length + 1)..].Split('/')[0]}"
+            : slot;
     }
 
-    private static Task<JsonElement> GetAsync(QmpClient qmp, string device, string property, CancellationToken ct) =>
-        qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = $"{Devices}/{device}", ["property"] = property }, ct);
+    /// <summary>Nothing of a device that has no such property.</summary>
+    private static async Task<JsonElement> GetAsync(QmpClient qmp, string device, string property, CancellationToken ct)
+    {
+        try
+        {
+            return await qmp.ExecuteAsync("qom-get", new JsonObject { ["path"] = $"{Devices}/{device}", ["property"] = property }, ct);
+        }
+        catch (QmpException other) when (other.ErrorClass != QmpException.Lost)
+        {
+            return default;
+        }
+    }
 }
