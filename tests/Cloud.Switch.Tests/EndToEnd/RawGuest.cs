@@ -48,13 +48,20 @@ internal sealed class RawGuest : IDisposable
 
     /// <summary>
     /// All frames that came, up to the answer to a question that was asked last: what the switch was going to send before it is in there.
+    /// A question may be lost, as on any network, and is asked again.
     /// </summary>
     public List<byte[]> ReceiveAll()
     {
-        Wire.Send(ArpRequest(Mac, Address, NetworkPlan.Router));
         var frames = new List<byte[]>();
-        while (Wire.Receive(limitMilliseconds: 10_000) is { } frame)
+        for (var tries = 0; tries < 10;)
         {
+            if (tries == 0 || Wire.Receive(limitMilliseconds: 1000) is not { } frame)
+            {
+                Wire.Send(ArpRequest(Mac, Address, NetworkPlan.Router));
+                tries++;
+                continue;
+            }
+
             if (Ethernet.Type(frame) == Ethernet.TypeArp && frame[Ethernet.HeaderLength + 7] == Arp.Reply
                 && BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(Ethernet.HeaderLength + 14)) == NetworkPlan.Router)
             {
