@@ -35,7 +35,7 @@ take_hosts() {
   { read -r before < "$CLOUD_DATA/hosts"; } 2> /dev/null || before=1
   [ -n "$hosts" ] || hosts=$before
   for ((number = hosts + 1; number <= before; number++)); do
-    [ -z "$(ls "$CLOUD_DATA/host-$number/guests" "$CLOUD_DATA/host-$number/volumes/volumes" 2> /dev/null)" ] ||
+    [ -z "$(find "$CLOUD_DATA/host-$number/guests" "$CLOUD_DATA/host-$number/volumes/volumes" -mindepth 1 -print -quit 2> /dev/null)" ] ||
       die "There are instances or volumes on host-$number. Drain it first: POST /v1/hosts/host-$number/drain."
   done
   [ "$hosts" = "$before" ] || stop_unit supervisor TERM 5

@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Cloud.EndToEnd.Tests;
+
+/// <summary>
+/// A second host comes to a cloud of its own, guests go to it and back, and it goes again. A guest counts to whoever connects to its published port: the
+/// counter is in its memory, and a number that is missing was lost on the way. <c>CLOUD_TEST_ROUNDS=10</c> goes there and back ten times.
+/// </summary>
+public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) : IClassFixture<LocalCloud>, IAsyncLifetime
+{
+    private const string Second = "host-2";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
+    /// <summary>Counts, a line each hundredth of a second, to whoever connects.</summary>
+    private const string Counter = """
+        #!/bin/sh
+        cat > /run/count << 'END'
+        #!/bin/sh
+        i=0
+        while :; do i=$((i+1)); echo $i; usleep 10000; done
+        END
+        chmod +x /run/count
+        (while :; do nc -l -p 7000 -e /run/count; done) < /dev/null > /dev/null 2>&1 &
+        """;
+
+    private static readonly int Rounds = int.Parse(
+        Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", CultureInfo.InvariantCulture);
+
+    public async ValueTask InitializeAsync()
+    {
+        await cloud.UpAsync("--hosts", "2");
+        await UntilAsync(async () => (await cloud.SendAsync(HttpMethod.Get, $"/v1/hosts/{Second}")).Status == HttpStatusCode.OK);
+        await cloud.PostAsync($"/v1/hosts/{Second}/activate", null, HttpStatusCode.OK);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await DrainAsync(Second);
+        await cloud.UpAsync("--hosts", "1");
+    }
+
+    [Fact]
+    public async Task Guests_GoToAnotherHostAndBack_WithAllThatTheyHave()
+    {
+        var made = await cloud.CreateInstanceAsync("counter", Counter, new { ports = new[] { new { guest = 7000 }, new { guest = 22 } } });
+        var id = IdOf(made);
+        var (port, ssh) = (PortOf(made, 0), PortOf(made, 1));
+        var sibling = IdOf(await cloud.CreateInstanceAsync("sibling"));
+        await MoveToAsync(id, "local");
+        await MoveToAsync(sibling, Second);
+        await ReachAsync(id, sibling);
+        await cloud.ShellAsync(id, "echo kept > /root/file; sync");
+
+        using var stream = new CountedStream(port);
+        await stream.AdvancesAsync();
+        for (var round = 0; round < Rounds; round++)
+        {
+            foreach (var host in (string[])[Second, "local"])
+            {
+                await MoveToAsync(id, host);
+                await stream.AdvancesAsync();
+                (await GreetingAsync(ssh)).ShouldStartWith("SSH-2.0");
+                (await cloud.ShellAsync(id, "cat /root/file")).ShouldBe("kept\n");
+                (await cloud.Http.GetStringAsync($"/v1/instances/{id}/console")).Length.ShouldBeGreaterThan(500);
+                await ReachAsync(id, sibling);
+                GuestProcesses.Of(cloud.Data, id).ShouldHaveSingleItem();
+            }
+        }
+
+        await CrashesAsync(id, stream);
+
+        // The host that it is on goes out of use, and it goes to the other.
+        var from = (await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("host").GetString()!;
+        await DrainAsync(from);
+        (await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("host").GetString().ShouldNotBe(from);
+        await stream.AdvancesAsync();
+        await cloud.PostAsync($"/v1/hosts/{from}/activate", null, HttpStatusCode.OK);
+
+        // From its own disk alone.
+        await MoveToAsync(id, Second);
+        await cloud.PostAsync($"/v1/instances/{id}/stop?wait=60", null, HttpStatusCode.OK);
+        await cloud.PostAsync($"/v1/instances/{id}/start?wait=120", null, HttpStatusCode.OK);
+        (await cloud.ShellAsync(id, "cat /root/file")).ShouldBe("kept\n");
+        (await GreetingAsync(ssh)).ShouldStartWith("SSH-2.0");
+
+        foreach (var one in (string[])[id, sibling])
+        {
+            await cloud.DeleteInstanceAsync(one);
+            Directory.Exists(Path.Combine(cloud.Data, Second, "guests", one)).ShouldBeFalse();
+        }
+    }
+
+    /// <summary>
+    /// Either side's agent is killed while a guest is on its way: it runs on one of the hosts, once, and goes on where it was.
+    /// </summary>
+    private async Task CrashesAsync(string id, CountedStream stream)
+    {
+        foreach (var (unit, to) in ((string, string)[])[("cloud", Second), (Second, Second), (Second, "local")])
+        {
+            await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { host = to });
+            await Task.Delay(TimeSpan.FromMilliseconds(Random.Next(700)));
+            await cloud.KillAsync(unit);
+            await cloud.UpAsync();
+            JsonElement after = default;
+            await UntilAsync(async () =>
+                (after = await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("status").GetString() == "running");
+            output.WriteLine($"{unit} killed on the way to {to}: on {after.GetProperty("host")}, {after.GetProperty("statusReason")}");
+            await UntilAsync(() => Task.FromResult(GuestProcesses.Of(cloud.Data, id).Count == 1));
+            await stream.AdvancesAsync();
+        }
+    }
+
+    private static Random Random { get; } = new(7);
+
+    private static string IdOf(JsonElement instance) => instance.GetProperty("id").GetString()!;
+
+    private static int PortOf(JsonElement instance, int at) => instance.GetProperty("ports")[at].GetProperty("port").GetInt32();
+
+    /// <summary>What a new connection hears first.</summary>
+    private static async Task<string> GreetingAsync(int port)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, port, limit.Token);
+        using var reader = new StreamReader(client.GetStream());
+        return await reader.ReadLineAsync(limit.Token) ?? "";
+    }
+
+    private async Task MoveToAsync(string id, string host)
+    {
+        if ((await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("host").GetString() == host)
+        {
+            return;
+        }
+
+        var moved = await cloud.PostAsync($"/v1/instances/{id}/migrate?wait=60", new { host }, HttpStatusCode.OK);
+        moved.GetProperty("host").GetString().ShouldBe(host, moved.ToString());
+        moved.GetProperty("status").GetString().ShouldBe("running", moved.ToString());
+        var progress = (await cloud.GetAsync($"/v1/instances/{id}/migration")).GetProperty("progress");
+        output.WriteLine($"to {host}: {progress.GetProperty("totalSeconds")} s, down {progress.GetProperty("downtimeSeconds")} s");
+    }
+
+    private async Task ReachAsync(string one, string other)
+    {
+        foreach (var (from, to) in ((string, string)[])[(one, "sibling"), (other, "counter")])
+        {
+            await UntilAsync(async () => await cloud.ShellAsync(from, $"ping -c 1 -W 5 {to} > /dev/null && echo reached") == "reached\n");
+        }
+    }
+
+    private async Task DrainAsync(string host)
+    {
+        await cloud.PostAsync($"/v1/hosts/{host}/drain", null, HttpStatusCode.OK);
+        await UntilAsync(async () => (await cloud.GetAsync($"/v1/hosts/{host}")).GetProperty("status").GetString() == "drained");
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await holds())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
+        }
+    }
+
+    /// <summary>A connection over which a guest counts.</summary>
+    private sealed class CountedStream : IDisposable
+    {
+        private readonly TcpClient _client = new();
+        private readonly StreamReader _lines;
+        private long _last;
+
+        public CountedStream(int port)
+        {
+            _client.Connect(IPAddress.Loopback, port);
+            _lines = new StreamReader(_client.GetStream());
+        }
+
+        /// <summary>Reads all that has come and a little more; every number is one more than the one before it.</summary>
+        public async Task AdvancesAsync()
+        {
+            using var limit = new CancellationTokenSource(Limit);
+            for (var (fresh, at) = (0, _last); fresh < 20; at = _last)
+            {
+                var waits = _client.Available == 0;
+                var line = await _lines.ReadLineAsync(limit.Token);
+                _last = long.Parse(line.ShouldNotBeNull(), CultureInfo.InvariantCulture);
+                _last.ShouldBe(at + 1);
+                fresh += waits ? 1 : 0;
+            }
+        }
+
+        public void Dispose()
+        {
+            _lines.Dispose();
+            _client.Dispose();
+        }
+    }
+}
