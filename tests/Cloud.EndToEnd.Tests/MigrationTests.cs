@@ -6,8 +6,9 @@ using System.Text.Json;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>
-/// A second host comes to a cloud of its own, guests go to it and back, and it goes again. A guest counts to whoever connects to its published port: the
-/// counter is in its memory, and a number that is missing was lost on the way. <c>CLOUD_TEST_ROUNDS=10</c> goes there and back ten times.
+/// A second host comes to a cloud of its own, guests go to it and back, and it goes again. A guest counts to whoever connects to its
+/// published port: the counter is in its memory, and a number that is missing was lost on the way. <c>CLOUD_TEST_ROUNDS=10</c> goes there
+/// and back ten times.
 /// </summary>
 public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) : IClassFixture<LocalCloud>, IAsyncLifetime
 {
