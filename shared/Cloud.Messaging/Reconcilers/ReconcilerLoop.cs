@@ -32,7 +32,7 @@ internal sealed partial class ReconcilerLoop<TReconciler>(
                 LogFailed(log, fault, typeof(TReconciler).Name);
             }
 
-            await signals.Of(typeof(TReconciler)).WaitAsync(interval.Every, stoppingToken);
+            await signals.WaitAsync(typeof(TReconciler), interval.Every, stoppingToken);
         }
     }
 

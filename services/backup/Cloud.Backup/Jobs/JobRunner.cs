@@ -25,6 +25,11 @@ internal sealed partial class JobRunner(
         await using var db = await databases.CreateDbContextAsync(ct);
         var open = await db.Jobs.AsNoTracking().Where(job => job.Status == JobStatus.Queued || job.Status == JobStatus.Running)
             .OrderBy(job => job.Id).ToListAsync(ct);
+        if (open.Count == 0)
+        {
+            signals.RestUntilWoken<JobRunner>();
+        }
+
         foreach (var job in open.Where(job => job.Status == JobStatus.Running))
         {
             if (_running.TryGetValue(job.Id, out var running))

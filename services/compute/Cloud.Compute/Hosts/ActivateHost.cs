@@ -1,4 +1,5 @@
 using Cloud.Compute.Persistence;
+using Cloud.Messaging;
 using Cloud.ServiceDefaults.Changes;
 
 namespace Cloud.Compute.Hosts;
@@ -7,6 +8,7 @@ namespace Cloud.Compute.Hosts;
 internal static class ActivateHost
 {
     public static Task<IResult> HandleAsync(
-        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct) =>
-        DrainHost.ChangeAsync(id, ifMatch, context, db, time, (host, now) => host.Activate(now), ct);
+        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, ReconcilerSignals signals, TimeProvider time,
+        CancellationToken ct) =>
+        DrainHost.ChangeAsync(id, ifMatch, context, db, signals, time, (host, now) => host.Activate(now), ct);
 }

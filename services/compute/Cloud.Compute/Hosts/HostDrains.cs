@@ -11,7 +11,8 @@ namespace Cloud.Compute.Hosts;
 /// where its kind does.
 /// </summary>
 internal sealed class HostDrains(
-    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, TimeProvider time) : IReconciler
+    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, ReconcilerSignals signals,
+    TimeProvider time) : IReconciler
 {
     private const string Policy = "post-copy";
     private const double TimeoutSeconds = 30;
@@ -20,7 +21,13 @@ internal sealed class HostDrains(
     public async Task ReconcileAsync(CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
-        foreach (var host in await db.Hosts.AsNoTracking().Where(host => host.IsDrained).ToListAsync(ct))
+        var drained = await db.Hosts.AsNoTracking().Where(host => host.IsDrained).ToListAsync(ct);
+        if (drained.Count == 0)
+        {
+            signals.RestUntilWoken<HostDrains>();
+        }
+
+        foreach (var host in drained)
         {
             var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host.Name).OrderBy(row => row.Id)
                 .ToListAsync(ct);

@@ -11,13 +11,18 @@ namespace Cloud.Database.Archive;
 /// <summary>Says up to when the logs of servers that run are archived, and takes base backups in time.</summary>
 internal sealed partial class ArchiveKeeper(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseArchive archive, LogArchivers archivers, ServerConnections connections,
-    DatabaseOptions options, TimeProvider time, ILogger<ArchiveKeeper> log) : IReconciler
+    DatabaseOptions options, ReconcilerSignals signals, TimeProvider time, ILogger<ArchiveKeeper> log) : IReconciler
 {
     public async Task ReconcileAsync(CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var rows = await db.Databases.AsNoTracking()
             .Where(row => row.Status == DatabaseStatus.Available || row.Status == DatabaseStatus.ReadOnly).ToListAsync(ct);
+        if (rows.Count == 0)
+        {
+            signals.RestUntilWoken<ArchiveKeeper>();
+        }
+
         foreach (var row in rows)
         {
             if (archivers.Find(row) is not { } archiver)

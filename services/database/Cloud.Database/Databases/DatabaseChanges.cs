@@ -1,10 +1,13 @@
+using Cloud.Database.Archive;
 using Cloud.Database.Persistence;
+using Cloud.Database.Servers;
+using Cloud.Messaging;
 using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Database.Databases;
 
 /// <summary>Changes a database's row and says so, in one save, whoever else changes it at the same time.</summary>
-internal sealed class DatabaseChanges(IDbContextFactory<DatabaseDbContext> databases, TimeProvider time)
+internal sealed class DatabaseChanges(IDbContextFactory<DatabaseDbContext> databases, ReconcilerSignals signals, TimeProvider time)
 {
     /// <summary>How often a save is tried that another change came before.</summary>
     private const int TriesMax = 10;
@@ -30,6 +33,12 @@ internal sealed class DatabaseChanges(IDbContextFactory<DatabaseDbContext> datab
                 db.AddDatabaseEvent(row, what);
                 await db.SaveChangesAsync(ct);
                 await transaction.CommitAsync(ct);
+                if (row.ShouldRun)
+                {
+                    signals.Wake<ServerKeeper>();
+                    signals.Wake<ArchiveKeeper>();
+                }
+
                 return;
             }
             catch (DbUpdateConcurrencyException) when (tries < TriesMax)

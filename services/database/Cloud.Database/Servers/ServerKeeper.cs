@@ -14,7 +14,8 @@ namespace Cloud.Database.Servers;
 /// </summary>
 internal sealed partial class ServerKeeper(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
-    ServerControl control, ServerConnections connections, LogArchivers archivers, ILogger<ServerKeeper> log) : IReconciler
+    ServerControl control, ServerConnections connections, LogArchivers archivers, ReconcilerSignals signals,
+    ILogger<ServerKeeper> log) : IReconciler
 {
     /// <summary>A database is written to again when so much of its size is in use, of a hundred.</summary>
     private const int WritablePercent = 95;
@@ -26,6 +27,11 @@ internal sealed partial class ServerKeeper(
         {
             rows = await db.Databases.AsNoTracking()
                 .Where(row => row.Status == DatabaseStatus.Available || row.Status == DatabaseStatus.ReadOnly).ToListAsync(ct);
+        }
+
+        if (rows.Count == 0)
+        {
+            signals.RestUntilWoken<ServerKeeper>();
         }
 
         // None waits for another, which may recover for long.
