@@ -18,6 +18,13 @@ public sealed class OnLocalCloud : ICollectionFixture<LocalCloud>
     public const string Name = "local";
 }
 
+/// <summary>The suites that share another local cloud: all local ones on one would take longer than all others beside them.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnSecondLocalCloud : ICollectionFixture<LocalCloud>
+{
+    public const string Name = "local 2";
+}
+
 /// <summary>The suites that share one distributed cloud.</summary>
 [CollectionDefinition(Name)]
 public sealed class OnDistributedCloud : ICollectionFixture<DistributedCloud>

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>Containers through the same API as machines, from the cloud's own image.</summary>
-[Collection(OnLocalCloud.Name)]
+[Collection(OnSecondLocalCloud.Name)]
 public sealed class ContainerTests(LocalCloud cloud)
 {
     private const string Server =

@@ -4,7 +4,7 @@ using Cloud.Testing.Fuzzing;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>The whole cloud against spoilt calls of every operation in its documents. <c>CLOUD_TEST_SEED</c> replays one.</summary>
-[Collection(OnLocalCloud.Name)]
+[Collection(OnSecondLocalCloud.Name)]
 public sealed class FuzzTests(LocalCloud cloud)
 {
     private const int CallsPerOperationMax = 60;

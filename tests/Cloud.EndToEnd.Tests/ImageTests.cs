@@ -5,7 +5,7 @@ using System.Text;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>Images that a project brings in: uploads, imports by URL, and what is refused.</summary>
-[Collection(OnLocalCloud.Name)]
+[Collection(OnSecondLocalCloud.Name)]
 public sealed class ImageTests(LocalCloud cloud)
 {
     [Fact]

@@ -12,7 +12,7 @@ namespace Cloud.EndToEnd.Tests;
 /// is there whole or not at all; and what buckets are said to hold is the sum of what is in them. <c>CLOUD_TEST_ROUNDS=5</c> makes a
 /// thousand writes of it.
 /// </summary>
-[Collection(OnLocalCloud.Name)]
+[Collection(OnSecondLocalCloud.Name)]
 public sealed class ObjectDurabilityTests(LocalCloud cloud)
 {
     private const string Bucket = "durable";

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>A guest that no QEMU runs: what it can do besides booting, over one boot.</summary>
-[Collection(OnLocalCloud.Name)]
+[Collection(OnSecondLocalCloud.Name)]
 public sealed class SimulatedGuestTests(LocalCloud cloud)
 {
     private const int Mebibyte = 1 << 20;

@@ -20,7 +20,8 @@ public sealed class ReconcilerSignals(TimeProvider time)
         Of(typeof(TReconciler)).Set();
 
     /// <summary>
-    /// Said by a reconciler in its round: it has nothing to look after, and who gives it something wakes it. Until then its rounds are rare.
+    /// Said by a reconciler in its round: it has nothing to look after, and who gives it something wakes it. Until then its rounds are
+    /// rare.
     /// </summary>
     public void RestUntilWoken<TReconciler>()
         where TReconciler : IReconciler =>
