@@ -98,13 +98,14 @@ internal sealed class GuestBuilder
                 Virtio = _virtio,
             });
         }
-        catch (Exception impossible) when (impossible is ArgumentException or InvalidDataException or InsufficientMemoryException)
+        catch (Exception impossible)
+            when (impossible is ArgumentException or IOException or InvalidDataException or InsufficientMemoryException)
         {
             throw new OptionException(impossible.Message);
         }
     }
 
-    private static BootImage? Image(string? path) => path is null ? null : new BootImage(() => HostFiles.ReadAll(path));
+    private static BootImage? Image(string? path) => path is null ? null : new BootImage(() => HostFiles.OpenToRead(path));
 
     /// <summary>The file that the machine's memory is, where the line has one.</summary>
     private MemoryBacking? Memory()

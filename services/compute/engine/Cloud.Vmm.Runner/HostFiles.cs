@@ -36,14 +36,24 @@ internal sealed class HostFiles(HostDescriptors descriptors)
         });
     }
 
-    /// <exception cref="OptionException">The file cannot be read.</exception>
-    internal static byte[] ReadAll(string path) => Try(path, () =>
+    /// <summary>A file to be read from its start; one that cannot seek is read at once.</summary>
+    /// <exception cref="OptionException">The file cannot be opened.</exception>
+    internal static Stream OpenToRead(string path) => Try<Stream>(path, () =>
     {
         // Through the name, so that a descriptor that was given is read from its start.
-        using FileStream file = File.OpenRead(path);
-        using var bytes = new MemoryStream();
-        file.CopyTo(bytes);
-        return bytes.ToArray();
+        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+        if (file.CanSeek)
+        {
+            return file;
+        }
+
+        using (file)
+        {
+            var bytes = new MemoryStream();
+            file.CopyTo(bytes);
+            bytes.Position = 0;
+            return bytes;
+        }
     });
 
     /// <summary>A new file for text, in the place of one that is there.</summary>

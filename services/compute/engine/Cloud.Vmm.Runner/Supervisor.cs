@@ -213,7 +213,16 @@ internal sealed class Supervisor
     {
         _missed = null;
         Guest.Machine.Stop();
-        Guest.Machine.Reset();
+        try
+        {
+            Guest.Machine.Reset();
+        }
+        catch (Exception gone) when (gone is OptionException or IOException or InvalidDataException)
+        {
+            Fail($"What boots cannot be loaded anew: {gone.Message}");
+            return;
+        }
+
         _events.Send("RESET", new JsonObject { ["guest"] = byGuest, ["reason"] = reason });
         if (State == RunState.Running)
         {

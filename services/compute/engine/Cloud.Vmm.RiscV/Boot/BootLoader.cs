@@ -16,19 +16,20 @@ internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam 
 
     /// <summary>Fills memory; harts start at the boot ROM.</summary>
     /// <exception cref="InvalidDataException">An image does not fit into memory, or is no RV64 ELF.</exception>
+    /// <exception cref="IOException">An image cannot be read.</exception>
     internal void Load()
     {
         ulong kernelStart = options.Firmware is null ? MemoryMap.Ram : MemoryMap.Kernel;
-        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel.Read(), kernelStart);
-        ulong first = options.Firmware is null ? next : LoadImage(options.Firmware.Read(), MemoryMap.Ram);
+        ulong next = options.Kernel is null ? 0 : LoadImage(options.Kernel, kernelStart);
+        ulong first = options.Firmware is null ? next : LoadImage(options.Firmware, MemoryMap.Ram);
         ulong initrdStart = 0;
         ulong initrdEnd = 0;
         if (options.Initrd is not null)
         {
-            byte[] initrd = options.Initrd.Read();
+            using Stream initrd = options.Initrd.Open();
             initrdStart = MemoryMap.Kernel + Math.Min(options.MemoryBytes / 2, InitrdGapMost) & ~(Alignment - 1);
             initrdEnd = initrdStart + (ulong)initrd.Length;
-            Write(initrdStart, initrd, "initial RAM disk");
+            Write(initrdStart, initrd, initrdEnd - initrdStart, "initial RAM disk");
         }
 
         Span<byte> seed = stackalloc byte[RandomSeedSize];
@@ -44,32 +45,37 @@ internal sealed class BootLoader(MachineOptions options, GuestRam ram, GuestRam 
             throw new InvalidDataException("The initial RAM disk does not fit into the guest's memory.");
         }
 
-        Write(treeStart, tree, "device tree");
+        Write(treeStart, new MemoryStream(tree, writable: false), (ulong)tree.Length, "device tree");
         rom.Write(MemoryMap.BootRom, BootRom.Build(first, treeStart, next));
     }
 
-    private ulong LoadImage(byte[] image, ulong start)
+    private ulong LoadImage(BootImage image, ulong start)
     {
-        if (!ElfLoader.IsElf(image))
+        using Stream file = image.Open();
+        if (!ElfLoader.IsElf(file))
         {
-            Write(start, image, "image");
+            Write(start, file, (ulong)file.Length, "image");
             return start;
         }
 
-        return ElfLoader.Load(image, (address, bytes, size) =>
+        return ElfLoader.Load(file, (address, fileSize, memorySize) =>
         {
-            Write(address, bytes.Span, "ELF segment");
-            Span<byte> rest = ram.Range(address + (ulong)bytes.Length, (int)Math.Min(size - (ulong)bytes.Length, int.MaxValue));
+            Write(address, file, fileSize, "ELF segment");
+            Span<byte> rest = ram.Range(address + fileSize, (int)Math.Min(memorySize - fileSize, int.MaxValue));
             rest.Clear();
-            ram.Wrote(address + (ulong)bytes.Length, (ulong)rest.Length);
+            ram.Wrote(address + fileSize, (ulong)rest.Length);
         });
     }
 
-    private void Write(ulong address, ReadOnlySpan<byte> bytes, string what)
+    /// <summary>Reads what comes next in a file to memory.</summary>
+    private void Write(ulong address, Stream from, ulong size, string what)
     {
-        if (!ram.Write(address, bytes))
+        if (size > int.MaxValue || !ram.Contains(address, size))
         {
-            throw new InvalidDataException($"The {what} of {bytes.Length} bytes at 0x{address:x} does not fit into the guest's memory.");
+            throw new InvalidDataException($"The {what} of {size} bytes at 0x{address:x} does not fit into the guest's memory.");
         }
+
+        from.ReadExactly(ram.Range(address, (int)size));
+        ram.Wrote(address, size);
     }
 }

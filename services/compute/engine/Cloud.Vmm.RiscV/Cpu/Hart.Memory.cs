@@ -323,13 +323,13 @@ internal sealed unsafe partial class Hart
             return Fault(TrapCause.InstructionAccessFault, address);
         }
 
-        if (_code.IsFull)
+        if (_translated?.IsFull ?? _code.IsFull)
         {
             ClearCode();
         }
 
         Counters.TlbFills++;
-        CodeSlot* slots = _code.SlotsOf(physical >> 12);
+        CodeSlot* slots = _translated is null ? _code.SlotsOf(physical >> 12) : DecodedInstruction.SharedSlots;
         FetchTlbEntry* entry = State->FetchTlb + Tlb.IndexOf(address);
         entry->Tag = address & PageMask;
         entry->Slots = slots;

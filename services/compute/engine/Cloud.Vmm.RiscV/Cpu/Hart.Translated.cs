@@ -32,7 +32,7 @@ internal sealed unsafe partial class Hart
 
         h->PageAddress = page->Tag;
         h->Budget = budget;
-        nint entry = page->Entries[(h->Pc & ~PageMask) >> 1];
+        nint entry = (nint)page->Entries[(h->Pc & ~PageMask) >> 1];
         while (true)
         {
             LeaveReason reason = EnterTranslated(entry);
@@ -41,7 +41,8 @@ internal sealed unsafe partial class Hart
                 return RetireTranslated(budget);
             }
 
-            h->Pc = h->PageAddress + h->PageOffset;
+            uint offset = reason == LeaveReason.Untranslated ? h->PageOffset : h->Site->Offset;
+            h->Pc = h->PageAddress + offset;
             switch (reason)
             {
                 case LeaveReason.Untranslated:
@@ -51,10 +52,11 @@ internal sealed unsafe partial class Hart
                         return RetireTranslated(budget);
                     }
 
-                    entry = _translated!.Translate(page, (int)h->PageOffset);
+                    entry = _translated!.Translate(page, (int)offset);
                     break;
                 case LeaveReason.Budget:
                     // The rest is less than a block: the interpreter counts to the instruction.
+                    h->Budget += h->Site->Instructions;
                     int rest = h->Budget;
                     int retired = RetireTranslated(budget);
                     return rest == 0 ? retired : retired + RunSlice(rest);
@@ -75,20 +77,21 @@ internal sealed unsafe partial class Hart
     private bool StepTranslated(int budget, out nint entry, out int taken)
     {
         HartState* h = State;
-        entry = h->Resume;
+        entry = LeaveSite.ResumeOf(h->Site);
+        int rest = h->Site->Instructions + 1;
+        ulong pc = h->Pc;
 
         // The block counted itself whole at its start: here, up to and without the present instruction.
-        h->Budget += h->Remaining + 1;
-        CodeSlot* s = Transfers.To(h, h->Pc);
-        CodeSlot* at = s;
+        h->Budget += rest;
+        CodeSlot* s = Transfers.To(h, pc);
         if (s is not null)
         {
             s = s->Handler(h, s);
         }
 
-        if (s is not null && entry != 0 && s == CodeSlot.Next(at))
+        if (s is not null && entry != 0 && HartState.PcOf(h, s) - pc is 2 or 4)
         {
-            h->Budget -= h->Remaining + 1;
+            h->Budget -= rest;
             taken = 0;
             return true;
         }

@@ -31,6 +31,7 @@ internal sealed unsafe partial class Hart : IDisposable
         State = (HartState*)NativeMemory.AlignedAlloc((nuint)sizeof(HartState), 64);
         *State = default;
         State->Handle = GCHandle.ToIntPtr(_handle);
+        State->Decoded = translate ? DecodedInstruction.Allocate() : null;
         Tlb = new Tlb();
         Csrs = new CsrFile(this);
         Pmp = new Pmp();
@@ -67,8 +68,10 @@ internal sealed unsafe partial class Hart : IDisposable
     internal void Reset(ulong entry)
     {
         nint handle = State->Handle;
+        DecodedInstruction* decoded = State->Decoded;
         *State = default;
         State->Handle = handle;
+        State->Decoded = decoded;
         State->Pc = entry;
         Csrs = new CsrFile(this);
         Pmp = new Pmp();
@@ -97,6 +100,7 @@ internal sealed unsafe partial class Hart : IDisposable
         _code.Dispose();
         _translated?.Dispose();
         Tlb.Dispose();
+        NativeMemory.AlignedFree(State->Decoded);
         NativeMemory.AlignedFree(State);
         NativeMemory.AlignedFree(_crossSlots);
         _handle.Free();

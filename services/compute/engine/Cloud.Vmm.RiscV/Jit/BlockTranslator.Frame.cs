@@ -11,6 +11,10 @@ internal sealed unsafe partial class BlockTranslator
     private static readonly X64[] Kept = [X64.Rbx, X64.Rbp, X64.R12, X64.R13, X64.R14, X64.R15];
 
     private nint _untranslated;
+    private int _leave;
+    private int _leaveForStep;
+    private int _leaveForBudget;
+    private int _leaveForLookup;
 
     private void EmitFrame()
     {
@@ -23,7 +27,7 @@ internal sealed unsafe partial class BlockTranslator
 
         // sub rsp, 8; the default MXCSR is kept at [rsp].
         _emit.AluConstant(X64Alu.Sub, X64.Rsp, 8);
-        _emit.Move(State, X64.Rdi);
+        _emit.LoadAddress(State, X64.Rdi, StateOffsets.Bias);
         _emit.Move(X64.Rax, X64.Rsi);
         _emit.Memory0F(0xAE, (X64)3, X64.Rsp, 0, wide: false);
         _emit.Memory0F(0xAE, (X64)2, State, StateOffsets.Mxcsr, wide: false);
@@ -51,7 +55,29 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         _emit.Byte(0xC3);
+        EmitLeaves();
         EmitUntranslated();
+    }
+
+    /// <summary>What blocks leave by: a call that a site follows, or an address in RAX that the fetch TLB does not hold.</summary>
+    private void EmitLeaves()
+    {
+        _leaveForStep = EmitLeaveOfSite(LeaveReason.Step);
+        _leaveForBudget = EmitLeaveOfSite(LeaveReason.Budget);
+        _leaveForLookup = _emit.Position;
+        _emit.Store(State, StateOffsets.Pc, X64.Rax);
+        _emit.Constant(X64.Rax, (int)LeaveReason.Lookup);
+        _emit.JumpTo(_leave);
+    }
+
+    private int EmitLeaveOfSite(LeaveReason reason)
+    {
+        int start = _emit.Position;
+        Pop(X64.Rcx);
+        _emit.Store(State, StateOffsets.Site, X64.Rcx);
+        _emit.Constant(X64.Rax, (int)reason);
+        _emit.JumpTo(_leave);
+        return start;
     }
 
     /// <summary>One small entry a halfword: it tells the offset and leaves.</summary>

@@ -90,8 +90,8 @@ internal sealed unsafe partial class BlockTranslator
                 return;
             }
 
-            _emit.Constant(X64.Rcx, (long)(nint)(_entries + target / 2));
-            _emit.JumpMemory(X64.Rcx);
+            _emit.LoadAbsolute32(X64.Rcx, (nint)(_entries + target / 2));
+            _emit.JumpRegister(X64.Rcx);
             return;
         }
 
@@ -111,16 +111,13 @@ internal sealed unsafe partial class BlockTranslator
         _emit.Move(X64.Rdx, X64.Rax);
         _emit.AluConstant(X64Alu.And, X64.Rdx, ~0xFFF);
         _emit.AluMemory(X64Alu.Compare, X64.Rdx, X64.Rcx, 0);
-        int miss = _emit.Jump(X64Condition.NotEqual);
+        _emit.JumpTo(X64Condition.NotEqual, _leaveForLookup);
         _emit.Store(State, StateOffsets.PageAddress, X64.Rdx);
         _emit.Load(X64.Rcx, X64.Rcx, 24);
         _emit.AluConstant(X64Alu.And, X64.Rax, 0xFFF, wide: false);
 
-        // jmp [rcx + rax * 4]
-        _emit.Bytes(0xFF, 0x24, 0x81);
-        _emit.Land(miss);
-        _emit.Store(State, StateOffsets.Pc, X64.Rax);
-        _emit.Constant(X64.Rax, (int)LeaveReason.Lookup);
-        _emit.JumpTo(_leave);
+        // mov eax, [rcx + rax * 2]
+        _emit.Bytes(0x8B, 0x04, 0x41);
+        _emit.JumpRegister(X64.Rax);
     }
 }

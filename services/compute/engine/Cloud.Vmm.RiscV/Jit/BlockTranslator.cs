@@ -9,7 +9,7 @@ namespace Cloud.Vmm.RiscV.Jit;
 /// </summary>
 internal sealed unsafe partial class BlockTranslator
 {
-    // A block of so many instructions; each takes some 60 to 150 bytes.
+    // A block of so many instructions; each takes some 40 to 120 bytes.
     private const int InstructionsMax = 64;
     private const int BlockBytesMax = 32 * 1024;
     private const int PageSize = 4096;
@@ -19,12 +19,11 @@ internal sealed unsafe partial class BlockTranslator
     private readonly ExecutableMemory _memory;
     private readonly List<Exit> _exits = [];
     private readonly List<Instruction> _instructions = [];
-    private nint* _entries;
+    private uint* _entries;
     private int _offset;
     private int _index;
     private int _blockOffset;
     private int _blockStart;
-    private int _leave;
     private readonly int _start;
 
     internal BlockTranslator(ExecutableMemory memory)
@@ -51,7 +50,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <param name="page">The page's bytes.</param>
     /// <param name="entries">The page's entry points, by which its blocks find one another.</param>
     /// <param name="mark">Told of each halfword before it is read.</param>
-    internal nint Translate(byte* page, nint* entries, int offset, Action<nint> mark)
+    internal nint Translate(byte* page, uint* entries, int offset, Action<nint> mark)
     {
         _entries = entries;
         _blockOffset = offset;
@@ -75,8 +74,7 @@ internal sealed unsafe partial class BlockTranslator
         }
 
         _emit.Land(exhausted);
-        _emit.AluMemoryConstant32(X64Alu.Add, State, StateOffsets.Budget, _instructions.Count);
-        Leave(LeaveReason.Budget, offset);
+        LeaveAt(_leaveForBudget, offset, _instructions.Count, resume: -1);
         EmitExits();
         return address;
     }
@@ -143,13 +141,7 @@ internal sealed unsafe partial class BlockTranslator
     /// <summary>An instruction that its handler runs: the code goes on after it.</summary>
     private void StepAlways() => StepOn([_emit.Jump()]);
 
-    private void StepAndStop()
-    {
-        _emit.StoreConstant32(State, StateOffsets.Remaining, 0);
-        _emit.StoreConstant32(State, StateOffsets.Resume, 0);
-        _emit.StoreConstant32(State, StateOffsets.Resume + sizeof(int), 0);
-        Leave(LeaveReason.Step, _offset);
-    }
+    private void StepAndStop() => LeaveAt(_leaveForStep, _offset, 0, resume: -1);
 
     /// <summary>Lets the jumps given leave for the handler of the present instruction, and come back here.</summary>
     private void StepOn(ReadOnlySpan<int> jumps) =>
@@ -180,13 +172,7 @@ internal sealed unsafe partial class BlockTranslator
                 continue;
             }
 
-            _emit.StoreConstant32(State, StateOffsets.Remaining, exit.Remaining);
-
-            // lea rcx, [rip + the way back to the resume point]
-            _emit.Bytes(0x48, 0x8D, 0x0D);
-            _emit.Int(exit.Resume - (_emit.Position + sizeof(int)));
-            _emit.Store(State, StateOffsets.Resume, X64.Rcx);
-            Leave(LeaveReason.Step, exit.Offset);
+            LeaveAt(_leaveForStep, exit.Offset, exit.Remaining, exit.Resume);
         }
     }
 
@@ -198,11 +184,13 @@ internal sealed unsafe partial class BlockTranslator
         }
     }
 
-    private void Leave(LeaveReason reason, int offset)
+    /// <summary>Leaves by a call that its <see cref="LeaveSite"/> follows.</summary>
+    private void LeaveAt(int leave, int offset, int instructions, int resume)
     {
-        _emit.StoreConstant32(State, StateOffsets.PageOffset, offset);
-        _emit.Constant(X64.Rax, (int)reason);
-        _emit.JumpTo(_leave);
+        _emit.Call(leave);
+        int site = _emit.Position;
+        _emit.Int(instructions << LeaveSite.InstructionsShift | offset);
+        _emit.Int(resume < 0 ? 0 : resume - site);
     }
 
     /// <summary>The value of a guest register in a host register: its own where it is pinned, else the scratch given.</summary>

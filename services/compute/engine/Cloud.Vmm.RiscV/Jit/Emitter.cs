@@ -1,8 +1,7 @@
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Writes x86-64 instructions (Intel SDM, volume 2) one after the other. Displacements are always of 32 bits: a little longer and one form
-/// less.
+/// Writes x86-64 instructions (Intel SDM, volume 2) one after the other. Jumps are always of 32 bits: a little longer and one form less.
 /// </summary>
 /// <remarks>SAFE BECAUSE: the translator makes sure of room for the longest block before it begins one.</remarks>
 internal sealed unsafe class Emitter(ExecutableMemory memory)
@@ -105,8 +104,16 @@ internal sealed unsafe class Emitter(ExecutableMemory memory)
     /// <summary>An operation on 32 bits of memory.</summary>
     internal void AluMemoryConstant32(X64Alu operation, X64 address, int displacement, int value)
     {
-        Memory(0x81, (X64)operation, address, displacement, wide: false);
-        Int(value);
+        bool small = value is >= sbyte.MinValue and <= sbyte.MaxValue;
+        Memory(small ? 0x83 : 0x81, (X64)operation, address, displacement, wide: false);
+        if (small)
+        {
+            Byte(value);
+        }
+        else
+        {
+            Int(value);
+        }
     }
 
     internal void LoadAddress(X64 to, X64 address, int displacement) => Memory(0x8D, to, address, displacement, wide: true);
@@ -224,6 +231,20 @@ internal sealed unsafe class Emitter(ExecutableMemory memory)
         Int(position - (Position + sizeof(int)));
     }
 
+    /// <summary>A jump to a known position where a condition holds.</summary>
+    internal void JumpTo(X64Condition condition, int position)
+    {
+        Bytes(0x0F, (byte)(0x80 | (int)condition));
+        Int(position - (Position + sizeof(int)));
+    }
+
+    /// <summary>A call of a known position.</summary>
+    internal void Call(int position)
+    {
+        Byte(0xE8);
+        Int(position - (Position + sizeof(int)));
+    }
+
     internal void JumpRegister(X64 register)
     {
         Prefix(wide: false, 0, register);
@@ -231,7 +252,13 @@ internal sealed unsafe class Emitter(ExecutableMemory memory)
         ModRegister(4, register);
     }
 
-    internal void JumpMemory(X64 address) => Memory(0xFF, (X64)4, address, 0, wide: false);
+    /// <summary>Loads 32 bits of an address below 2 GiB.</summary>
+    internal void LoadAbsolute32(X64 to, nint address)
+    {
+        Prefix(wide: false, to, 0);
+        Bytes(0x8B, (byte)(((int)to & 7) << 3 | 4), 0x25);
+        Int(checked((int)address));
+    }
 
     /// <summary>An instruction of one opcode byte between registers.</summary>
     internal void Register(int opcode, X64 register, X64 other, bool wide)
@@ -265,12 +292,20 @@ internal sealed unsafe class Emitter(ExecutableMemory memory)
 
     private void ModMemory(X64 register, X64 address, int displacement)
     {
-        Byte(0x80 | ((int)register & 7) << 3 | (int)address & 7);
+        bool small = displacement is >= sbyte.MinValue and <= sbyte.MaxValue;
+        Byte((small ? 0x40 : 0x80) | ((int)register & 7) << 3 | (int)address & 7);
         if (((int)address & 7) == (int)X64.Rsp)
         {
             Byte(0x24);
         }
 
-        Int(displacement);
+        if (small)
+        {
+            Byte(displacement);
+        }
+        else
+        {
+            Int(displacement);
+        }
     }
 }

@@ -2,13 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace Cloud.Vmm.RiscV.Jit;
 
-/// <summary>Memory for generated code, mapped twice: to write it here and to run it there, so that no page is ever both.</summary>
+/// <summary>
+/// Memory for generated code, mapped twice: to write it here and to run it there, below 2 GiB, so that no page is ever both.
+/// </summary>
 internal sealed unsafe partial class ExecutableMemory : IDisposable
 {
     private const int Read = 1;
     private const int Write = 2;
     private const int Execute = 4;
     private const int Shared = 1;
+    private const int Low = 0x40;
     private const uint CloseOnExec = 1;
 
     private readonly nuint _size;
@@ -24,7 +27,7 @@ internal sealed unsafe partial class ExecutableMemory : IDisposable
         }
 
         nint writable = Map(0, _size, Read | Write, Shared, descriptor, 0);
-        nint executable = Map(0, _size, Read | Execute, Shared, descriptor, 0);
+        nint executable = Map(0, _size, Read | Execute, Shared | Low, descriptor, 0);
         _ = Close(descriptor);
         if (writable == -1 || executable == -1)
         {

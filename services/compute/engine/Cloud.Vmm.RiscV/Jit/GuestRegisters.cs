@@ -1,9 +1,7 @@
-using Cloud.Vmm.RiscV.Cpu;
-
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Where guest registers live in translated code: eleven in registers of the host, the others in the hart's state, which RBP points at.
+/// Where guest registers live in translated code: eleven in registers of the host, the others in the hart's state, which RBP points into.
 /// RAX, RCX and
 /// RDX are free within an instruction.
 /// </summary>
@@ -27,14 +25,10 @@ internal static class GuestRegisters
     }
 
     /// <summary>The displacement of x0 to x31 in the state.</summary>
-    internal static int OffsetOf(int guest) => guest * sizeof(ulong);
+    internal static int OffsetOf(int guest) => StateOffsets.Integers + guest * sizeof(ulong);
 
     /// <summary>The displacement of f0 to f31 in the state.</summary>
-    internal static unsafe int FloatOffsetOf(int register)
-    {
-        HartState state;
-        return (int)((byte*)state.F - (byte*)&state) + register * sizeof(ulong);
-    }
+    internal static int FloatOffsetOf(int register) => StateOffsets.Floats + register * sizeof(ulong);
 
     private static int[] BuildHosts()
     {

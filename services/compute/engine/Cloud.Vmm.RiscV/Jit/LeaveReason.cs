@@ -3,7 +3,7 @@ namespace Cloud.Vmm.RiscV.Jit;
 /// <summary>Why translated code came back.</summary>
 internal enum LeaveReason
 {
-    /// <summary>The instruction at the page offset must be run by its handler; then on at Resume, where that is set.</summary>
+    /// <summary>The instruction at the site must be run by its handler; then on where the site says.</summary>
     Step = 1,
 
     /// <summary>Pc is set: its page is not in the fetch TLB.</summary>
@@ -12,6 +12,6 @@ internal enum LeaveReason
     /// <summary>The instruction at the page offset begins a block that is not translated yet.</summary>
     Untranslated = 3,
 
-    /// <summary>Fewer instructions may be run than the block at the page offset has.</summary>
+    /// <summary>Fewer instructions may be run than the block at the site has.</summary>
     Budget = 4,
 }

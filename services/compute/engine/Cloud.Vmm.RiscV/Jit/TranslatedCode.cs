@@ -4,22 +4,21 @@ using Cloud.Vmm.RiscV.Memory;
 
 namespace Cloud.Vmm.RiscV.Jit;
 
-/// <summary>
-/// A hart's translated code: by guest page a table of entry points, one a halfword. Only the hart's own thread touches it.
-/// </summary>
+/// <summary>A hart's translated code, and the entry points of its pages. Only the hart's own thread touches it.</summary>
 internal sealed unsafe class TranslatedCode : IDisposable
 {
-    // Some 30,000 blocks: a boot's worth, and then all is translated anew.
-    private const int CodeBytes = 16 << 20;
+    // Some 40,000 blocks: a boot's worth, and then all is translated anew.
+    private const int CodeBytes = 12 << 20;
 
     private readonly ExecutableMemory _memory = new(CodeBytes);
     private readonly BlockTranslator _translator;
-    private readonly Dictionary<ulong, nint> _pages = [];
+    private readonly EntryTables _entries;
     private readonly Action<nint> _mark;
 
     internal TranslatedCode(Hart hart)
     {
         _translator = new BlockTranslator(_memory);
+        _entries = new EntryTables(_translator.Untranslated);
         _mark = host => hart.MarkCode((byte*)host);
     }
 
@@ -29,22 +28,14 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>How many blocks have been translated.</summary>
     internal long Blocks { get; private set; }
 
+    /// <summary>Whether all must be forgotten (<see cref="Clear"/>) before another page has entry points.</summary>
+    internal bool IsFull => _entries.IsFull;
+
     /// <summary>Runs from an entry point; gives why it left.</summary>
     internal LeaveReason Enter(HartState* state, nint entry) => (LeaveReason)_translator.Enter(state, entry);
 
     /// <summary>The entry points of a page, made where they are not there.</summary>
-    internal nint* EntriesOf(ulong page)
-    {
-        if (_pages.TryGetValue(page, out nint known))
-        {
-            return (nint*)known;
-        }
-
-        var entries = (nint*)NativeMemory.AlignedAlloc(CodeCache.SlotsPerPage * (nuint)sizeof(nint), 64);
-        Reset(entries);
-        _pages.Add(page, (nint)entries);
-        return entries;
-    }
+    internal uint* EntriesOf(ulong page) => _entries.Of(page);
 
     /// <summary>Translates the block at an offset of a page. Not while translated code of this hart is entered.</summary>
     internal nint Translate(FetchTlbEntry* page, int offset)
@@ -52,50 +43,28 @@ internal sealed unsafe class TranslatedCode : IDisposable
         if (!_translator.HasRoom)
         {
             _translator.Clear();
-            foreach (nint entries in _pages.Values)
-            {
-                Reset((nint*)entries);
-            }
+            _entries.ResetAll();
         }
 
         nint entry = _translator.Translate(page->Host, page->Entries, offset, _mark);
-        page->Entries[offset / 2] = entry;
+        page->Entries[offset / 2] = (uint)entry;
         Blocks++;
         return entry;
     }
 
     /// <summary>Forgets a page's blocks: the next jump to one finds that it is not translated.</summary>
-    internal void Forget(ulong page)
-    {
-        if (_pages.TryGetValue(page, out nint entries))
-        {
-            Reset((nint*)entries);
-        }
-    }
+    internal void Forget(ulong page) => _entries.Reset(page);
 
     /// <summary>Forgets everything; the fetch TLB holds no page any more.</summary>
     internal void Clear()
     {
         _translator.Clear();
-        foreach (nint entries in _pages.Values)
-        {
-            NativeMemory.AlignedFree((void*)entries);
-        }
-
-        _pages.Clear();
+        _entries.Clear();
     }
 
     public void Dispose()
     {
-        Clear();
+        _entries.Dispose();
         _memory.Dispose();
-    }
-
-    private void Reset(nint* entries)
-    {
-        for (int index = 0; index < CodeCache.SlotsPerPage; index++)
-        {
-            entries[index] = _translator.Untranslated(index);
-        }
     }
 }

@@ -5,7 +5,8 @@ using Cloud.Vmm.RiscV.Isa;
 namespace Cloud.Vmm.RiscV.Memory;
 
 /// <summary>
-/// A hart's decoded pages, by guest physical page. Slots are decoded when they are first run; only the hart's own thread touches them.
+/// An interpreting hart's decoded pages, by guest physical page. Slots are decoded when they are first run; only the hart's own thread
+/// touches them.
 /// </summary>
 internal sealed unsafe class CodeCache(Hart hart) : IDisposable
 {
@@ -30,10 +31,8 @@ internal sealed unsafe class CodeCache(Hart hart) : IDisposable
             return (CodeSlot*)known;
         }
 
-        var slots = (CodeSlot*)NativeMemory.AlignedAlloc((SlotsPerPage + EndSlots) * (nuint)sizeof(CodeSlot), 64);
+        CodeSlot* slots = AllocatePage();
         Reset(slots);
-        slots[SlotsPerPage].Handler = &Transfers.PageEnd;
-        slots[SlotsPerPage + 1].Handler = &Transfers.PageEnd;
         _pages.Add(page, (nint)slots);
         return slots;
     }
@@ -60,6 +59,15 @@ internal sealed unsafe class CodeCache(Hart hart) : IDisposable
     }
 
     public void Dispose() => Clear();
+
+    /// <summary>Room for a page's slots, of which only those past its end are written.</summary>
+    internal static CodeSlot* AllocatePage()
+    {
+        var slots = (CodeSlot*)NativeMemory.AlignedAlloc((SlotsPerPage + EndSlots) * (nuint)sizeof(CodeSlot), 64);
+        slots[SlotsPerPage].Handler = &Transfers.PageEnd;
+        slots[SlotsPerPage + 1].Handler = &Transfers.PageEnd;
+        return slots;
+    }
 
     /// <summary>What a slot runs before it is decoded: decodes, then runs what it has become.</summary>
     internal static CodeSlot* DecodeAndRun(HartState* h, CodeSlot* s)

@@ -25,7 +25,7 @@ internal unsafe struct FetchTlbEntry
     internal byte* Host;
 
     /// <summary>The page's entry points into translated code, one a halfword; null where code is not translated.</summary>
-    internal nint* Entries;
+    internal uint* Entries;
 }
 
 /// <summary>
