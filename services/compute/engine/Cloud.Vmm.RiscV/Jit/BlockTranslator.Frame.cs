@@ -36,11 +36,13 @@ internal sealed unsafe partial class BlockTranslator
             _emit.Load(host, State, GuestRegisters.OffsetOf(guest));
         }
 
+        _emit.Load32(Budget, State, StateOffsets.Budget);
         _emit.JumpRegister(X64.Rax);
         Enter = (delegate* unmanaged[SuppressGCTransition]<void*, nint, int>)enter;
 
         // Way out: eax is the reason.
         _leave = _emit.Position;
+        _emit.Store32(State, StateOffsets.Budget, Budget);
         foreach ((int guest, X64 host) in GuestRegisters.Pinned)
         {
             _emit.Store(State, GuestRegisters.OffsetOf(guest), host);

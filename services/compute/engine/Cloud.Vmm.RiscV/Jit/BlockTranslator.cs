@@ -15,6 +15,9 @@ internal sealed unsafe partial class BlockTranslator
     private const int PageSize = 4096;
     private const X64 State = X64.Rbp;
 
+    // In a register: a loop takes from it, and where it branches gives back, each time around.
+    private const X64 Budget = X64.Rdi;
+
     private readonly Emitter _emit;
     private readonly ExecutableMemory _memory;
     private readonly List<Exit> _exits = [];
@@ -58,7 +61,7 @@ internal sealed unsafe partial class BlockTranslator
         nint address = _emit.Address;
         _blockStart = _emit.Position;
         _exits.Clear();
-        _emit.AluMemoryConstant32(X64Alu.Sub, State, StateOffsets.Budget, _instructions.Count);
+        _emit.AluConstant(X64Alu.Sub, Budget, _instructions.Count, wide: false);
         int exhausted = _emit.Jump(X64Condition.Sign);
         _offset = offset;
         bool open = true;
@@ -180,7 +183,7 @@ internal sealed unsafe partial class BlockTranslator
     {
         if (instructions != 0)
         {
-            _emit.AluMemoryConstant32(X64Alu.Add, State, StateOffsets.Budget, instructions);
+            _emit.AluConstant(X64Alu.Add, Budget, instructions, wide: false);
         }
     }
 

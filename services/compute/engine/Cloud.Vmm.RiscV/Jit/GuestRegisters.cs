@@ -1,18 +1,17 @@
 namespace Cloud.Vmm.RiscV.Jit;
 
 /// <summary>
-/// Where guest registers live in translated code: eleven in registers of the host, the others in the hart's state, which RBP points into.
-/// RAX, RCX and
-/// RDX are free within an instruction.
+/// Where guest registers live in translated code: ten in registers of the host, the others in the hart's state, which RBP points into.
+/// RDI has the budget; RAX, RCX and RDX are free within an instruction.
 /// </summary>
 internal static class GuestRegisters
 {
     private const int NotPinned = -1;
 
-    /// <summary>The pinned ones: what compilers use most (sp, ra, s0, s1, a0 to a5, s2).</summary>
+    /// <summary>The pinned ones: what compilers use most (sp, ra, s0, s1, a0 to a5).</summary>
     internal static readonly (int Guest, X64 Host)[] Pinned =
     [
-        (2, X64.Rbx), (1, X64.Rsi), (18, X64.Rdi), (10, X64.R8), (11, X64.R9), (12, X64.R10), (13, X64.R11), (14, X64.R12), (15, X64.R13),
+        (2, X64.Rbx), (1, X64.Rsi), (10, X64.R8), (11, X64.R9), (12, X64.R10), (13, X64.R11), (14, X64.R12), (15, X64.R13),
         (8, X64.R14), (9, X64.R15),
     ];
 
