@@ -54,6 +54,7 @@ plug_disk() {
 }
 
 disk_is_there() { agent_prints 131072 /bin/cat /sys/block/vdb/size; }
+disk_is_named() { agent_prints /dev/vdb /bin/readlink -f /dev/disk/by-id/virtio-vol-1; }
 
 check_first_boot() {
   printf '#!/bin/sh\necho "printed by $(id -un)"\necho "to stderr too" >&2\necho run >> /root/runs\nexit 3\n' > "$trial/script"
@@ -82,6 +83,7 @@ check_first_boot() {
   check "has grown to its disk" has_grown
   check "takes a disk" plug_disk
   check "sees it" await 20 disk_is_there
+  check "names it by its serial number" await 20 disk_is_named
   cp "$trial/known_hosts" "$trial/known_before"
   check "powers off cleanly" power_off "$folder"
   check "has unmounted its disk" is_clean

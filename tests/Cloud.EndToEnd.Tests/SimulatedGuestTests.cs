@@ -68,6 +68,8 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
             var serial = attached.GetProperty("attachment").GetProperty("serial").GetString()!;
             var disk = "";
             await UntilAsync(async () => (disk = await DiskAsync(id, serial)).Length > 0);
+            var device = attached.GetProperty("attachment").GetProperty("device").GetString()!;
+            await UntilAsync(async () => await cloud.ShellAsync(id, $"readlink -f {device}") == $"/dev/{disk}\n");
             (await cloud.ShellAsync(id, $"cat /sys/block/{disk}/size")).ShouldBe($"{64 * Mebibyte / 512}\n");
             if (written is null)
             {
@@ -82,7 +84,7 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
             (await DiskAsync(id, serial)).ShouldBe("");
         }
 
-        await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60");
+        await cloud.DeleteVolumeAsync(volume!);
     }
 
     private async Task<string> DiskAsync(string id, string serial) => (await cloud.ShellAsync(

@@ -46,6 +46,16 @@ char *file_read(const char *path, size_t max, size_t *length);
 // growfs.c: grows the file system of the folder to the root disk; false with the reason in errno.
 bool growfs(const char *folder);
 
+// disks.c: names the disks that there are by their serial numbers, and opens what tells of those that come and go; -1 for none.
+struct disk_events {
+    int devices; // Netlink: devices that come and go.
+    int log;     // The kernel's: a disk that comes into an empty drive, or leaves it so, is told of nowhere else.
+};
+void disks_open(struct disk_events *events);
+// Names what came since, and forgets what went.
+void disks_changed(int devices);
+void disks_logged(int log);
+
 // seed.c: what the NoCloud seed says. Strings are empty and lists NULL where there is none.
 struct seed {
     char instance_id[128];

@@ -22,6 +22,7 @@
 #define LEASE_WAIT_SECONDS 30.0
 #define RESTART_PAUSE_SECONDS 1.0
 #define BUTTONS_MAX 4
+#define OTHER_WAITS 5
 
 // A process that is started again when it ends, not faster than once in RESTART_PAUSE_SECONDS.
 struct service {
@@ -34,6 +35,7 @@ struct service {
 static struct seed seed;
 static int lease_told = -1;
 static int user_data_told = -1;
+static struct disk_events disk_events = {-1, -1};
 static double lease_deadline;
 
 static void mount_all(void) {
@@ -198,7 +200,7 @@ static int block_signals(void) {
 
 static void serve(int signals, const int *buttons, int button_count) __attribute__((noreturn));
 static void serve(int signals, const int *buttons, int button_count) {
-    struct pollfd waits[3 + BUTTONS_MAX];
+    struct pollfd waits[OTHER_WAITS + BUTTONS_MAX];
     for (;;) {
         double due = restart_due();
         if (lease_deadline > 0) {
@@ -209,13 +211,17 @@ static void serve(int signals, const int *buttons, int button_count) {
         waits[0] = (struct pollfd){signals, POLLIN, 0};
         waits[1] = (struct pollfd){lease_told, POLLIN, 0};
         waits[2] = (struct pollfd){user_data_told, POLLIN, 0};
-        for (int i = 0; i < button_count; i++) waits[3 + i] = (struct pollfd){buttons[i], POLLIN, 0};
-        if (poll(waits, (nfds_t)(3 + button_count), due < 0 ? -1 : (int)(due * 1000) + 1) <= 0) continue;
+        waits[3] = (struct pollfd){disk_events.devices, POLLIN, 0};
+        waits[4] = (struct pollfd){disk_events.log, POLLIN, 0};
+        for (int i = 0; i < button_count; i++) waits[OTHER_WAITS + i] = (struct pollfd){buttons[i], POLLIN, 0};
+        if (poll(waits, (nfds_t)(OTHER_WAITS + button_count), due < 0 ? -1 : (int)(due * 1000) + 1) <= 0) continue;
         if (waits[0].revents) take_signals(signals);
         if (waits[1].revents) network_is_up();
         if (waits[2].revents) end_user_data();
+        if (waits[3].revents) disks_changed(disk_events.devices);
+        if (waits[4].revents) disks_logged(disk_events.log);
         for (int i = 0; i < button_count; i++)
-            if (waits[3 + i].revents && power_button_pressed(buttons[i])) shut_down(RB_POWER_OFF);
+            if (waits[OTHER_WAITS + i].revents && power_button_pressed(buttons[i])) shut_down(RB_POWER_OFF);
     }
 }
 
@@ -237,6 +243,7 @@ int init_main(void) {
     interface_up("lo");
     interface_up("eth0");
     for (size_t i = 0; i < SERVICES; i++) start(&services[i]);
+    disks_open(&disk_events);
     if (!growfs("/")) perror("init: the root file system could not be grown to its disk");
     int button_count = power_buttons_open(buttons, BUTTONS_MAX);
     printf("init: %s, a root shell is on this console: press Enter\n", seed.host_name[0] ? seed.host_name : "tiny");

@@ -29,7 +29,7 @@ public sealed record VolumeView(
 
 /// <summary>A volume's attachment to an instance.</summary>
 /// <param name="Serial">The disk's serial number in the guest.</param>
-/// <param name="Device">Where a guest with udev finds the disk.</param>
+/// <param name="Device">Where a guest with udev finds the disk, or one of the cloud's own images.</param>
 /// <param name="DeleteOnTermination">The volume is deleted with the instance.</param>
 public sealed record VolumeAttachmentView(
     string Instance, string Serial, string Device, bool ReadOnly, bool DeleteOnTermination, DateTimeOffset? AttachedAt);
