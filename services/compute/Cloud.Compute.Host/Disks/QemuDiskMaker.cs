@@ -32,13 +32,7 @@ internal sealed class QemuDiskMaker : IDiskMaker
             // -u: the image is not opened, so neither is what its header may name.
             await QemuImg.RunAsync(
                 ["create", "-q", "-f", "qcow2", "-u", "-b", image, "-F", spec.Image.DiskFormat, beside, QemuImg.Bytes(size)], ct);
-            File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            using (var file = File.OpenHandle(beside, FileMode.Open, FileAccess.ReadWrite))
-            {
-                RandomAccess.FlushToDisk(file);
-            }
-
-            File.Move(beside, path, overwrite: false);
+            QemuImg.Keep(beside, path);
         }
         finally
         {

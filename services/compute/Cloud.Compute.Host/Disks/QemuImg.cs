@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Cloud.Compute.Host.Guests;
 using Cloud.Primitives;
 using Cloud.Vmm;
 
@@ -29,7 +30,7 @@ internal static class QemuImg
         }
     }
 
-    /// <summary>Gives a finished file its name, once all of it is on the disk.</summary>
+    /// <summary>Gives a finished file its name, once all of it is on the disk; both durable when this ends.</summary>
     public static void Keep(string beside, string path)
     {
         File.SetUnixFileMode(beside, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -38,7 +39,7 @@ internal static class QemuImg
             RandomAccess.FlushToDisk(file);
         }
 
-        File.Move(beside, path, overwrite: true);
+        DurableFile.Rename(beside, path);
     }
 
     /// <summary>Makes an empty encrypted qcow2 file of the least size, durable when this answers.</summary>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Guests;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 
@@ -24,8 +25,11 @@ internal sealed class MasterKey
     public MasterKey(string path)
     {
         _path = path;
-        var lines = PrivateFile.ReadOrCreate(path, () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(KeyBytes)))
-            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var text = PrivateFile.ReadOrCreate(path, () => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(KeyBytes)));
+
+        // What it wraps is not to outlive it.
+        DurableFile.FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var lines = text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         _keys = lines.Length > 0 && lines.All(line => line.Length == 2 * KeyBytes && line.All(char.IsAsciiHexDigit))
             ? lines.Select(Convert.FromHexString).ToList()
             : throw new InvalidOperationException($"{path} holds no key: expected {2 * KeyBytes} hexadecimal digits a line.");
@@ -87,6 +91,7 @@ internal sealed class MasterKey
     private void Write(List<byte[]> keys)
     {
         PrivateFile.Replace(_path, string.Join('\n', keys.Select(Convert.ToHexStringLower)) + "\n");
+        DurableFile.FlushFolder(Path.GetDirectoryName(Path.GetFullPath(_path))!);
         _keys = keys;
     }
 }

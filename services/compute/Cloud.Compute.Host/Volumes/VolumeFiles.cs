@@ -160,14 +160,14 @@ internal sealed class VolumeFiles : IDisposable
     public void RemoveVolume(string id)
     {
         File.Delete(IncomingOf(id));
-        File.Delete(RecordPath("volumes", id));
+        DurableFile.Delete(RecordPath("volumes", id));
         _volumes.TryRemove(id, out _);
         Sweep();
     }
 
     public void RemoveSnapshot(string id)
     {
-        File.Delete(RecordPath("snapshots", id));
+        DurableFile.Delete(RecordPath("snapshots", id));
         _snapshots.TryRemove(id, out _);
         Sweep();
     }
