@@ -52,9 +52,10 @@ internal sealed class CloudUnderMeasure : IDisposable
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
     }
 
-    public async Task<JsonElement> CreateInstanceAsync(string name, string? userData = null)
+    public async Task<JsonElement> CreateInstanceAsync(string name, string? userData = null, IReadOnlyList<string>? volumes = null)
     {
-        using var response = await Http.PostAsJsonAsync("/v1/instances?wait=300", new { name, image = "tiny", type = "nano", userData });
+        using var response = await Http.PostAsJsonAsync(
+            "/v1/instances?wait=300", new { name, image = "tiny", type = "nano", userData, volumes = volumes ?? [] });
         response.EnsureSuccessStatusCode();
         return await response.Content.ReadFromJsonAsync<JsonElement>();
     }

@@ -43,9 +43,12 @@ switch (args)
         await SnapshotBenchmark.ForksAsync(
             cloud, rest is [var forks] ? int.Parse(forks, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
-    case ["volumes", .. var rest]:
-        await VolumeBenchmark.RunAsync(
-            cloud, rounds: rest is [var turns] ? int.Parse(turns, System.Globalization.CultureInfo.InvariantCulture) : 5);
+    case ["volumes"]:
+        await VolumeBenchmark.RunAsync(cloud);
+        return 0;
+    case ["volume-io", .. var rest]:
+        await VolumeBenchmark.ReadAndWriteAsync(
+            cloud, rounds: rest is [var turns] ? int.Parse(turns, System.Globalization.CultureInfo.InvariantCulture) : 6);
         return 0;
     case ["migration", .. var rest]:
         await MigrationBenchmark.RunAsync(
@@ -63,7 +66,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, migration, volumes, gateway, objects, "
-            + "objects-large, backup. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, migration, volumes, volume-io, gateway, "
+            + "objects, objects-large, backup. See README.md.");
         return 2;
 }
