@@ -33,7 +33,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
         var two = await RunAsync(plan, kill: false);
         two.GetProperty("bytesRead").GetInt64().ShouldBeInRange(Mebibyte, 2 * Mebibyte);
 
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await cloud.DeleteVolumeAsync(volume);
         await RestoresAsync(one, instance, first);
         await RestoresAsync(two, instance, second);
         var point = await cloud.GetAsync($"/v1/recovery-points/{two.GetProperty("recoveryPoint").GetString()}");
@@ -116,7 +116,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
             await Task.Delay(TimeSpan.FromMilliseconds(100), limit.Token);
         }
 
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await cloud.DeleteVolumeAsync(volume);
     }
 
     /// <summary>Has the guest write a mebibyte each to its root disk and its volume; the checksum of both.</summary>
@@ -164,7 +164,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
         var serial = await AttachAsync(volume, instance);
         (await ChecksumAsync(instance, serial)).ShouldBe(expected);
         await cloud.PostAsync($"/v1/volumes/{volume}/detach?wait=60", null, HttpStatusCode.OK);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await cloud.DeleteVolumeAsync(volume);
     }
 
     /// <summary>Has the guest write noise to the volume's start; the checksum of all of the volume.</summary>

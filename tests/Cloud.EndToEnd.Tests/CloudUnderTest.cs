@@ -125,6 +125,13 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
         Directory.Exists(Path.Combine(Data, "host", "guests", id)).ShouldBeFalse();
     }
 
+    /// <summary>Deletes a volume that nothing has, once its files, and all others of the hosts, were seen to be whole.</summary>
+    public async Task DeleteVolumeAsync(string id)
+    {
+        await HostDisks.RequireWholeAsync(Data);
+        (await SendAsync(HttpMethod.Delete, $"/v1/volumes/{id}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent, id);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await DownAsync();

@@ -63,7 +63,7 @@ public sealed class ContainerTests(LocalCloud cloud)
         (await cloud.ShellAsync(id, "cat /data/file")).ShouldBe("kept\n");
         await cloud.DeleteInstanceAsync(id);
         await WaitUntilFreeAsync(volume);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await cloud.DeleteVolumeAsync(volume!);
     }
 
     [Fact]

@@ -70,7 +70,7 @@ public sealed class RecipeImageTests(LocalCloud cloud)
         var taken = await cloud.PostAsync($"/v1/volumes/{volume}/detach?wait=60", new { force = true }, HttpStatusCode.OK);
         taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
         (await WithVolumeAsync(x64, volume, "true", Checksums)).ShouldBe(more);
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        await cloud.DeleteVolumeAsync(volume);
         await cloud.DeleteInstanceAsync(x64);
     }
 

@@ -78,6 +78,7 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
         await CountsOnAsync(id, counted);
 
+        await HostDisks.RequireWholeAsync(cloud.Data);
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instance-snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
         (await cloud.SendAsync(HttpMethod.Post, $"/v1/instance-snapshots/{snapshot}/restore")).Status.ShouldBe(HttpStatusCode.NotFound);
         await CountsOnAsync(id, counted);
@@ -116,6 +117,7 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         await cloud.ShellAsync(id, "rm /root/part-*; sync");
         await cloud.PostAsync($"/v1/instance-snapshots/{snapshots[^1]}/restore?wait=60", null, HttpStatusCode.OK);
         (await ChecksumsAsync(id)).ShouldBe(written);
+        await HostDisks.RequireWholeAsync(cloud.Data);
         await cloud.DeleteInstanceAsync(id);
         await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
     }
@@ -168,6 +170,7 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         await ActAsync(first, "stop");
         (await ActAsync(first, "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();
         (await cloud.ShellAsync(first, "cat /root/file")).ShouldBe("of-a-fork\n");
+        await HostDisks.RequireWholeAsync(cloud.Data);
         foreach (var fork in forks)
         {
             await cloud.DeleteInstanceAsync(fork.GetProperty("id").GetString()!);
@@ -208,6 +211,7 @@ public sealed class SnapshotTests(DistributedCloud cloud)
             }
         }
 
+        await HostDisks.RequireWholeAsync(cloud.Data);
         await cloud.DeleteInstanceAsync(id);
     }
 

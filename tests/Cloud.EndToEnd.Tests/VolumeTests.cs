@@ -36,6 +36,46 @@ public sealed class LocalVolumeTests(LocalCloud cloud) : VolumeTests(cloud)
         }
     }
 
+    [Fact]
+    public async Task Snapshots_OfSeveralVolumes_AreOfOneInstant()
+    {
+        var instance = await InstanceAsync("volume-instant");
+        var (first, second) = (await DiskOfNewAsync("instant-1", instance, new { }), await DiskOfNewAsync("instant-2", instance, new { }));
+        var volumes = (await Cloud.GetAsync("/v1/volumes")).GetProperty("items").EnumerateArray()
+            .Where(one => one.GetProperty("name").GetString()!.StartsWith("instant-", StringComparison.Ordinal))
+            .OrderBy(one => one.GetProperty("name").GetString()).Select(one => one.GetProperty("id").GetString()!).ToList();
+
+        // The second disk never has a number that the first did not have before.
+        var write = $"for d in {first} {second}; do echo $i | dd of=/dev/$d conv=notrunc,fsync; done";
+        await Cloud.ShellAsync(
+            instance, $"i=1000; {write} 2> /dev/null; (while :; do i=$((i+1)); {write}; done) > /dev/null 2>&1 < /dev/null &");
+        var numbers = new List<int>();
+        for (var time = 0; time < 5; time++)
+        {
+            var taken = await Cloud.PostAsync("/v1/snapshots?wait=60", new { name = $"instant-{time}", volumes });
+            var read = new List<int>();
+            foreach (var snapshot in taken.GetProperty("items").EnumerateArray().Select(one => one.GetProperty("id").GetString()))
+            {
+                using var get = new HttpRequestMessage(HttpMethod.Get, $"/v1/snapshots/{snapshot}/content");
+                get.Headers.Range = new RangeHeaderValue(0, 3);
+                using var answer = await Cloud.Http.SendAsync(get);
+                read.Add(int.Parse(await answer.Content.ReadAsStringAsync(), CultureInfo.InvariantCulture));
+                (await Cloud.SendAsync(HttpMethod.Delete, $"/v1/snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+            }
+
+            (read[0] - read[1]).ShouldBeInRange(0, 1, string.Join(" and ", read));
+            numbers.Add(read[1]);
+        }
+
+        numbers[^1].ShouldBeGreaterThan(numbers[0], "the guest writes all the while");
+        await Cloud.DeleteInstanceAsync(instance);
+        foreach (var volume in volumes)
+        {
+            await UntilStatusAsync(volume, "available");
+            await DeleteAsync(volume);
+        }
+    }
+
     /// <summary>The name in the guest of a new volume.</summary>
     private async Task<string> DiskOfNewAsync(string name, string instance, object limits)
     {
@@ -79,8 +119,11 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         attachment.GetProperty("instance").GetString().ShouldBe(first);
         var serial = attachment.GetProperty("serial").GetString()!;
         var written = await WriteAsync(first, serial);
+        var device = attachment.GetProperty("device").GetString()!;
+        (await cloud.ShellAsync(first, $"readlink -f {device}")).Trim().ShouldBe($"/dev/{await DiskAsync(first, serial)}");
         await DetachAsync(volume);
         (await LookAsync(first, serial)).ShouldBe("");
+        (await cloud.ShellAsync(first, $"until [ ! -L {device} ]; do usleep 50000; done")).ShouldBe("");
 
         await AttachAsync(volume, second);
         (await ChecksumAsync(second, serial)).ShouldBe(written);
@@ -249,6 +292,7 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         var first = await WriteAsync(instance, serial);
         var taken = await cloud.PostAsync("/v1/snapshots?wait=60", new { name = "first", volume });
         taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
+        taken.GetProperty("fileSystemsFrozen").GetBoolean().ShouldBeTrue("the guest's agent answers");
         var snapshot = taken.GetProperty("id").GetString()!;
         var second = await WriteAsync(instance, serial);
         second.ShouldNotBe(first);
@@ -396,8 +440,7 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         detached.GetProperty("attachment").ValueKind.ShouldBe(JsonValueKind.Null);
     }
 
-    protected async Task DeleteAsync(string volume) =>
-        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+    protected Task DeleteAsync(string volume) => cloud.DeleteVolumeAsync(volume);
 
     /// <summary>The name of the disk of this serial in the guest, which takes a moment to notice a new one.</summary>
     protected async Task<string> DiskAsync(string instance, string serial)

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Cloud.Compute.Host;
@@ -9,6 +10,7 @@ using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
+using Cloud.Testing.Disks;
 using Cloud.Vmm;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -32,6 +34,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        await VolumeStoreUnderTest.RequireWholeAsync(_files);
         _made.ForEach(one => one.Dispose());
         Directory.Delete(_folder, recursive: true);
     }
@@ -213,6 +216,30 @@ public sealed class VolumeStoreTests : IAsyncLifetime
         await _agent.DetachVolumeAsync("i-1", "vol-a", false, Ct);
         await _agent.AttachVolumeAsync("i-2", volume, Ct);
         (await _store.FindVolumeAsync("vol-a", Ct))!.Guest.ShouldBe("i-2");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task File_ThatIsDamagedOrHasLostAPart_IsFoundByTheCheck(bool isLost)
+    {
+        const int RefcountTableOffset = 48, Cluster = 1 << 16;
+        await CreateAsync("vol-a");
+        await WriteAsync("vol-a", 1);
+        var path = _files.PathOf(_files.FindVolume("vol-a")!.Layers[0]);
+        await DiskChecks.RequireWholeAsync(path);
+        var whole = await File.ReadAllBytesAsync(path, Ct);
+
+        // How often each cluster is pointed to, in 16 bits: never what is, or once what nothing points to.
+        var table = (int)BinaryPrimitives.ReadInt64BigEndian(whole.AsSpan(RefcountTableOffset));
+        var counts = (int)BinaryPrimitives.ReadInt64BigEndian(whole.AsSpan(table));
+        byte[] damaged = [.. whole, .. new byte[Cluster]];
+        var (cluster, count) = isLost ? (whole.Length / Cluster, 1) : (0, 0);
+        BinaryPrimitives.WriteInt16BigEndian(damaged.AsSpan(counts + (cluster * sizeof(short))), (short)count);
+        await File.WriteAllBytesAsync(path, damaged, Ct);
+
+        (await Record.ExceptionAsync(() => DiskChecks.RequireWholeAsync(path))).ShouldBeOfType<ShouldAssertException>();
+        await File.WriteAllBytesAsync(path, whole, Ct);
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;

@@ -1,10 +1,13 @@
 using Cloud.Compute.Host;
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
 using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
+using Cloud.Primitives;
+using Cloud.Testing.Disks;
 using Cloud.Vmm;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -51,7 +54,25 @@ internal sealed class VolumeStoreUnderTest : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
+        await RequireWholeAsync(_files);
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Has every file that a volume or a snapshot is made of checked; but for those whose master key a test took away.</summary>
+    public static async Task RequireWholeAsync(VolumeFiles files)
+    {
+        var layers = files.Volumes.SelectMany(volume => volume.Layers).Concat(files.Snapshots.SelectMany(snapshot => snapshot.Layers));
+        foreach (var layer in layers.Distinct().Where(layer => layer.Format == DiskFile.Qcow2))
+        {
+            try
+            {
+                await DiskChecks.RequireWholeAsync(files.PathOf(layer), files.Open(layer).Key?.Passphrase);
+            }
+            catch (CloudException closed) when (closed.Code == HostErrors.MasterKeyMissing)
+            {
+                layer.Key.ShouldNotBeNull();
+            }
+        }
     }
 
     private async ValueTask StopAsync()
