@@ -13,6 +13,12 @@ if (args is ["backup", .. var size])
     return 0;
 }
 
+if (args is ["simulator", var kernel, .. var parts])
+{
+    await SimulatorBenchmark.RunAsync(kernel, parts, rounds: 3);
+    return 0;
+}
+
 using var cloud = CloudUnderMeasure.FromEnvironment();
 switch (args)
 {
@@ -67,6 +73,6 @@ switch (args)
     default:
         Console.Error.WriteLine(
             "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, migration, volumes, volume-io, gateway, "
-            + "objects, objects-large, backup. See README.md.");
+            + "objects, objects-large, backup, simulator. See README.md.");
         return 2;
 }
