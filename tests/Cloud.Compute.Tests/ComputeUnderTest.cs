@@ -120,11 +120,11 @@ public sealed class ComputeUnderTest : IAsyncLifetime
     }
 
     /// <summary>The image was built anew: its files lie elsewhere now.</summary>
-    internal async Task MoveImageAsync(string name, string folder)
+    internal async Task MoveImageAsync(string name, string folder, bool guestAgent = false)
     {
         await using var db = await Services.GetRequiredService<IDbContextFactory<ComputeDbContext>>().CreateDbContextAsync();
         var image = await db.Images.SingleAsync(image => image.Name == name);
-        image.IsBuilt(Manifest(name), folder, TimeProvider.System.GetUtcNow());
+        image.IsBuilt(Manifest(name) with { GuestAgent = guestAgent }, folder, TimeProvider.System.GetUtcNow());
         await db.SaveChangesAsync();
     }
 

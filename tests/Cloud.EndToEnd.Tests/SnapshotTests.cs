@@ -7,6 +7,8 @@ namespace Cloud.EndToEnd.Tests;
 [Collection(OnDistributedCloud.Name)]
 public sealed class SnapshotTests(DistributedCloud cloud)
 {
+    private const string PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIARpdbxs+gSfvATp/ZU7PxFn74EyRblLsduFNKko+Cbq";
+
     private const string BeginCounting =
         "(i=0; while :; do i=$((i+1)); echo $i > /run/counter; sleep 0.1; done) > /dev/null 2>&1 < /dev/null &";
 
@@ -175,6 +177,52 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         {
             await cloud.DeleteInstanceAsync(fork.GetProperty("id").GetString()!);
         }
+    }
+
+    /// <summary>Each is as if it had booted: its own identity, keys and user data; and its next boot is one of its own.</summary>
+    [Fact]
+    public async Task WarmImage_InstancesGoOnFromOneBoot_EachAsAtItsFirst()
+    {
+        await cloud.PostAsync("/v1/key-pairs", new { name = "warm", publicKey = PublicKey });
+        var states = await cloud.PostAsync("/v1/images/tiny/warm?wait=180", null, HttpStatusCode.OK);
+        states.GetProperty("items")[0].GetProperty("status").GetString().ShouldBe("active", states.ToString());
+        var identities = new List<string[]>();
+        var ids = new List<string>();
+        foreach (var name in new[] { "warm-one", "warm-two" })
+        {
+            // Longer than what the first boot's seed had, so that nothing of that can be what is read.
+            var userData = $"#!/bin/sh\n# {new string('x', 100_000)}\necho user data of $(hostname); date +%s > /root/began; exit 0\n";
+            var made = await cloud.CreateInstanceAsync(name, userData, new { keyPair = "warm" });
+            made.GetProperty("warm").GetBoolean().ShouldBeTrue(made.ToString());
+            made.GetProperty("ready").GetBoolean().ShouldBeTrue(made.ToString());
+            var id = made.GetProperty("id").GetString()!;
+            ids.Add(id);
+            (await cloud.Http.GetStringAsync($"/v1/instances/{id}/console")).ShouldContain($"user data of {name}");
+            (await cloud.ShellAsync(id, "cat /root/.ssh/authorized_keys")).Trim().ShouldBe(PublicKey);
+            var began = long.Parse(await cloud.ShellAsync(id, "cat /root/began"), null);
+            Math.Abs(began - TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()).ShouldBeLessThan(60);
+            var identity = (await cloud.ShellAsync(id, Identity)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            identity.ShouldContain(name);
+            identity.ShouldContain(line => line.StartsWith(made.GetProperty("address").GetString() + "/", StringComparison.Ordinal));
+            identities.Add(identity);
+        }
+
+        for (var line = 0; line < identities[0].Length - 1; line++)
+        {
+            identities[0][line].ShouldNotBe(identities[1][line]);
+        }
+
+        await ActAsync(ids[0], "stop");
+        (await ActAsync(ids[0], "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();
+        var output = await cloud.Http.GetStringAsync($"/v1/instances/{ids[0]}/console");
+        output.Split("user data of warm-one").Length.ShouldBe(2);
+        (await cloud.SendAsync(HttpMethod.Delete, "/v1/images/tiny/warm")).Status.ShouldBe(HttpStatusCode.NoContent);
+        foreach (var id in ids)
+        {
+            await cloud.DeleteInstanceAsync(id);
+        }
+
+        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
     }
 
     [Fact]

@@ -66,6 +66,10 @@ struct seed {
 };
 
 void seed_read(struct seed *seed);
+void seed_free(struct seed *seed);
+
+// Has the seed read anew from the disk: under a machine that goes on from another's state lies another seed.
+void seed_forget(void);
 
 // Whose keys the seed's are.
 struct login {
@@ -76,12 +80,22 @@ struct login {
 // Gives the disk whose root is that folder ("" for our own) the seed's identity; true where it is another than at the boot before.
 bool seed_apply(const struct seed *seed, const char *root, struct login login);
 
+// What an instance has of its seed at its first boot beside its names: keys, and user data that has not run.
+void seed_begin(const struct seed *seed, const char *root, struct login login);
+
 // Gives the running system's disk this identity: names, machine id, and no host keys until they are made anew.
 void seed_rename(const char *instance_id, const char *host_name);
 
 // renew.c: the instance's id, host name, hardware address and address, and randomness as hexadecimal digits. 0 when all is renewed.
 #define RENEW_ARGUMENTS 5
 int renew_main(char **arguments);
+// The same, and then what a first boot does with its seed: keys and user data. 0 when the user data is under way.
+int begin_main(char **arguments);
+
+// handover.c: whose machine Debian's is, and leaves the user data to what runs it, below that root.
+extern const struct login DEBIAN_USER;
+// True where it is for cloud-init.
+bool user_data_leave(const struct seed *seed, const char *root);
 
 // userdata.c: how the user data went.
 struct user_data_result {

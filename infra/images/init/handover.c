@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 // The first user that Debian's adduser makes.
-static const struct login DEBIAN_USER = {"/home/debian", 1000};
+const struct login DEBIAN_USER = {"/home/debian", 1000};
 
 // A script we run ourselves. All else (cloud-config, MIME, includes) is for cloud-init, which takes a minute of processor time under emulation.
 static bool is_for_cloud_init(const struct seed *seed) { return seed->user_data_length > 0 && strncmp(seed->user_data, "#!", 2) != 0; }
@@ -21,6 +21,13 @@ static void keep(const char *root, const char *name, const void *bytes, size_t l
     char path[512];
     snprintf(path, sizeof path, "%s" RUN_FOLDER "/%s", root, name);
     if (!file_write(path, 0600, bytes, length)) perror("init: run folder");
+}
+
+bool user_data_leave(const struct seed *seed, const char *root) {
+    bool is_other = is_for_cloud_init(seed);
+    if (is_other) keep(root, "cloud-init", "", 0);
+    else if (seed->user_data_length > 0) keep(root, "user-data", seed->user_data, seed->user_data_length);
+    return is_other;
 }
 
 void hand_over(const char *root, double kernel_up) {
@@ -36,7 +43,6 @@ void hand_over(const char *root, double kernel_up) {
     mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
     snprintf(path, sizeof path, "%s" RUN_FOLDER, root);
     mkdir(path, 0700);
-    if (is_for_cloud_init(&seed)) keep(root, "cloud-init", "", 0);
-    else if (seed.user_data_length > 0) keep(root, "user-data", seed.user_data, seed.user_data_length);
+    user_data_leave(&seed, root);
     umount2("/sys", MNT_DETACH);
 }

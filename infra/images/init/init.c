@@ -156,6 +156,13 @@ static void end_user_data(void) {
     user_data_report(&result);
 }
 
+// The machine went on from another's state, and is one of its own now (renew.c): its seed is, too.
+static void begin_anew(void) {
+    seed_free(&seed);
+    seed_read(&seed);
+    begin_user_data();
+}
+
 static void network_is_up(void) {
     char lease[128];
     ssize_t length = read(lease_told, lease, sizeof lease - 1);
@@ -182,6 +189,7 @@ static void take_signals(int signals) {
     while (read(signals, &signal, sizeof signal) == sizeof signal) {
         switch (signal.ssi_signo) {
         case SIGCHLD: reap(); break;
+        case SIGHUP: begin_anew(); break;                  // cloud-guest begin
         case SIGUSR1: shut_down(RB_HALT_SYSTEM); break;    // busybox halt
         case SIGUSR2: shut_down(RB_POWER_OFF); break;      // busybox poweroff, and the agent
         default: shut_down(RB_AUTOBOOT);                   // busybox reboot, Ctrl-Alt-Del
@@ -192,7 +200,7 @@ static void take_signals(int signals) {
 static int block_signals(void) {
     sigset_t taken;
     sigemptyset(&taken);
-    const int all[] = {SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+    const int all[] = {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) sigaddset(&taken, all[i]);
     sigprocmask(SIG_SETMASK, &taken, NULL);
     return signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC);

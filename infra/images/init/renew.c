@@ -93,8 +93,10 @@ static void end_all(const char *name) {
     if (folder) closedir(folder);
 }
 
+static bool has_systemd(void) { return access("/run/systemd/system", F_OK) == 0; }
+
 static bool restart_services(void) {
-    if (access("/run/systemd/system", F_OK) != 0) {
+    if (!has_systemd()) {
         end_all("udhcpc");
         end_all("dropbear");
         return true;
@@ -123,14 +125,35 @@ static bool await_address(const char *address) {
     return errno = ETIMEDOUT, fail("The network's address");
 }
 
-int renew_main(char **arguments) {
+static bool renew(char **arguments, const struct seed *begun) {
     const char *id = arguments[0], *host_name = arguments[1], *mac = arguments[2], *address = arguments[3], *seed = arguments[4];
     // Randomness first: all that is made anew is made of it.
-    if (!renew_randomness(seed)) return 1;
+    if (!renew_randomness(seed)) return false;
     seed_rename(id, host_name);
-    if (sethostname(host_name, strlen(host_name)) != 0) return fail("The host name"), 1;
+    if (begun) seed_begin(begun, "", has_systemd() ? DEBIAN_USER : (struct login){"/root", 0});
+    if (sethostname(host_name, strlen(host_name)) != 0) return fail("The host name");
     bool has_network = if_nametoindex(INTERFACE) != 0;
-    if (has_network && !renew_card(mac)) return 1;
-    if (!restart_services()) return 1;
-    return !has_network || await_address(address) ? 0 : 1;
+    if (has_network && !renew_card(mac)) return false;
+    return restart_services() && (!has_network || await_address(address));
+}
+
+// What runs user data at a boot does it once more; it reports how that went.
+static bool start_user_data(const struct seed *seed) {
+    if (!has_systemd()) return kill(1, SIGHUP) == 0 || fail("Process 1");
+    char *const script[] = {"/usr/bin/systemctl", "restart", "--no-block", "cloud-user-data", NULL};
+    char *const other[] = {"/usr/bin/systemctl", "start", "--no-block", "cloud-init-local", "cloud-init", "cloud-config", "cloud-final", "cloud-init-report", NULL};
+    return run(user_data_leave(seed, "") ? other : script) == 0 || fail("The user data");
+}
+
+int renew_main(char **arguments) { return renew(arguments, NULL) ? 0 : 1; }
+
+int begin_main(char **arguments) {
+    struct seed seed = {0};
+    seed_forget();
+    seed_read(&seed);
+    if (strcmp(seed.instance_id, arguments[0]) != 0) {
+        fprintf(stderr, "The seed is of '%s'.\n", seed.instance_id);
+        return 1;
+    }
+    return renew(arguments, &seed) && start_user_data(&seed) ? 0 : 1;
 }

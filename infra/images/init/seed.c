@@ -6,9 +6,11 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -83,6 +85,18 @@ void seed_read(struct seed *seed) {
     rmdir(SEED_FOLDER);
 }
 
+void seed_free(struct seed *seed) {
+    free(seed->authorized_keys);
+    free(seed->user_data);
+    *seed = (struct seed){0};
+}
+
+void seed_forget(void) {
+    int disk = open(SEED_DEVICE, O_RDONLY | O_CLOEXEC);
+    if (disk >= 0 && ioctl(disk, BLKFLSBUF) != 0) perror("init: the seed's buffers");
+    if (disk >= 0) close(disk);
+}
+
 // A file below the root given.
 static const char *below(const char *root, const char *path) {
     static char full[2][512];
@@ -135,8 +149,7 @@ static void take_name(const char *root, const char *instance_id, const char *nam
 
 void seed_rename(const char *instance_id, const char *host_name) { take_name("", instance_id, host_name); }
 
-static void become_new(const struct seed *seed, const char *root, struct login login) {
-    take_name(root, seed->instance_id, seed->host_name[0] ? seed->host_name : "localhost");
+void seed_begin(const struct seed *seed, const char *root, struct login login) {
     unlink(below(root, STATE_FOLDER "/user-data.result"));
     unlink(below(root, "/var/log/user-data.log"));
     unlink(below(root, "/var/log/cloud-init.log"));
@@ -147,7 +160,10 @@ bool seed_apply(const struct seed *seed, const char *root, struct login login) {
     char *before = file_read(below(root, STATE_FOLDER "/instance-id"), 256, NULL);
     bool is_new = seed->instance_id[0] && (!before || strcmp(before, seed->instance_id) != 0);
     free(before);
-    if (is_new) become_new(seed, root, login);
+    if (is_new) {
+        take_name(root, seed->instance_id, seed->host_name[0] ? seed->host_name : "localhost");
+        seed_begin(seed, root, login);
+    }
     char *name = file_read(below(root, "/etc/hostname"), 256, NULL);
     if (name) {
         name[strcspn(name, "\n")] = 0;

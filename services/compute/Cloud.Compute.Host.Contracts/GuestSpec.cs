@@ -47,6 +47,9 @@ public sealed record GuestSpec
     /// </summary>
     public string? ForkOf { get; init; }
 
+    /// <summary>With <see cref="ForkOf"/>: it is at its first boot's end then, and takes keys and user data from its seed.</summary>
+    public bool BeginsAnew { get; init; }
+
     /// <summary>The snapshot of a volume of its host that is its root disk when it is first defined; null for the image's.</summary>
     public string? RootOf { get; init; }
 

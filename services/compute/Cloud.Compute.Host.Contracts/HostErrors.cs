@@ -21,6 +21,9 @@ public static class HostErrors
     /// <summary>A copy of a guest could not be given an identity of its own, and was ended.</summary>
     public const string NotRenewed = "not-renewed";
 
+    /// <summary>What was kept of a guest was kept by another version of its engine.</summary>
+    public const string OtherVersion = "other-engine-version";
+
     /// <summary>The guest's agent does not answer.</summary>
     public const string AgentSilent = "guest-agent-silent";
 

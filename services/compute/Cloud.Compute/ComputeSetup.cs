@@ -9,6 +9,7 @@ using Cloud.Compute.KeyPairs;
 using Cloud.Compute.Neighbours;
 using Cloud.Compute.Persistence;
 using Cloud.Compute.Volumes;
+using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.ServiceDefaults.Auth;
@@ -62,6 +63,8 @@ public static class ComputeSetup
         builder.Services.AddSingleton<InstanceSnapshotChanges>();
         builder.Services.AddSingleton<InstanceSnapshotSteps>();
         builder.Services.AddSingleton<InstanceSnapshotWaiter>();
+        builder.Services.AddSingleton<WarmStateSteps>();
+        builder.Services.AddSingleton<WarmStateWaiter>();
         builder.Services.AddSingleton<InstanceReads>();
         builder.Services.AddSingleton<IVolumeHosts, VolumeHosts>();
         builder.Services.AddSingleton<IInstances, InstanceService>();
@@ -86,11 +89,13 @@ public static class ComputeSetup
             messaging.AddSaga<InstanceResizeSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceDeleteSaga, InstanceSagaData>();
             messaging.AddSaga<ImageImportSaga, ImageSagaData>();
+            messaging.AddSaga<WarmStateSaga, WarmStateSagaData>();
             messaging.AddQuotas();
             messaging.AddReconciler<InstanceTypePresets>(TimeSpan.FromMinutes(10));
             messaging.AddReconciler<ImageCatalog>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<HostLinks>(TimeSpan.FromSeconds(5));
             messaging.AddReconciler<GuestReaper>(TimeSpan.FromSeconds(10));
+            messaging.AddReconciler<WarmStateKeeper>(TimeSpan.FromSeconds(10));
             messaging.AddReconciler<HostDrains>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<InstanceDeadlines>(TimeSpan.FromSeconds(5));
         });
@@ -101,6 +106,7 @@ public static class ComputeSetup
     {
         var compute = routes.MapGroup("").WithGroupName(Name).WithIdempotency<ComputeDbContext>();
         compute.MapImages();
+        compute.MapWarmStates();
         compute.MapInstanceTypes();
         compute.MapKeyPairs();
         compute.MapInstances();

@@ -10,7 +10,10 @@ internal static partial class DurableFile
     private const int CloseOnExec = 0x80000;
 
     /// <summary>Durable when this ends.</summary>
-    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    /// <param name="path">Where it is.</param>
+    /// <param name="bytes">What it begins with.</param>
+    /// <param name="lengthMin">How long it is at least; what is behind the bytes reads as zeros and takes no room.</param>
+    public static void Write(string path, ReadOnlySpan<byte> bytes, long lengthMin = 0)
     {
         var beside = path + ".new";
         using (var file = new FileStream(beside, new FileStreamOptions
@@ -21,6 +24,7 @@ internal static partial class DurableFile
         }))
         {
             file.Write(bytes);
+            file.SetLength(Math.Max(bytes.Length, lengthMin));
             file.Flush(flushToDisk: true);
         }
 

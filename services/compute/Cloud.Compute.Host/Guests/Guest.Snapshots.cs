@@ -24,6 +24,8 @@ internal sealed partial class Guest
     private static readonly TimeSpan RenewLimit = TimeSpan.FromSeconds(30);
 
     private const string RootSerial = "root";
+    private const string WentOn = "{\"phase\":\"snapshot\"}\n";
+    private const string Ready = "{\"phase\":\"ready\"}\n";
     private const string RenewProgram = "/usr/lib/cloud-guest/cloud-guest";
     private const int RenewSeedBytes = 64;
     private const int RenewReasonMax = 300;
@@ -304,20 +306,22 @@ internal sealed partial class Guest
             return;
         }
 
-        if (_root.Renews)
-        {
-            await RenewAsync(machine, ct);
-        }
-
         if (Spec.Image.GuestAgent)
         {
+            // What it does next may look at the clock.
             await machine.Agent.SetTimeAsync(_time.GetUtcNow(), SetTimeLimit, ct);
         }
 
+        var begins = _root.Renews && Spec.BeginsAnew;
         if (Spec.Image.BootReport)
         {
-            // What the guest would say at the end of a boot; it does not know that it went on.
-            await File.AppendAllTextAsync(Folder.BootReport, "{\"phase\":\"snapshot\"}\n{\"phase\":\"ready\"}\n", CancellationToken.None);
+            // What the guest would say at the end of a boot; it does not know that it went on. One that begins anew says so itself.
+            await File.AppendAllTextAsync(Folder.BootReport, begins ? WentOn : WentOn + Ready, CancellationToken.None);
+        }
+
+        if (_root.Renews)
+        {
+            await RenewAsync(machine, ct);
         }
 
         ChangeRoot(_root with { From = null, Renews = false });
@@ -338,8 +342,9 @@ internal sealed partial class Guest
         {
             using var limit = new CancellationTokenSource(RenewLimit, _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+            var verb = Spec.BeginsAnew ? "begin" : "renew";
             var result = await machine.Agent.ExecAsync(
-                [RenewProgram, "renew", Spec.Id, Spec.HostName, Spec.MacAddress, Spec.Address, seed], either.Token);
+                [RenewProgram, verb, Spec.Id, Spec.HostName, Spec.MacAddress, Spec.Address, seed], either.Token);
             if (result.ExitCode == 0)
             {
                 return;

@@ -393,7 +393,8 @@ internal sealed partial class HostAgent(
         }
         catch (VmException refused)
         {
-            throw new CloudException(ErrorKind.Conflict, HostErrors.Refused, refused.Message, refused);
+            throw new CloudException(
+                ErrorKind.Conflict, refused is VmVersionException ? HostErrors.OtherVersion : HostErrors.Refused, refused.Message, refused);
         }
     }
 

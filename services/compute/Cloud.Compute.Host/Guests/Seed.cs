@@ -27,6 +27,11 @@ internal static class Seed
 
         """;
 
+    /// <summary>
+    /// As large as any seed can be: a machine that goes on from another's state finds a disk of the size that it knows.
+    /// </summary>
+    private const long Bytes = 2 << 20;
+
     /// <summary>Writes the image at <paramref name="path"/>, whole or not at all.</summary>
     public static void Write(GuestSpec spec, string path) => DurableFile.Write(path, Iso9660.Make(
         "cidata",
@@ -34,5 +39,5 @@ internal static class Seed
             ("meta-data", Encoding.UTF8.GetBytes(MetaData(spec))),
             ("user-data", Encoding.UTF8.GetBytes(spec.UserData ?? "")),
             ("network-config", Encoding.UTF8.GetBytes(NetworkConfig)),
-        ]));
+        ]), Bytes);
 }

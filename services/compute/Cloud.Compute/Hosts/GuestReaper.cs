@@ -2,6 +2,7 @@ using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Instances;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
+using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -42,6 +43,9 @@ internal sealed partial class GuestReaper(
         var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host || row.MigratesTo == host)
             .ToListAsync(ct);
         var ids = rows.Select(row => row.Id.Value).ToHashSet();
+        var warming = await db.WarmStates.AsNoTracking().Where(row => row.HostName == host && row.Status == WarmStateStatus.Warming)
+            .ToListAsync(ct);
+        ids.UnionWith(warming.SelectMany(row => new[] { row.Guest, row.Trial }));
         foreach (var guest in guests.Values.Where(guest => !ids.Contains(guest.Id)))
         {
             LogReaped(log, guest.Id, host);
@@ -70,7 +74,7 @@ internal sealed partial class GuestReaper(
         }
     }
 
-    /// <summary>A snapshot stays as long as its row, or while instances that are its forks have not started.</summary>
+    /// <summary>A snapshot stays as long as its row or its warm state, or while instances that are its forks have not started.</summary>
     private async Task ReapSnapshotsAsync(string host, IHostAgent agent, CancellationToken ct)
     {
         var snapshots = await agent.ListGuestSnapshotsAsync(ct);
@@ -85,6 +89,12 @@ internal sealed partial class GuestReaper(
         kept.UnionWith(await db.Instances.AsNoTracking().Existing()
             .Where(row => row.ForkOf != null && (row.Status == InstanceStatus.Provisioning || row.Status == InstanceStatus.Starting))
             .Select(row => row.ForkOf!).ToListAsync(ct));
+        kept.UnionWith((await db.WarmStates.AsNoTracking()
+            .Where(row => row.HostName == host && (row.Status == WarmStateStatus.Warming || row.Status == WarmStateStatus.Active))
+            .Select(row => row.Id).ToListAsync(ct)).Select(WarmState.SnapshotOf));
+        kept.UnionWith(await db.Instances.AsNoTracking().Existing()
+            .Where(row => row.WarmFrom != null && (row.Status == InstanceStatus.Provisioning || row.Status == InstanceStatus.Starting))
+            .Select(row => row.WarmFrom!).ToListAsync(ct));
         foreach (var snapshot in snapshots.Where(snapshot => !kept.Contains(snapshot.Id)))
         {
             LogSnapshotReaped(log, snapshot.Id, host);

@@ -6,6 +6,7 @@ using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
 using Cloud.Compute.Persistence;
 using Cloud.Compute.Placement;
+using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
@@ -127,9 +128,12 @@ internal static class CreateInstance
         await using var turn = await db.BeginPlacementAsync(ct);
         await InstanceQuotas.ReserveAsync(db, caller.Project, type.Vcpus, type.MemoryBytes, ct);
         var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host ?? origin?.Host), ct);
-        var chosen = verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
+        var warm = origin is null
+            ? await WarmChoice.OfAsync(db.WarmStates, image, type, volumes.Awaited.Count > 0, verdicts, ct)
+            : WarmChoice.None;
+        var chosen = warm.Host ?? verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
         var instance = Instance.Create(
-            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, db, hosts, ports, time, origin, ct),
+            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, warm, db, hosts, ports, time, origin, ct),
             time.GetUtcNow());
         db.Instances.Add(instance);
         db.Placements.Add(new InstancePlacement(instance.Id, verdicts));
@@ -192,6 +196,7 @@ internal static class CreateInstance
         KeyPair? keyPair,
         InstanceVolumes volumes,
         HostVerdict chosen,
+        WarmChoice warm,
         ComputeDbContext db,
         HostDirectory hosts,
         PortAllocator ports,
@@ -231,6 +236,8 @@ internal static class CreateInstance
             DeletionProtection = request.DeletionProtection,
             Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
             Origin = origin,
+            WarmFrom = warm.State?.Snapshot,
+            WarmReason = warm.Reason,
         };
     }
 

@@ -34,7 +34,8 @@ internal static class GuestSpecs
         MemoryBytes = instance.MemoryBytes,
         RootDiskBytes = instance.RootDiskBytes,
         Image = instance.BootsFrom!,
-        ForkOf = instance.ForkOf,
+        ForkOf = instance.GoesOnWarm ? instance.WarmFrom : instance.ForkOf,
+        BeginsAnew = instance.GoesOnWarm,
         // It ran when the disk that this instance goes on from was new.
         UserData = instance.Origin is null ? instance.UserData : null,
         RootOf = instance.Container is null ? instance.Origin?.RootOf : null,

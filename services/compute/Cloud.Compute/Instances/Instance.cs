@@ -65,6 +65,18 @@ internal sealed class Instance : IVersioned
     /// <summary>The snapshot of another instance that its first start goes on from; null where it booted.</summary>
     public string? ForkOf { get; private init; }
 
+    /// <summary>The snapshot of its image's warm state that its first start goes on from; null where it boots.</summary>
+    public string? WarmFrom { get; private init; }
+
+    /// <summary>It could not go on from that, and boots.</summary>
+    public bool WarmFailed { get; private set; }
+
+    /// <summary>Why it goes on from its image's warm state, or why not; null where its image is not warm.</summary>
+    public string? WarmReason { get; private set; }
+
+    /// <summary>Its first start goes on from what its image was after a boot.</summary>
+    public bool GoesOnWarm => WarmFrom is not null && !WarmFailed;
+
     /// <summary>What it was restored from; null where it began as its image.</summary>
     public InstanceOrigin? Origin { get; private init; }
 
@@ -183,6 +195,8 @@ internal sealed class Instance : IVersioned
         DeletionProtection = asked.DeletionProtection,
         Container = asked.Container,
         ForkOf = asked.ForkOf,
+        WarmFrom = asked.WarmFrom,
+        WarmReason = asked.WarmReason,
         Origin = asked.Origin,
         BootsFrom = asked.BootsFrom,
         CreatedAt = now,
@@ -396,6 +410,9 @@ internal sealed class Instance : IVersioned
         RootDiskBytes = Container is null ? Math.Max(RootDiskBytes, diskBytes) : 0;
         UpdatedAt = now;
     }
+
+    /// <summary>What was to be its start was not to be had, or did not come to run: it boots.</summary>
+    public void Boots(string reason, DateTimeOffset now) => (WarmFailed, WarmReason, UpdatedAt) = (true, $"It boots: {reason}", now);
 
     /// <summary>It has the volumes it was created with; from now on they come and go by attach and detach alone.</summary>
     public void HasItsVolumes(DateTimeOffset now) => (VolumesAwaited, UpdatedAt) = ([], now);

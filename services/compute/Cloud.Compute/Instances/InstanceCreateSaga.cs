@@ -10,7 +10,7 @@ internal sealed class InstanceCreateSaga(InstanceSteps steps) : Saga<InstanceSag
         new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning),
         new("define-guest", steps.DefineAsync, steps.TakeBackAsync),
         new("attach-volumes", steps.AttachVolumesAsync),
-        new("start-guest", steps.StartAsync),
+        new("start-guest", steps.StartNewAsync, limit: InstanceLimits.Saving),
     ];
 
     public override Task FailedAsync(InstanceSagaData data, string reason, CancellationToken ct) => steps.FailAsync(data, reason, ct);

@@ -4,6 +4,7 @@ using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
+using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -53,7 +54,16 @@ internal sealed class InstanceSteps(
             instance = await ReadAsync(data, ct);
         }
 
-        await hosts.AgentOf(instance.HostName).DefineAsync(GuestSpecs.Of(instance), ct);
+        var agent = hosts.AgentOf(instance.HostName);
+        try
+        {
+            await agent.DefineAsync(GuestSpecs.Of(instance), ct);
+        }
+        catch (CloudException refused) when (instance.GoesOnWarm && IsRefusal(refused))
+        {
+            await agent.DefineAsync(GuestSpecs.Of(await GoColdAsync(data, refused, ct)), ct);
+        }
+
         return StepResult.Done;
     }
 
@@ -89,7 +99,32 @@ internal sealed class InstanceSteps(
     }
 
     /// <summary>Boots the guest; what the host saw of it before no longer counts.</summary>
-    public async Task<StepResult> StartAsync(InstanceSagaData data, CancellationToken ct)
+    public Task<StepResult> StartAsync(InstanceSagaData data, CancellationToken ct) =>
+        StartAsync(data, (agent, _) => agent.StartAsync(data.Instance.Value, ct), ct);
+
+    /// <summary>The first start of a guest: it goes on from its image's warm state where it is to, and boots where it cannot.</summary>
+    public Task<StepResult> StartNewAsync(InstanceSagaData data, CancellationToken ct) => StartAsync(data, async (agent, instance) =>
+    {
+        if (!instance.WarmFailed)
+        {
+            try
+            {
+                return await agent.StartAsync(data.Instance.Value, ct);
+            }
+            catch (CloudException refused) when (instance.GoesOnWarm && IsRefusal(refused))
+            {
+                instance = await GoColdAsync(data, refused, ct);
+            }
+        }
+
+        // Nothing of what it was to go on from stays.
+        await agent.RemoveAsync(data.Instance.Value, ct);
+        await agent.DefineAsync(GuestSpecs.Of(instance), ct);
+        return await agent.StartAsync(data.Instance.Value, ct);
+    }, ct);
+
+    private async Task<StepResult> StartAsync(
+        InstanceSagaData data, Func<IHostAgent, Instance, Task<GuestReport>> start, CancellationToken ct)
     {
         var instance = await ReadAsync(data, ct);
         var agent = hosts.AgentOf(instance.HostName);
@@ -110,7 +145,7 @@ internal sealed class InstanceSteps(
         // Else it runs already, or is to stop or go: the saga of that is next.
         if (isWanted)
         {
-            await reports.TakeAsync(instance.HostName!, await agent.StartAsync(data.Instance.Value, ct), ct);
+            await reports.TakeAsync(instance.HostName!, await start(agent, instance), ct);
         }
 
         if (instance.VolumesAwaited.Count > 0)
@@ -287,6 +322,32 @@ internal sealed class InstanceSteps(
         var instance = await ReadAsync(data, ct);
         var agent = hosts.AgentOf(instance.HostName);
         return (agent, await agent.FindAsync(data.Instance.Value, ct));
+    }
+
+    private static bool IsRefusal(CloudException refused) => refused.Kind is ErrorKind.Conflict or ErrorKind.NotFound;
+
+    /// <summary>
+    /// The guest cannot go on from its image's warm state: it boots, says why, and a state that no guest can go on from is made anew.
+    /// </summary>
+    private async Task<Instance> GoColdAsync(InstanceSagaData data, CloudException refused, CancellationToken ct)
+    {
+        await changes.ApplyAsync(data.Instance, "changed", async (db, row, now) =>
+        {
+            row.Boots(refused.Message, now);
+            if (refused.Code == HostErrors.OtherVersion)
+            {
+                foreach (var state in await db.WarmStates.Where(state => state.Status == WarmStateStatus.Active).ToListAsync(ct))
+                {
+                    if (state.Snapshot == row.WarmFrom)
+                    {
+                        state.IsStale(refused.Message, now);
+                    }
+                }
+            }
+
+            return true;
+        }, ct);
+        return await ReadAsync(data, ct);
     }
 
     /// <summary>A guest that ended at this very moment is what was asked for.</summary>

@@ -36,6 +36,12 @@ public sealed record InstanceView
 
     public required string? Host { get; init; }
 
+    /// <summary>Whether its first start went on from what its image was after a boot (<c>POST /v1/images/{id}/warm</c>).</summary>
+    public required bool Warm { get; init; }
+
+    /// <summary>Why, or why not; null where its image is not warm.</summary>
+    public required string? WarmReason { get; init; }
+
     /// <summary>In its project's network.</summary>
     public required string Address { get; init; }
 
@@ -73,6 +79,8 @@ public sealed record InstanceView
         Engine = instance.Engine,
         EngineReason = instance.EngineReason,
         Host = instance.HostName,
+        Warm = instance.GoesOnWarm,
+        WarmReason = instance.WarmReason,
         Address = instance.Address,
         Ports = instance.Ports,
         KeyPair = instance.KeyPair,

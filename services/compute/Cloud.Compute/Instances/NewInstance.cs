@@ -68,6 +68,12 @@ internal sealed record NewInstance
     public string? ForkOf { get; init; }
 
     public GuestImage? BootsFrom { get; init; }
+
+    /// <summary>The snapshot of its image's warm state that its first start goes on from; null where it boots.</summary>
+    public string? WarmFrom { get; init; }
+
+    /// <summary>Why it does so, or why not; null where its image is not warm.</summary>
+    public string? WarmReason { get; init; }
 }
 
 /// <summary>What an instance that was restored goes on from.</summary>

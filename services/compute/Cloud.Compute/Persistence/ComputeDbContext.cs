@@ -5,6 +5,7 @@ using Cloud.Compute.Instances;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
+using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.Primitives;
@@ -30,6 +31,8 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
     internal DbSet<InstanceSnapshot> InstanceSnapshots => Set<InstanceSnapshot>();
 
     internal DbSet<Image> Images => Set<Image>();
+
+    internal DbSet<WarmState> WarmStates => Set<WarmState>();
 
     internal DbSet<InstanceType> InstanceTypes => Set<InstanceType>();
 
@@ -112,6 +115,11 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
             // Nulls are all different in an index: the cloud's own images need one of their own.
             image.HasIndex(row => row.Name).IsUnique().HasFilter(Quoted(nameof(Image.Project), "IS NULL"));
         });
+        modelBuilder.Entity<WarmState>(state =>
+        {
+            state.Property(row => row.Files).HasJsonConversion();
+            state.HasIndex(row => row.Image);
+        });
         modelBuilder.Entity<InstanceType>(type => type.HasIndex(row => row.Name).IsUnique());
         modelBuilder.Entity<KeyPair>(keyPair =>
         {
@@ -131,6 +139,7 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         instance.Ignore(row => row.Labels);
         instance.Ignore(row => row.Settled);
         instance.Ignore(row => row.DiskFull);
+        instance.Ignore(row => row.GoesOnWarm);
         instance.Property(row => row.AuthorizedKeys).HasJsonConversion();
         instance.Property(row => row.VolumesAwaited).HasJsonConversion().HasDefaultValueSql("'[]'");
         instance.Property(row => row.Ports).HasJsonConversion();

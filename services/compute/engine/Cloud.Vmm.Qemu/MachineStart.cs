@@ -76,6 +76,11 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
                 OpenSockets();
                 if (_from is { } from)
                 {
+                    if (_memory is not null && spec.From?.Version is { } version)
+                    {
+                        await machine.RequireVersionAsync(version);
+                    }
+
                     await machine.LoadAsync(from, devicesOnly: spec.Template is not null, limit.Token);
                 }
 

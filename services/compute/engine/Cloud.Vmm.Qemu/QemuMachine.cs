@@ -220,8 +220,14 @@ internal sealed partial class QemuMachine : IVirtualMachine
             await ResumeAsync(CancellationToken.None);
         }
 
-        return new VmSavedState(path, slots);
+        return new VmSavedState(path, slots, qmp.Version);
     });
+
+    /// <summary>Refuses what another version of its program saved.</summary>
+    /// <exception cref="VmVersionException">It did.</exception>
+    public Task RequireVersionAsync(string saved) => CallAsync(qmp => qmp.Version == saved
+        ? Task.CompletedTask
+        : throw new VmVersionException($"It was kept by version {saved}, and this host has {qmp.Version}."));
 
     /// <summary>Takes in what it is to go on from.</summary>
     public Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct) =>

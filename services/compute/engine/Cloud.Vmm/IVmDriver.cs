@@ -27,6 +27,7 @@ public interface IVmDriver
     /// <param name="spec">As <see cref="StartAsync"/> takes it, with <see cref="VmSpec.From"/>; its folder and disks are used up.</param>
     /// <param name="ct">Ends it; nothing is left then.</param>
     /// <exception cref="VmException">The engine keeps no states, or this one does not fit the spec.</exception>
+    /// <exception cref="VmVersionException">Another version of the engine's program saved it.</exception>
     Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct);
 
     /// <summary>

@@ -3,7 +3,7 @@ namespace Cloud.Vmm;
 /// <summary>
 /// A machine could not be started or did not do what it was asked. The message is for the user; it holds no path of the host.
 /// </summary>
-public sealed class VmException : Exception
+public class VmException : Exception
 {
     public VmException(string message)
         : base(message)

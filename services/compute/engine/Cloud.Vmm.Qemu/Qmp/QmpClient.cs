@@ -17,6 +17,7 @@ namespace Cloud.Vmm.Qemu.Qmp;
 internal sealed class QmpClient : IAsyncDisposable
 {
     private const int LineBytesMax = 4 << 20;
+    private const int VersionLengthMax = 100;
 
     /// <summary>A disk is told with the files below it, one in the other.</summary>
     private const int DepthMax = 1024;
@@ -39,6 +40,9 @@ internal sealed class QmpClient : IAsyncDisposable
         _reader = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true));
     }
 
+    /// <summary>The program's at the other end, as it says: <c>7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)</c>.</summary>
+    public string Version { get; private set; } = "";
+
     /// <summary>Ends when the connection does; never fails.</summary>
     public Task Closed { get; private set; } = Task.CompletedTask;
 
@@ -51,11 +55,12 @@ internal sealed class QmpClient : IAsyncDisposable
         try
         {
             if (await client.ReadLineAsync(ct) is not { ValueKind: JsonValueKind.Object } greeting
-                || !greeting.TryGetProperty("QMP", out _))
+                || !greeting.TryGetProperty("QMP", out var about))
             {
                 throw new QmpException(QmpException.Lost, "No greeting came.");
             }
 
+            client.Version = VersionOf(about);
             client.Closed = client.ReadAsync();
             await client.ExecuteAsync("qmp_capabilities", null, ct);
             return client;
@@ -110,6 +115,22 @@ internal sealed class QmpClient : IAsyncDisposable
         await _stream.DisposeAsync();
         await Closed;
         Fail();
+    }
+
+    /// <summary>What the greeting says of it; empty where it says nothing.</summary>
+    private static string VersionOf(JsonElement about)
+    {
+        if (about.ValueKind != JsonValueKind.Object || !about.TryGetProperty("version", out var version)
+            || version.ValueKind != JsonValueKind.Object || !version.TryGetProperty("qemu", out var number)
+            || number.ValueKind != JsonValueKind.Object)
+        {
+            return "";
+        }
+
+        string Part(string name) => number.TryGetProperty(name, out var part) ? part.ToString() : "?";
+        var package = version.TryGetProperty("package", out var named) ? named.ToString() : "";
+        var text = $"{Part("major")}.{Part("minor")}.{Part("micro")}{(package.Length == 0 ? "" : $" ({package})")}";
+        return text[..Math.Min(text.Length, VersionLengthMax)];
     }
 
     private async Task WriteAsync(long id, string command, JsonObject? arguments, SafeFileHandle? file, CancellationToken ct)
