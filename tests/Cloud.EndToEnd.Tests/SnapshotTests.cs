@@ -89,6 +89,57 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
     }
 
+    /// <summary>Memory, root disk and volumes are of one instant: what the guest counted in each fits together.</summary>
+    [Fact]
+    public async Task Snapshot_OfAGuestWithVolumes_TakesThemIn_AndRestoresAll()
+    {
+        var volumes = new List<string>();
+        foreach (var name in new[] { "kept-a", "kept-b" })
+        {
+            var made = await cloud.PostAsync("/v1/volumes?wait=60", new { name, sizeBytes = "64Mi" });
+            volumes.Add(made.GetProperty("id").GetString()!);
+        }
+
+        var id = (await cloud.CreateInstanceAsync("with-volumes", with: new { volumes })).GetProperty("id").GetString()!;
+        string Write(string word) => $"for disk in vdb vdc; do echo {word} | dd of=/dev/$disk conv=fsync 2>/dev/null; done;";
+        const string Read = "echo 3 > /proc/sys/vm/drop_caches; for disk in vdb vdc; do head -n 1 /dev/$disk; done";
+        await cloud.ShellAsync(id, BeginCounting + Write("first"));
+        var counted = await CounterAsync(id);
+        var snapshot = await SnapshotAsync(id, "with-volumes");
+        await CountsOnAsync(id, counted);
+        await cloud.ShellAsync(id, Write("second"));
+        for (var round = 0; round < 2; round++)
+        {
+            var restored = await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
+            restored.GetProperty("status").GetString().ShouldBe("running", restored.ToString());
+            (await cloud.ShellAsync(id, Read)).ShouldBe("first\nfirst\n");
+            await CountsOnAsync(id, counted);
+            await cloud.ShellAsync(id, Write("third"));
+        }
+
+        // A copy would share the volumes: there is none. Without one of them there is no way back.
+        (await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/fork?wait=60", new { count = 1 })).Body!.Value
+            .GetProperty("items")[0].GetProperty("statusReason").GetString()!.ShouldContain("volumes");
+        await cloud.PostAsync($"/v1/volumes/{volumes[1]}/detach?wait=60", null, HttpStatusCode.OK);
+        var refused = await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
+        refused.GetProperty("status").GetString().ShouldBe("running");
+        refused.GetProperty("statusReason").GetString()!.ShouldContain("other volumes");
+        (await cloud.ShellAsync(id, "head -n 1 /dev/vdb")).ShouldBe("third\n");
+        foreach (var fork in (await cloud.GetAsync("/v1/instances?name=with-volumes-1")).GetProperty("items").EnumerateArray())
+        {
+            await cloud.DeleteInstanceAsync(fork.GetProperty("id").GetString()!);
+        }
+
+        await cloud.DeleteInstanceAsync(id);
+        foreach (var volume in volumes)
+        {
+            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        }
+
+        await UntilAsync(() => Task.FromResult(
+            Directory.GetFiles(Path.Combine(cloud.Data, "host", "volumes", "files")).Length == 0));
+    }
+
     [Fact]
     public async Task RootDisk_SnapshottedOften_IsMergedUnderTheGuest_AndAnySnapshotInTheMiddleCanGo()
     {

@@ -44,12 +44,19 @@ public interface IHostAgent
     /// <summary>Keeps what the guest is on the disk and ends its process.</summary>
     Task<GuestReport> SuspendAsync(string id, CancellationToken ct);
 
-    /// <summary>
-    /// Keeps what a running guest is, under the snapshot's id; it runs on. Refused for a guest with volumes: they are not in it.
-    /// </summary>
-    Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct);
+    /// <summary>Keeps what a running guest is, under the snapshot's id; it runs on.</summary>
+    /// <param name="id">The guest.</param>
+    /// <param name="snapshot">The snapshot's id.</param>
+    /// <param name="withVolumes">
+    /// What the volumes that it writes hold at that instant is part of it; else a guest that has volumes is refused.
+    /// </param>
+    /// <param name="ct">Ends it before it began.</param>
+    Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, bool withVolumes, CancellationToken ct);
 
-    /// <summary>Ends the guest's run, and has it go on from its snapshot; what it wrote since is gone.</summary>
+    /// <summary>
+    /// Ends the guest's run, and has it go on from its snapshot; what it wrote since, to its volumes too, is gone. Refused where it has
+    /// other volumes than then, or of another size.
+    /// </summary>
     Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct);
 
     Task<IReadOnlyList<StoredGuestSnapshot>> ListGuestSnapshotsAsync(CancellationToken ct);

@@ -117,7 +117,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
 
     public Task<GuestReport> SuspendAsync(string id, CancellationToken ct) => SetStateAsync("SuspendAsync", id, GuestState.Suspended);
 
-    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct)
+    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, bool withVolumes, CancellationToken ct)
     {
         Enter("SnapshotAsync", id);
         Require(id);

@@ -101,14 +101,18 @@ public sealed class InstanceSnapshotTests(ComputeUnderTest compute) : IClassFixt
     }
 
     [Fact]
-    public async Task Restore_ThatTheHostRefuses_FailsWithItsWords()
+    public async Task Restore_ThatTheHostRefuses_LeavesTheGuestRunning_AndSaysWhy()
     {
         var id = IdOf(await compute.CreateAsync("refused-restore"));
         var snapshot = await SnapshotAsync(id, "stale");
         compute.Host.Failures["RestoreAsync"] = (CloudException.Conflict(HostErrors.Resized, "Resized since."), 1);
         var (_, body) = await compute.SendAsync(HttpMethod.Post, $"/v1/instance-snapshots/{IdOf(snapshot)}/restore?wait=30");
-        StatusOf(body).ShouldBe("failed");
+        StatusOf(body).ShouldBe("running");
         body.GetProperty("statusReason").GetString()!.ShouldContain("Resized since.");
+        (await ActAsync(id, "stop")).GetProperty("status").GetString().ShouldBe("stopped");
+        compute.Host.Failures["RestoreAsync"] = (CloudException.Conflict(HostErrors.Resized, "Resized since."), 1);
+        (_, body) = await compute.SendAsync(HttpMethod.Post, $"/v1/instance-snapshots/{IdOf(snapshot)}/restore?wait=30");
+        StatusOf(body).ShouldBe("failed");
     }
 
     [Fact]

@@ -81,8 +81,10 @@ internal static class HostApi
 
     private static void MapSnapshots(RouteGroupBuilder host)
     {
-        host.MapPut("/guests/{id}/snapshots/{snapshot}", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
-            agent.SnapshotAsync(id, snapshot, ct));
+        host.MapPut(
+            "/guests/{id}/snapshots/{snapshot}",
+            (string id, string snapshot, bool withVolumes, IHostAgent agent, CancellationToken ct) =>
+                agent.SnapshotAsync(id, snapshot, withVolumes, ct));
         host.MapPost("/guests/{id}/snapshots/{snapshot}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>
             agent.RestoreAsync(id, snapshot, ct));
         host.MapPut("/guests/{id}/root", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>

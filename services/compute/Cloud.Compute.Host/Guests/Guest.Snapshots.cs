@@ -37,8 +37,11 @@ internal sealed partial class Guest
 
     private bool IsSuspended => _root.From == Spec.Id;
 
-    /// <summary>Keeps what the running guest is; it runs on.</summary>
-    public async Task<GuestSnapshotRecord> SnapshotAsync(string id, CancellationToken ct)
+    /// <summary>Keeps what the running guest is, and with it what its volumes hold; it runs on.</summary>
+    /// <param name="id">The snapshot's.</param>
+    /// <param name="withVolumes">Else it is refused for a guest that has any.</param>
+    /// <param name="ct">Heeded until it begins.</param>
+    public async Task<GuestSnapshotRecord> SnapshotAsync(string id, bool withVolumes, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         if (_snapshots.Find(id) is { } made)
@@ -46,9 +49,9 @@ internal sealed partial class Guest
             return made;
         }
 
-        if (Spec.Volumes.Count > 0)
+        if (Spec.Volumes.Count > 0 && !withVolumes)
         {
-            throw CloudException.Conflict(HostErrors.HasVolumes, "A snapshot does not take in volumes: detach them first.");
+            throw CloudException.Conflict(HostErrors.HasVolumes, "A copy of a guest cannot have its volumes: detach them first.");
         }
 
         return await SaveAsync(RequireRunning(), id, goOn: true, ct);
@@ -101,11 +104,7 @@ internal sealed partial class Guest
             throw CloudException.NotFound("snapshot", id);
         }
 
-        if (Spec.Volumes.Count > 0)
-        {
-            throw CloudException.Conflict(HostErrors.HasVolumes, "A snapshot has no volumes: detach them first.");
-        }
-
+        RequireSameVolumes(snapshot);
         if (snapshot.Vcpus != Spec.Vcpus || snapshot.MemoryBytes != Spec.MemoryBytes)
         {
             throw CloudException.Conflict(HostErrors.Resized, "The guest was given other processors or memory since.");
@@ -147,15 +146,25 @@ internal sealed partial class Guest
 
         try
         {
+            var volumes = goOn ? await LayOverVolumesAsync(machine, id, overlays, ct) : [];
             var state = await machine.SaveAsync(_snapshots.NewState(id), overlays, goOn, ct);
-            var bytes = new FileInfo(state.Path).Length;
-            var snapshot = new GuestSnapshotRecord(id, Spec.Id, layers, state, Spec.Vcpus, Spec.MemoryBytes, bytes, _root.Whole);
+            foreach (var volume in volumes)
+            {
+                _volumes.Put(volume);
+            }
+
+            var snapshot = new GuestSnapshotRecord(
+                id, Spec.Id, layers, state, Spec.Vcpus, Spec.MemoryBytes, new FileInfo(state.Path).Length, _root.Whole)
+            {
+                Volumes = goOn ? Spec.Volumes : [],
+            };
             _snapshots.Put(snapshot);
             return snapshot;
         }
         finally
         {
             await SettleRootAsync(machine, CancellationToken.None);
+            await SettleVolumesAsync(machine, CancellationToken.None);
         }
     }
 
@@ -282,6 +291,7 @@ internal sealed partial class Guest
             ChangeRoot(_root with { Layers = [top, .. snapshot.Layers], Next = null, Whole = snapshot.Whole });
         }
 
+        await RestoreVolumesAsync(snapshot, ct);
         return new SnapshotStart(snapshot, _root.Renews ? await TemplateOfAsync(snapshot, ct) : null);
     }
 

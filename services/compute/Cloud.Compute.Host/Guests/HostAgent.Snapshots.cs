@@ -21,7 +21,7 @@ internal sealed partial class HostAgent
         return guest.Report();
     }
 
-    public async Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct)
+    public async Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, bool withVolumes, CancellationToken ct)
     {
         if (!GuestFolder.IsName(snapshot))
         {
@@ -30,7 +30,8 @@ internal sealed partial class HostAgent
 
         var guest = await RequireAsync(id, ct);
         StoredGuestSnapshot? taken = null;
-        await ByEngineAsync(async () => taken = (await guest.SnapshotAsync(snapshot, ct)).ToStored());
+        using var turn = await VolumesTurnAsync(guest, ct);
+        await ByEngineAsync(async () => taken = (await guest.SnapshotAsync(snapshot, withVolumes, ct)).ToStored());
         return taken!;
     }
 
@@ -38,7 +39,11 @@ internal sealed partial class HostAgent
     {
         var guest = await RequireAsync(id, ct);
         var nic = await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
-        await ByEngineAsync(() => guest.RestoreAsync(snapshot, nic, ct));
+        using (await VolumesTurnAsync(guest, ct))
+        {
+            await ByEngineAsync(() => guest.RestoreAsync(snapshot, nic, ct));
+        }
+
         SweepLayers();
         return guest.Report();
     }
@@ -58,7 +63,26 @@ internal sealed partial class HostAgent
             snapshots.Remove(snapshot);
             SweepLayers();
         }
+
+        await RemoveVolumesOfAsync(snapshot, ct);
     }
+
+    /// <summary>What volumes held at the instant of a guest's snapshot goes with it.</summary>
+    private async Task RemoveVolumesOfAsync(string snapshot, CancellationToken ct)
+    {
+        if (volumes.Snapshots.Any(kept => kept.OfGuestSnapshot == snapshot))
+        {
+            using var turn = await volumes.TurnAsync(ct);
+            foreach (var kept in volumes.Snapshots.Where(kept => kept.OfGuestSnapshot == snapshot).ToList())
+            {
+                volumes.RemoveSnapshot(kept.Id);
+            }
+        }
+    }
+
+    /// <summary>The right to change volumes where the guest has any, before its own turn; null where it has none.</summary>
+    private async Task<IDisposable?> VolumesTurnAsync(Guest guest, CancellationToken ct) =>
+        guest.Spec.Volumes.Count > 0 ? await volumes.TurnAsync(ct) : null;
 
     public async Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct)
     {

@@ -148,6 +148,7 @@ internal sealed partial class HostAgent(
     {
         var guest = await RequireAsync(id, ct);
         var nic = await network.JoinAsync(guest.Spec, guest.Folder.Presence, ct);
+        using var turn = guest.Root.From is null ? null : await VolumesTurnAsync(guest, ct);
         await ByEngineAsync(() => guest.StartAsync(nic, ct));
         return guest.Report();
     }
@@ -379,6 +380,12 @@ internal sealed partial class HostAgent(
         foreach (var volume in volumes.Volumes.ToList())
         {
             await SettleVolumeAsync(volume, ct);
+        }
+
+        // A crash came between what its volumes held and the guest's snapshot.
+        foreach (var left in volumes.Snapshots.Where(kept => kept.OfGuestSnapshot is { } of && snapshots.Find(of) is null).ToList())
+        {
+            volumes.RemoveSnapshot(left.Id);
         }
 
         volumes.Sweep();

@@ -16,5 +16,8 @@ internal sealed record GuestSnapshotRecord(
     string Id, string Guest, IReadOnlyList<string> Layers, VmSavedState State, int Vcpus, long MemoryBytes, long StoredBytes,
     bool Whole = false)
 {
+    /// <summary>The guest's at that time; what they held is kept by <c>VolumeFiles</c>.</summary>
+    public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
+
     public StoredGuestSnapshot ToStored() => new(Id, Guest, StoredBytes);
 }

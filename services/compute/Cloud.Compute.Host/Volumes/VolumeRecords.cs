@@ -26,6 +26,9 @@ internal sealed record SnapshotRecord(
     /// <summary>It is of a guest's root disk, by whose id it goes. Its files are the guest's too, and the image's.</summary>
     public bool OfRoot { get; init; }
 
+    /// <summary>The snapshot of a guest that it is part of, and goes with; null for one of its own.</summary>
+    public string? OfGuestSnapshot { get; init; }
+
     public StoredSnapshot ToStored() => new(Id, Volume, SizeBytes, FileSystemsFrozen);
 }
 

@@ -11,7 +11,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
     private const int SectorBytes = 512;
 
     /// <summary>Who snapshots faster than files are merged waits from here on: a machine opens all files of a chain.</summary>
-    private const int LayersMax = 100;
+    public const int LayersMax = 100;
 
     private static readonly TimeSpan MergeLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan MergeLook = TimeSpan.FromMilliseconds(50);
@@ -98,7 +98,7 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
     public async Task<IReadOnlyList<StoredSnapshot>> ListSnapshotsAsync(CancellationToken ct)
     {
         await agent.AdoptedAsync(ct);
-        return files.Snapshots.Select(snapshot => snapshot.ToStored()).ToList();
+        return files.Snapshots.Where(snapshot => snapshot.OfGuestSnapshot is null).Select(snapshot => snapshot.ToStored()).ToList();
     }
 
     public async Task DeleteSnapshotAsync(string snapshot, CancellationToken ct)

@@ -56,8 +56,9 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
     public Task<GuestReport> SuspendAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "suspend", ct);
 
-    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, CancellationToken ct) =>
-        SendAsync<StoredGuestSnapshot>(HttpMethod.Put, $"{Root}/guests/{id}/snapshots/{snapshot}", null, ct);
+    public Task<StoredGuestSnapshot> SnapshotAsync(string id, string snapshot, bool withVolumes, CancellationToken ct) =>
+        SendAsync<StoredGuestSnapshot>(
+            HttpMethod.Put, $"{Root}/guests/{id}/snapshots/{snapshot}?withVolumes={(withVolumes ? "true" : "false")}", null, ct);
 
     public Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct) =>
         ActAsync<GuestReport>(id, $"snapshots/{snapshot}/restore", ct);

@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Instances;
 using Cloud.Compute.Persistence;
@@ -19,8 +20,28 @@ internal sealed class InstanceRestoreSaga(
         new("restore-guest", RestoreAsync, limit: InstanceLimits.Saving),
     ];
 
-    public override Task FailedAsync(InstanceRestoreSagaData data, string reason, CancellationToken ct) =>
-        steps.FailAsync(new InstanceSagaData(data.Instance), reason, ct);
+    /// <summary>What was refused before the guest's run was ended leaves it running.</summary>
+    public override async Task FailedAsync(InstanceRestoreSagaData data, string reason, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var instance = await db.Instances.AsNoTracking().SingleAsync(row => row.Id == data.Instance, ct);
+        if (await hosts.AgentOf(instance.HostName).FindAsync(data.Instance.Value, ct) is { State: GuestState.Running } guest)
+        {
+            await changes.ApplyAsync(data.Instance, "running", (row, now) =>
+            {
+                if (row.Status != InstanceStatus.Restoring)
+                {
+                    return false;
+                }
+
+                row.ListensFrom(guest.Generation);
+                row.Runs(row.Ready, $"It was not restored: {reason}", now);
+                return true;
+            }, ct);
+        }
+
+        await steps.FailAsync(new InstanceSagaData(data.Instance), reason, ct);
+    }
 
     private async Task<StepResult> RestoreAsync(InstanceRestoreSagaData data, CancellationToken ct)
     {

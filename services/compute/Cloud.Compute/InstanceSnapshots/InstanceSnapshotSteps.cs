@@ -21,7 +21,7 @@ internal sealed class InstanceSnapshotSteps(
             return StepResult.Done;
         }
 
-        var taken = await hosts.AgentOf(row.HostName).SnapshotAsync(row.Instance.Value, row.Id.Value, ct);
+        var taken = await hosts.AgentOf(row.HostName).SnapshotAsync(row.Instance.Value, row.Id.Value, withVolumes: true, ct);
         await changes.ApplyAsync(data.Snapshot, "available", (_, snapshot, now) =>
         {
             if (snapshot.Status != InstanceSnapshotStatus.Creating)

@@ -31,7 +31,7 @@ internal sealed class InstanceForkSaga(IDbContextFactory<ComputeDbContext> datab
         var fork = await db.Instances.AsNoTracking().SingleAsync(row => row.Id == data.Instance, ct);
         if (fork.Status == InstanceStatus.Provisioning)
         {
-            await hosts.AgentOf(fork.HostName).SnapshotAsync(data.Parent.Value, fork.ForkOf!, ct);
+            await hosts.AgentOf(fork.HostName).SnapshotAsync(data.Parent.Value, fork.ForkOf!, withVolumes: false, ct);
         }
 
         return StepResult.Done;

@@ -89,7 +89,7 @@ internal sealed class WarmStateSteps(
     public Task<StepResult> TakeAsync(WarmStateSagaData data, CancellationToken ct) =>
         WithHostAsync(data, async (state, agent) =>
         {
-            var taken = await agent.SnapshotAsync(state.Guest, state.Snapshot, ct);
+            var taken = await agent.SnapshotAsync(state.Guest, state.Snapshot, withVolumes: false, ct);
             await ChangeAsync(data, (row, now) => row.IsKept(taken.StoredBytes, now), ct);
         }, ct);
 
