@@ -145,6 +145,29 @@ public sealed class LifecycleTests(LocalCloud cloud)
     }
 
     [Fact]
+    public async Task Engines_TellWhatTheHostFoundThemToBe()
+    {
+        const int Problems = 7;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        while (true)
+        {
+            var engines = (await cloud.GetAsync("/v1/engines")).GetProperty("items").EnumerateArray().ToDictionary(
+                engine => engine.GetProperty("name").GetString()!,
+                engine => engine.GetProperty("hosts").EnumerateArray().OrderBy(on => on.GetProperty("architecture").GetString()).Last());
+            if (engines["hardware"].GetProperty("processor").ValueKind == JsonValueKind.Object)
+            {
+                var found = engines["emulation"].GetProperty("problems").EnumerateObject().ToList();
+                found.Count.ShouldBe(Problems, engines["emulation"].ToString());
+                found.ShouldAllBe(problem => problem.Value.GetBoolean());
+                engines["simulation"].GetProperty("problemsReason").GetString().ShouldNotBeNull();
+                return;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(200), limit.Token);
+        }
+    }
+
+    [Fact]
     public async Task NoRoom_IsRefusedWithEveryHostsReason()
     {
         await cloud.SendAsync(HttpMethod.Post, "/v1/instance-types", new { name = "huge", vcpus = 64, memoryBytes = "1Ti" });

@@ -11,6 +11,12 @@ public interface IHostAgent
 
     Task<HostReport> DescribeAsync(CancellationToken ct);
 
+    /// <summary>
+    /// What this host knows of its engines besides. It is found out, within seconds, when it is first asked for: until then the answer
+    /// says so.
+    /// </summary>
+    Task<IReadOnlyList<HostEngineDetail>> ExamineEnginesAsync(CancellationToken ct);
+
     Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct);
 
     /// <summary>Null for a guest that this host does not have.</summary>

@@ -55,6 +55,7 @@ public static class ComputeSetup
         builder.Services.AddSingleton<ImageImport>();
         builder.Services.AddSingleton<ImageWaiter>();
         builder.Services.AddSingleton<HostDirectory>();
+        builder.Services.AddSingleton<EngineExaminations>();
         builder.Services.AddSingleton<GuestReports>();
         builder.Services.AddSingleton<PortAllocator>();
         builder.Services.AddSingleton<InstanceChanges>();

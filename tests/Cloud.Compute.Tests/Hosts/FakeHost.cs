@@ -46,6 +46,18 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         Engines = [new HostEngine("emulation", "x86_64", true, "It says so."), new HostEngine("hardware", "x86_64", false, "It has none.")],
     });
 
+    public Task<IReadOnlyList<HostEngineDetail>> ExamineEnginesAsync(CancellationToken ct)
+    {
+        Enter("ExamineEnginesAsync", Name);
+        return Task.FromResult<IReadOnlyList<HostEngineDetail>>(
+        [
+            new HostEngineDetail("emulation", "x86_64", new Dictionary<string, bool> { ["ring-aliasing"] = true }, null, null),
+            new HostEngineDetail(
+                "hardware", "x86_64", new Dictionary<string, bool>(), "It has none.",
+                new HostProcessor("VMX", ["ept"], new Dictionary<string, string> { ["IA32_VMX_BASIC"] = "0x1" }, null)),
+        ]);
+    }
+
     public Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<GuestReport>>(_guests.Values.Select(guest => guest.Report).ToList());
 

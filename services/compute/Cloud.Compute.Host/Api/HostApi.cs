@@ -17,6 +17,7 @@ internal static class HostApi
         var host = routes.MapGroup("/internal/v1/host").RequireServiceKey().ExcludeFromDescription();
         host.MapGet("/", (IHostAgent agent, CancellationToken ct) => agent.DescribeAsync(ct));
         host.MapGet("/changes", WatchAsync);
+        host.MapGet("/engines", (IHostAgent agent, CancellationToken ct) => agent.ExamineEnginesAsync(ct));
 
         MapVolumes(host);
         MapSnapshots(host);

@@ -13,6 +13,8 @@ internal sealed class EngineDrivers(QemuDriver machines, OciDriver containers) :
         return found.SelectMany(probes => probes).ToList();
     }
 
+    public Task<IReadOnlyList<EngineExamination>> ExamineAsync(CancellationToken ct) => machines.ExamineAsync(ct);
+
     public Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
         spec.Engine == VmEngine.Container ? containers.StartAsync(spec, ct) : machines.StartAsync(spec, ct);
 

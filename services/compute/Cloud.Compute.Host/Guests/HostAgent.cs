@@ -86,8 +86,8 @@ internal sealed partial class HostAgent(
             SwitchFolder = network.Folder.Path,
             DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,
             Engines = probes.Select(probe => new HostEngine(
-                probe.Engine.ToString().ToLowerInvariant(),
-                probe.Architecture == VmArchitecture.RiscV64 ? "riscv64" : "x86_64",
+                NameOf(probe.Engine),
+                NameOf(probe.Architecture),
                 probe.Works,
                 probe.Reason)).ToList(),
         };

@@ -22,6 +22,9 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
 
     public Task<HostReport> DescribeAsync(CancellationToken ct) => GetAsync<HostReport>(Root, ct);
 
+    public Task<IReadOnlyList<HostEngineDetail>> ExamineEnginesAsync(CancellationToken ct) =>
+        GetAsync<IReadOnlyList<HostEngineDetail>>($"{Root}/engines", ct);
+
     public Task<IReadOnlyList<GuestReport>> ListAsync(CancellationToken ct) => GetAsync<IReadOnlyList<GuestReport>>($"{Root}/guests", ct);
 
     public async Task<GuestReport?> FindAsync(string id, CancellationToken ct)

@@ -24,6 +24,8 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
 
     public Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => new EngineProber(_parts).ProbeAsync(ct);
 
+    public Task<IReadOnlyList<EngineExamination>> ExamineAsync(CancellationToken ct) => new EngineProber(_parts).ExamineAsync(ct);
+
     public async Task<IVirtualMachine> StartAsync(VmSpec spec, CancellationToken ct) =>
         await BeginAsync(spec, (start, folderLock) => start.RunAsync(folderLock, ct));
 

@@ -10,6 +10,12 @@ public interface IVmDriver
     Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct);
 
     /// <summary>
+    /// What there is to know of this driver's engines on this host beyond that; takes seconds the first time. Nothing, unless a driver says
+    /// more.
+    /// </summary>
+    Task<IReadOnlyList<EngineExamination>> ExamineAsync(CancellationToken ct) => Task.FromResult<IReadOnlyList<EngineExamination>>([]);
+
+    /// <summary>
     /// Starts a machine in a process and session of its own. When the task ends the machine runs, or nothing of it is left but its folder.
     /// </summary>
     /// <exception cref="VmException">The spec cannot be run here, or the machine's process refused to start; the message says

@@ -23,6 +23,32 @@ public sealed class EngineProberTests : IAsyncDisposable
         probe.Works.ShouldBeTrue(probe.Reason);
     }
 
+    /// <summary>Once a boot of the host: the second time the guests do not run.</summary>
+    [Fact]
+    public async Task Examination_FindsTheSevenProblemsSolved_AndRemembersThat()
+    {
+        using (var driver = Driver())
+        {
+            var found = (await driver.ExamineAsync(CancellationToken.None)).ToDictionary(one => (one.Engine, one.Architecture));
+            found[(VmEngine.Emulation, VmArchitecture.X64)].ProblemsReason.ShouldBeNull();
+            found[(VmEngine.Emulation, VmArchitecture.X64)].Problems.Count.ShouldBe(7);
+            found[(VmEngine.Emulation, VmArchitecture.X64)].Problems.ShouldAllBe(problem => problem.Value);
+            found[(VmEngine.Emulation, VmArchitecture.RiscV64)].Problems.ShouldBeEmpty();
+            found[(VmEngine.Emulation, VmArchitecture.RiscV64)].ProblemsReason.ShouldNotBeNull();
+            var hardware = found[(VmEngine.Hardware, VmArchitecture.X64)];
+            hardware.Processor.ShouldNotBeNull();
+            hardware.Problems.ShouldAllBe(problem => problem.Value);
+            (hardware.Problems.Count == 7).ShouldBe(hardware.ProblemsReason is null, hardware.ToString());
+        }
+
+        using var later = Driver();
+        var again = (await later.ExamineAsync(CancellationToken.None)).Single(
+            one => (one.Engine, one.Architecture) == (VmEngine.Emulation, VmArchitecture.X64));
+        again.Problems.Count.ShouldBe(7);
+        Directory.EnumerateFiles(_folder.Path, "probe-emulation-x64.json", SearchOption.AllDirectories)
+            .ShouldHaveSingleItem().ShouldSatisfyAllConditions(path => File.ReadAllText(path).ShouldContain("ring-aliasing"));
+    }
+
     [Fact]
     public async Task Probe_OfEveryPair_SaysWhy()
     {

@@ -17,6 +17,50 @@ internal sealed class EngineProber(QemuParts parts)
         ProbeAsync(VmEngine.Hardware, VmArchitecture.X64, ct),
         ProbeAsync(VmEngine.Hardware, VmArchitecture.RiscV64, ct));
 
+    /// <summary>The probes' answers with what is known of each engine besides; all but the processor's own is remembered.</summary>
+    public async Task<IReadOnlyList<EngineExamination>> ExamineAsync(CancellationToken ct)
+    {
+        var examined = new List<EngineExamination>();
+        foreach (var probe in await ProbeAsync(ct))
+        {
+            var found = await LookForProblemsAsync(probe, ct);
+            examined.Add(new EngineExamination(
+                probe.Engine, probe.Architecture, found.Problems, found.Reason,
+                probe.Engine == VmEngine.Hardware ? ProcessorReader.Read() : null));
+        }
+
+        return examined;
+    }
+
+    private async Task<ProblemsFound> LookForProblemsAsync(EngineProbe probe, CancellationToken ct)
+    {
+        if (probe.Architecture != VmArchitecture.X64)
+        {
+            return ProblemsFound.None("The guest that looks for them is one for x86.");
+        }
+
+        var why = WhyNotTried(probe.Engine, probe.Architecture);
+        if (why is not null || Programs.Find(probe.Engine, probe.Architecture, parts.Options) is not { } program)
+        {
+            return ProblemsFound.None(why ?? probe.Reason);
+        }
+
+        if (_memory.Recall(program, probe.Engine, probe.Architecture) is not { } kept)
+        {
+            return ProblemsFound.None(probe.Reason);
+        }
+
+        if (kept.Problems is null)
+        {
+            // A technique that runs no guest with pages may still run one without.
+            var target = new ProbeTarget(program, probe.Engine, probe.Architecture, kept.Cpu);
+            kept = kept with { Problems = await new ProblemsRun(parts).RunAsync(target, probe.Works, ct) };
+            _memory.Keep(kept);
+        }
+
+        return kept.Problems;
+    }
+
     private async Task<EngineProbe> ProbeAsync(VmEngine engine, VmArchitecture architecture, CancellationToken ct)
     {
         var program = Programs.Find(engine, architecture, parts.Options);

@@ -11,6 +11,9 @@ namespace Cloud.Vmm.Qemu.Probing;
 /// <param name="Probe">What was found.</param>
 internal sealed record KeptProbe(string HostBoot, string Program, string Device, string Cpu, EngineProbe Probe)
 {
+    /// <summary>What was found when the seven problems were looked for; null before.</summary>
+    public ProblemsFound? Problems { get; init; }
+
     public static KeptProbe Of(string program, EngineProbe probe, string cpu) =>
         new(Linux.HostBoot.Id, Stamp(program), DeviceStamp(probe.Engine), cpu, probe);
 
