@@ -121,6 +121,7 @@ internal sealed partial class Guest
 
         Seed.Write(Spec, Folder.Seed);
         new GuestRun(GuestRun.PresentBoot, departure.StartedAt, null).Write(Folder.Run);
+        Folder.PrepareSpec(Spec);
     }
 
     /// <summary>Takes in one of the files below the root disk's own.</summary>
@@ -164,7 +165,8 @@ internal sealed partial class Guest
     public async Task ArriveAsync(IVmArrival machine, Task joining, Action isHere)
     {
         using var turn = await TurnAsync(CancellationToken.None);
-        Folder.WriteSpec(Spec);
+        // The guest stands still: a disk's flush would be a good part of that. What it writes from here on is flushed after this.
+        Folder.TakeSpec();
         isHere();
         await joining;
         var run = new GuestRun(GuestRun.PresentBoot, _comes!.StartedAt, null);
@@ -174,6 +176,7 @@ internal sealed partial class Guest
         }
 
         Hold(await machine.RunAsync(CancellationToken.None), run);
+        Folder.SyncSpec();
     }
 
     private void RequireNotLeaving()

@@ -9,6 +9,7 @@ namespace Cloud.Compute.Host.Guests;
 /// A guest's folder on its host: the truth about the guest, which outlives the agent.
 /// <code>
 /// guests/i-…/guest.json      the spec, as the control plane gave it
+///            coming.json     the same of one that comes from another host, and is no guest of this one yet
 ///            run.json        the latest run: when it began, how it ended
 ///            root.qcow2      the root disk, copy-on-write over the image's; once it was snapshotted its files lie in
 ///            root.json       snapshots/layers, and this says which, and what the next start goes on from
@@ -21,6 +22,7 @@ namespace Cloud.Compute.Host.Guests;
 internal sealed class GuestFolder(string guestsFolder, string id)
 {
     private const string SpecName = "guest.json";
+    private const string ComingName = "coming.json";
     private const string PresenceName = "presence";
 
     /// <summary>Whether an id can be a folder's name: nothing that leads anywhere else.</summary>
@@ -86,6 +88,23 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     {
         Make();
         DurableFile.Write(File(SpecName), JsonSerializer.SerializeToUtf8Bytes(spec));
+    }
+
+    /// <summary>All that is slow of writing the spec of a guest that is to come, but that it is one.</summary>
+    public void PrepareSpec(GuestSpec spec)
+    {
+        Make();
+        DurableFile.Write(File(ComingName), JsonSerializer.SerializeToUtf8Bytes(spec));
+    }
+
+    /// <summary>From here on the folder is that of a guest of this host.</summary>
+    public void TakeSpec() => System.IO.File.Move(File(ComingName), File(SpecName), overwrite: true);
+
+    /// <summary>The spec is there by its name after a power loss too.</summary>
+    public void SyncSpec()
+    {
+        using var file = System.IO.File.OpenHandle(File(SpecName), FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
     }
 
     /// <summary>Removes the spec first, so that a crash half-way leaves a folder that is no guest and is swept.</summary>

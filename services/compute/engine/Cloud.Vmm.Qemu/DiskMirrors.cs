@@ -12,8 +12,8 @@ namespace Cloud.Vmm.Qemu;
 internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
 {
     private const string Prefix = "m-";
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
-    private const int LooksMax = 500;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
+    private const int LooksMax = 2500;
 
     /// <param name="serial">The disk.</param>
     /// <param name="socket">Where its export is reached, a Unix socket's name in the process's folder.</param>
