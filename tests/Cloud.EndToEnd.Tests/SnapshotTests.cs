@@ -1,12 +1,25 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
 
-/// <summary>What a real guest is, kept and gone on from: a counter in its memory tells whether it did.</summary>
+/// <summary>
+/// What a real guest is, kept and gone on from: a counter in its memory tells whether it did. <c>CLOUD_TEST_ROUNDS</c> says how often it is
+/// tried with agents and services that die, <c>CLOUD_TEST_SEED</c> replays when.
+/// </summary>
 [Collection(OnDistributedCloud.Name)]
-public sealed class SnapshotTests(DistributedCloud cloud)
+public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper output)
 {
+    private const int KillDelayMax = 500;
+
+    private static readonly int Rounds = int.Parse(
+        Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", CultureInfo.InvariantCulture);
+
+    private readonly int _seed = int.TryParse(
+        Environment.GetEnvironmentVariable("CLOUD_TEST_SEED"), CultureInfo.InvariantCulture, out var given) ? given : Environment.TickCount;
+
+
     private const string PublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIARpdbxs+gSfvATp/ZU7PxFn74EyRblLsduFNKko+Cbq";
 
     private const string BeginCounting =
@@ -265,8 +278,19 @@ public sealed class SnapshotTests(DistributedCloud cloud)
 
         await ActAsync(ids[0], "stop");
         (await ActAsync(ids[0], "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();
-        var output = await cloud.Http.GetStringAsync($"/v1/instances/{ids[0]}/console");
-        output.Split("user data of warm-one").Length.ShouldBe(2);
+        var console = await cloud.Http.GetStringAsync($"/v1/instances/{ids[0]}/console");
+        console.Split("user data of warm-one").Length.ShouldBe(2);
+
+        // Whoever dies meanwhile: it is made of the same, once, or boots.
+        foreach (var unit in cloud.Units.ContainsKey("cloud") ? (string[])["cloud"] : ["compute", "host"])
+        {
+            var body = new { name = $"warm-{unit}", image = "tiny", userData = "#!/bin/sh\necho once >> /root/began" };
+            var made = IdOf(await CrashAsync(unit, "/v1/instances", body, KillDelayMax / 2));
+            await SettledAsync(made, "running");
+            (await cloud.ShellAsync(made, "cat /root/began; hostname")).ShouldBe($"once\nwarm-{unit}\n");
+            ids.Add(made);
+        }
+
         (await cloud.SendAsync(HttpMethod.Delete, "/v1/images/tiny/warm")).Status.ShouldBe(HttpStatusCode.NoContent);
         foreach (var id in ids)
         {
@@ -282,16 +306,20 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         var id = await CreateAsync("crasher");
         await cloud.ShellAsync(id, BeginCounting);
         var counted = await CounterAsync(id);
+        var chance = new Random(_seed);
+        output.WriteLine($"CLOUD_TEST_SEED={_seed} CLOUD_TEST_ROUNDS={Rounds}");
         string[] units = cloud.Units.ContainsKey("cloud") ? ["cloud"] : ["compute", "host"];
-        foreach (var unit in units)
+        foreach (var (unit, round) in Enumerable.Range(0, Rounds).SelectMany(round => units.Select(unit => (unit, round))))
         {
+            Task<JsonElement> CrashAsync(string one, string path, object? body) =>
+                this.CrashAsync(one, path, body, round == 0 ? 0 : chance.Next(KillDelayMax));
             await CrashAsync(unit, $"/v1/instances/{id}/suspend", null);
             await SettledAsync(id, "suspended");
             await CrashAsync(unit, $"/v1/instances/{id}/resume", null);
             await SettledAsync(id, "running");
             await CountsOnAsync(id, counted);
 
-            var snapshot = (await CrashAsync(unit, $"/v1/instances/{id}/snapshot", new { name = $"crash-{unit}" }))
+            var snapshot = (await CrashAsync(unit, $"/v1/instances/{id}/snapshot", new { name = $"crash-{unit}-{round}" }))
                 .GetProperty("id").GetString()!;
             await UntilAsync(async () => (await cloud.GetAsync($"/v1/instance-snapshots/{snapshot}?wait=60"))
                 .GetProperty("status").GetString() == "available");
@@ -314,10 +342,11 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         await cloud.DeleteInstanceAsync(id);
     }
 
-    private async Task<JsonElement> CrashAsync(string unit, string path, object? body)
+    private async Task<JsonElement> CrashAsync(string unit, string path, object? body, int delayMilliseconds)
     {
         var (status, answer) = await cloud.SendAsync(HttpMethod.Post, path, body);
         ((int)status).ShouldBeInRange(200, 299, answer?.ToString());
+        await Task.Delay(TimeSpan.FromMilliseconds(delayMilliseconds));
         await cloud.KillAsync(unit);
         await cloud.UpAsync();
         return answer!.Value;
@@ -337,6 +366,8 @@ public sealed class SnapshotTests(DistributedCloud cloud)
         taken.GetProperty("status").GetString().ShouldBe("available", taken.ToString());
         return taken.GetProperty("id").GetString()!;
     }
+
+    private static string IdOf(JsonElement resource) => resource.GetProperty("id").GetString()!;
 
     private Task<JsonElement> ActAsync(string id, string verb) =>
         cloud.PostAsync($"/v1/instances/{id}/{verb}?wait=120", null, HttpStatusCode.OK);

@@ -49,6 +49,10 @@ switch (args)
         await SnapshotBenchmark.ForksAsync(
             cloud, rest is [var forks] ? int.Parse(forks, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
+    case ["warm", .. var rest]:
+        await SnapshotBenchmark.WarmAsync(
+            cloud, rounds: rest is [var creates] ? int.Parse(creates, System.Globalization.CultureInfo.InvariantCulture) : 5);
+        return 0;
     case ["volumes"]:
         await VolumeBenchmark.RunAsync(cloud);
         return 0;

@@ -64,6 +64,52 @@ internal static class SnapshotBenchmark
         Figures.Print("memory of a fork's own", own, "MiB");
     }
 
+    /// <summary>Creates from a warm image beside creates that boot, in turns; an image that was not warm before is not after.</summary>
+    public static async Task WarmAsync(CloudUnderMeasure cloud, int rounds)
+    {
+        const string Script = "#!/bin/sh\necho ready";
+        var (boot, bootCpu) = (new List<double>(), new List<double>());
+        var (warm, warmCpu) = (new List<double>(), new List<double>());
+        await DeleteWarmAsync(cloud);
+        for (var round = 0; round < rounds; round++)
+        {
+            await MeasureAsync(boot, bootCpu, $"bench-boots-{round}", isWarm: false);
+        }
+
+        await ActAsync(cloud, "/v1/images/tiny/warm?wait=300", null);
+        for (var round = 0; round < rounds; round++)
+        {
+            await MeasureAsync(warm, warmCpu, $"bench-warm-{round}", isWarm: true);
+        }
+
+        await DeleteWarmAsync(cloud);
+        Figures.Print("POST create to ready, wall", boot, "s");
+        Figures.Print("the same from a warm image", warm, "s");
+        Figures.Print("a booted guest's process, CPU", bootCpu, "s");
+        Figures.Print("a warm one's", warmCpu, "s");
+        Figures.PrintRatio("warm / boot, CPU", Figures.Median(warmCpu) / Figures.Median(bootCpu));
+
+        async Task MeasureAsync(List<double> wall, List<double> cpu, string name, bool isWarm)
+        {
+            var since = Stopwatch.GetTimestamp();
+            var made = await cloud.CreateInstanceAsync(name, Script);
+            wall.Add(Stopwatch.GetElapsedTime(since).TotalSeconds);
+            if (made.GetProperty("warm").GetBoolean() != isWarm)
+            {
+                throw new InvalidOperationException($"It was to be otherwise: {made.GetProperty("warmReason")}");
+            }
+
+            cpu.Add(await CpuSecondsAsync(cloud, IdOf(made)));
+            await cloud.DeleteInstanceAsync(IdOf(made));
+        }
+    }
+
+    private static async Task DeleteWarmAsync(CloudUnderMeasure cloud)
+    {
+        using var response = await cloud.Http.DeleteAsync("/v1/images/tiny/warm");
+        response.EnsureSuccessStatusCode();
+    }
+
     private static string IdOf(JsonElement resource) => resource.GetProperty("id").GetString()!;
 
     private static async Task<double> TimeAsync(Func<Task> act)

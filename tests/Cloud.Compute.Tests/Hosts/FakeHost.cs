@@ -138,13 +138,15 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
 
     public Task<GuestReport> RestoreAsync(string id, string snapshot, CancellationToken ct)
     {
+        // A refusal comes before anything has changed.
+        Enter("RestoreAsync", id);
         if (!Snapshots.ContainsKey(snapshot))
         {
             throw CloudException.NotFound("snapshot", snapshot);
         }
 
         End(id, GuestExitKind.Killed, "It was ended.");
-        return SetStateAsync("RestoreAsync", id, GuestState.Running);
+        return SetStateAsync("restored", id, GuestState.Running);
     }
 
     public Task<GuestReport> ReplaceRootAsync(string id, string snapshot, CancellationToken ct)

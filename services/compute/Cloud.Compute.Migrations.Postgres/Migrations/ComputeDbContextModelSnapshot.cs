@@ -424,6 +424,15 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasDefaultValueSql("'[]'");
 
+                    b.Property<bool>("WarmFailed")
+                        .HasColumnType("boolean");
+
+                    b.Property<string>("WarmFrom")
+                        .HasColumnType("text");
+
+                    b.Property<string>("WarmReason")
+                        .HasColumnType("text");
+
                     b.HasKey("Id");
 
                     b.HasIndex("HostName");
@@ -498,6 +507,69 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .HasFilter("\"Deleted\" = false");
 
                     b.ToTable("KeyPairs");
+                });
+
+            modelBuilder.Entity("Cloud.Compute.WarmStates.WarmState", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Engine")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Files")
+                        .HasColumnType("text");
+
+                    b.Property<string>("HostName")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("Image")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<string>("ImageName")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("MemoryBytes")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("RootDiskBytes")
+                        .HasColumnType("bigint");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("StatusReason")
+                        .HasColumnType("text");
+
+                    b.Property<long>("StoredBytes")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<int>("Vcpus")
+                        .HasColumnType("integer");
+
+                    b.Property<long>("Version")
+                        .IsConcurrencyToken()
+                        .HasColumnType("bigint");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("Image");
+
+                    b.ToTable("WarmStates");
                 });
 
             modelBuilder.Entity("Cloud.Messaging.InboxMessage", b =>

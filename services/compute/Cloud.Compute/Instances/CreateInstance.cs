@@ -236,6 +236,8 @@ internal static class CreateInstance
             DeletionProtection = request.DeletionProtection,
             Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
             Origin = origin,
+            // A warm state lies over the very files that it booted from.
+            BootsFrom = warm.State?.Files,
             WarmFrom = warm.State?.Snapshot,
             WarmReason = warm.Reason,
         };

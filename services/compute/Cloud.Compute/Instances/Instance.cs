@@ -412,7 +412,7 @@ internal sealed class Instance : IVersioned
     }
 
     /// <summary>What was to be its start was not to be had, or did not come to run: it boots.</summary>
-    public void Boots(string reason, DateTimeOffset now) => (WarmFailed, WarmReason, UpdatedAt) = (true, $"It boots: {reason}", now);
+    public void GoesCold(string reason, DateTimeOffset now) => (WarmFailed, WarmReason, UpdatedAt) = (true, $"It boots: {reason}", now);
 
     /// <summary>It has the volumes it was created with; from now on they come and go by attach and detach alone.</summary>
     public void HasItsVolumes(DateTimeOffset now) => (VolumesAwaited, UpdatedAt) = ([], now);

@@ -333,7 +333,7 @@ internal sealed class InstanceSteps(
     {
         await changes.ApplyAsync(data.Instance, "changed", async (db, row, now) =>
         {
-            row.Boots(refused.Message, now);
+            row.GoesCold(refused.Message, now);
             if (refused.Code == HostErrors.OtherVersion)
             {
                 foreach (var state in await db.WarmStates.Where(state => state.Status == WarmStateStatus.Active).ToListAsync(ct))

@@ -98,7 +98,8 @@ internal sealed class WarmState : IVersioned
 
     /// <summary>Whether an instance that is made now can go on from it.</summary>
     public bool Fits(Image image, InstanceType type, HostVerdict host) =>
-        Status == WarmStateStatus.Active && Files?.Folder == image.Folder && Type == type.Name && Vcpus == type.Vcpus
+        Status == WarmStateStatus.Active && image.Status == ImageStatus.Active && Files?.Folder == image.Folder
+        && Type == type.Name && Vcpus == type.Vcpus
         && MemoryBytes == type.MemoryBytes && RootDiskBytes == Math.Max(type.RootDiskBytes, image.DiskSizeBytes)
         && Engine == host.Engine && HostName == host.Host;
 

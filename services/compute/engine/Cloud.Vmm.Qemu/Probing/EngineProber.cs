@@ -50,15 +50,16 @@ internal sealed class EngineProber(QemuParts parts)
             return ProblemsFound.None(probe.Reason);
         }
 
-        if (kept.Problems is null)
+        if (kept.Problems is { } remembered)
         {
-            // A technique that runs no guest with pages may still run one without.
-            var target = new ProbeTarget(program, probe.Engine, probe.Architecture, kept.Cpu);
-            kept = kept with { Problems = await new ProblemsRun(parts).RunAsync(target, probe.Works, ct) };
-            _memory.Keep(kept);
+            return remembered;
         }
 
-        return kept.Problems;
+        // A technique that runs no guest with pages may still run one without.
+        var target = new ProbeTarget(program, probe.Engine, probe.Architecture, kept.Cpu);
+        var found = await new ProblemsRun(parts).RunAsync(target, probe.Works, ct);
+        _memory.Keep(kept with { Problems = found });
+        return found;
     }
 
     private async Task<EngineProbe> ProbeAsync(VmEngine engine, VmArchitecture architecture, CancellationToken ct)
