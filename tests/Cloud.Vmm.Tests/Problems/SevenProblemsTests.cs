@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Cloud.Vmm.Tests.Problems;
 
 /// <summary>
-/// The seven problems of virtualizing a processor that was not made for it, looked for by a guest (problems-x64.S of Cloud.Vmm.Qemu) on each
-/// technique that runs it. What a guest finds is on its console: a line for each problem.
+/// The seven problems of virtualizing a processor that was not made for it, looked for by a guest (problems-x64.S of Cloud.Vmm.Qemu) on
+/// each technique that runs it. What a guest finds is on its console: a line for each problem.
 /// </summary>
 public sealed class SevenProblemsTests : IAsyncLifetime
 {
