@@ -271,10 +271,9 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
             identities.Add(identity);
         }
 
-        for (var line = 0; line < identities[0].Length - 1; line++)
-        {
-            identities[0][line].ShouldNotBe(identities[1][line]);
-        }
+        // Neither has host keys before it is first called, nor an id that systemd would make.
+        identities[0].Intersect(identities[1]).Where(line => line != "no-host-key" && !line.StartsWith("cat:", StringComparison.Ordinal))
+            .ShouldBeEmpty();
 
         await ActAsync(ids[0], "stop");
         (await ActAsync(ids[0], "start")).GetProperty("ready").GetBoolean().ShouldBeTrue();

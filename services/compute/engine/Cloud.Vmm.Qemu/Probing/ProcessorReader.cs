@@ -72,7 +72,7 @@ internal static class ProcessorReader
     private static readonly HashSet<string> SvmFeatures =
         ["npt", "lbrv", "svm_lock", "nrip_save", "tsc_scale", "vmcb_clean", "flushbyasid", "decodeassists", "pausefilter", "avic", "vgif"];
 
-    private static IReadOnlyList<string> Words(string cpuInfo, string name) =>
+    private static string[] Words(string cpuInfo, string name) =>
         cpuInfo.Split('\n').Select(line => line.Split(':', 2)).FirstOrDefault(parts => parts.Length == 2 && parts[0].Trim() == name)?[1]
             .Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
 
