@@ -62,9 +62,9 @@ stop_unit() {
 # The servers of databases that run, by the data folders that they were started on.
 database_servers() {
   local file pid
-  for file in "$CLOUD_DATA"/databases/*/*/data/postmaster.pid; do
+  for file in "$CLOUD_DATA"/databases/*/*/data/{postmaster,redis}.pid; do
     { read -r pid < "$file"; } 2> /dev/null || continue
-    ! grep -qzxF -- "${file%/postmaster.pid}" "/proc/$pid/cmdline" 2> /dev/null || printf '%s\n' "$pid"
+    ! grep -qzxF -- "${file%/*}" "/proc/$pid/cmdline" 2> /dev/null || printf '%s\n' "$pid"
   done
 }
 

@@ -33,7 +33,7 @@ public interface IDatabases
     /// <summary>Brings a database back to what it was before.</summary>
     Task<DatabaseState> UndoRestoreAsync(string project, string database, CancellationToken ct);
 
-    /// <summary>Has PostgreSQL check all tables and indexes of a server (<c>pg_amcheck</c>).</summary>
+    /// <summary>Has a server's own programs check all that it holds (<c>pg_amcheck</c>, <c>redis-check-aof</c>).</summary>
     /// <returns>Null where all is well; else what is not.</returns>
     Task<string?> CheckAsync(string project, string database, CancellationToken ct);
 
@@ -54,6 +54,9 @@ public sealed record DatabaseState(
 /// <summary>How a database was asked for, and what opens a copy of it.</summary>
 public sealed record DatabaseSettings
 {
+    /// <summary>What kind of server it is; null for PostgreSQL.</summary>
+    public string? Engine { get; init; }
+
     public required string Type { get; init; }
 
     public required long SizeBytes { get; init; }

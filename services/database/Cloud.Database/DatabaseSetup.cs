@@ -1,8 +1,10 @@
 using Cloud.Database.Archive;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Neighbours;
 using Cloud.Database.Persistence;
+using Cloud.Database.Redis;
 using Cloud.Database.Secrets;
 using Cloud.Database.Servers;
 using Cloud.Messaging;
@@ -39,7 +41,8 @@ public static class DatabaseSetup
             })
             .BindConfiguration("Cloud:Database").ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton(provider => provider.GetRequiredService<IOptions<DatabaseOptions>>().Value);
-        builder.AddServiceDocument(Name, "Databases", "PostgreSQL servers that can be brought back to any time of their recovery window.");
+        builder.AddServiceDocument(
+            Name, "Databases", "PostgreSQL and Redis servers that can be brought back to any time of their recovery window.");
         builder.AddCloudDatabase<DatabaseDbContext>(Name);
         if (configuration["Cloud:Services:ObjectStorage"] is { Length: > 0 } objects)
         {
@@ -53,6 +56,7 @@ public static class DatabaseSetup
 
         services.AddSingleton<PasswordBox>();
         services.AddSingleton<ServerPrograms>();
+        services.AddSingleton<ServerTemplate>();
         services.AddSingleton<ServerCertificates>();
         services.AddSingleton<ServerConnections>();
         services.AddSingleton<ServerProcesses>();
@@ -60,6 +64,11 @@ public static class DatabaseSetup
         services.AddSingleton<ParameterCatalog>();
         services.AddSingleton<LogArchivers>();
         services.AddSingleton<DatabaseArchive>();
+        services.AddSingleton<PostgresEngine>();
+        services.AddSingleton<RedisParameters>();
+        services.AddSingleton<RedisArchive>();
+        services.AddSingleton<RedisEngine>();
+        services.AddSingleton<ServerEngines>();
         services.AddSingleton<DatabaseChanges>();
         services.AddSingleton<DatabaseTurns>();
         services.AddSingleton<DatabaseWaiter>();

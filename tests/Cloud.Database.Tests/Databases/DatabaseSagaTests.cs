@@ -104,6 +104,7 @@ internal sealed class DatabaseTrial : SagaTrial<DatabaseSagaData>
         var steps = Get<DatabaseSteps>();
         await steps.MakeServerAsync(Data, default);
         await steps.StartServerAsync(Data, default);
+        await steps.MakeOwnerAsync(Data, default);
         await steps.ArchiveLogAsync(Data, default);
         await using var db = await _service.OpenDbAsync();
         var row = await db.Databases.SingleAsync(one => one.Id == Row.Id);

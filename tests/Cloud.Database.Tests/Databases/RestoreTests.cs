@@ -109,6 +109,7 @@ public sealed class RestoreTests(DatabaseServices services) : DatabaseTest(servi
 
         StatusOf(clone).ShouldBe("available", clone.ToString());
         await SqlAsync(UrlOf(clone), "INSERT INTO rows VALUES (0)");
+        await WindowOpensAsync(IdOf(clone));
         (await AskAsync<long>(UrlOf(clone), "SELECT count(*) FROM rows")).ShouldBe(5001);
         (await AskAsync<long>(UrlOf(made), "SELECT count(*) FROM rows")).ShouldBe(5000);
 

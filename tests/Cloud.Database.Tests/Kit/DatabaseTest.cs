@@ -121,6 +121,11 @@ public abstract class DatabaseTest(DatabaseUnderTest service)
     protected Task UntilAsync(string id, string status) => Eventually.HoldsAsync(
         async () => StatusOf(await GetAsync($"/v1/databases/{id}")) == status, $"database {id} {status}");
 
+    /// <summary>A clone's first base backup is taken after it is available.</summary>
+    protected Task WindowOpensAsync(string id) => Eventually.HoldsAsync(
+        async () => (await SendAsync(HttpMethod.Get, $"/v1/databases/{id}/recovery-window")).Status == HttpStatusCode.OK,
+        $"the recovery window of {id} is open");
+
     /// <summary>The answer must be a 4xx that names this field.</summary>
     protected static void ShouldName((HttpStatusCode Status, JsonElement Body) answer, string field)
     {

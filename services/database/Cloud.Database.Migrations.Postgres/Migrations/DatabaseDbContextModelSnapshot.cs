@@ -89,6 +89,11 @@ namespace Cloud.Database.Migrations.Postgres.Migrations
                     b.Property<bool>("DeletionProtection")
                         .HasColumnType("boolean");
 
+                    b.Property<int>("Engine")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1);
+
                     b.Property<bool>("FinalBackup")
                         .HasColumnType("boolean");
 

@@ -84,6 +84,11 @@ namespace Cloud.Database.Migrations.Sqlite.Migrations
                     b.Property<bool>("DeletionProtection")
                         .HasColumnType("INTEGER");
 
+                    b.Property<int>("Engine")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(1);
+
                     b.Property<bool>("FinalBackup")
                         .HasColumnType("INTEGER");
 

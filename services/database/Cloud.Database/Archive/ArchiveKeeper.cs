@@ -1,6 +1,7 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
-using Cloud.Database.Servers;
+using Cloud.Database.Redis;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -10,8 +11,8 @@ namespace Cloud.Database.Archive;
 
 /// <summary>Says up to when the logs of servers that run are archived, and takes base backups in time.</summary>
 internal sealed partial class ArchiveKeeper(
-    IDbContextFactory<DatabaseDbContext> databases, DatabaseArchive archive, LogArchivers archivers, ServerConnections connections,
-    DatabaseOptions options, ReconcilerSignals signals, TimeProvider time, ILogger<ArchiveKeeper> log) : IReconciler
+    IDbContextFactory<DatabaseDbContext> databases, ServerEngines engines, ReconcilerSignals signals,
+    ILogger<ArchiveKeeper> log) : IReconciler
 {
     public async Task ReconcileAsync(CancellationToken ct)
     {
@@ -25,39 +26,18 @@ internal sealed partial class ArchiveKeeper(
 
         foreach (var row in rows)
         {
-            if (archivers.Find(row) is not { } archiver)
-            {
-                continue;
-            }
-
             try
             {
-                await KeepAsync(row, archiver, db, ct);
+                var newest = await db.BaseBackups.AsNoTracking()
+                    .Where(one => one.Database == row.Id && one.Generation == row.Generation)
+                    .OrderByDescending(one => one.CompletedAt).FirstOrDefaultAsync(ct);
+                await engines.Of(row).KeepArchiveAsync(row, newest, ct);
             }
-            catch (Exception failed) when (failed is NpgsqlException or CloudException or ObjectDisposedException)
+            catch (Exception failed)
+                when (failed is NpgsqlException or RedisException or CloudException or IOException or ObjectDisposedException)
             {
                 LogFailed(log, row.Id, failed.Message);
             }
-        }
-    }
-
-    private async Task KeepAsync(ManagedDatabase row, LogArchiver archiver, DatabaseDbContext db, CancellationToken ct)
-    {
-        if (archiver.HasUnsaid)
-        {
-            await using var admin = await connections.OpenAsync(row, ct);
-            var (position, now) = await admin.PositionAndTimeAsync(ct);
-            await archiver.StoreAsync(position, ct);
-            await archiver.SaveTimeAsync(now, ct);
-        }
-
-        var newest = await db.BaseBackups.AsNoTracking().Where(one => one.Database == row.Id && one.Generation == row.Generation)
-            .OrderByDescending(one => one.CompletedAt).FirstOrDefaultAsync(ct);
-        if (newest is null
-            || time.GetUtcNow() - newest.CompletedAt > options.BaseBackupAge
-            || archiver.Received - newest.StartPosition > options.BaseBackupLogBytes)
-        {
-            await archive.TakeBaseBackupAsync(row, ct);
         }
     }
 

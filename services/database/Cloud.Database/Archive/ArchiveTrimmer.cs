@@ -1,4 +1,5 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Messaging;
 using Microsoft.EntityFrameworkCore;
@@ -7,8 +8,8 @@ namespace Cloud.Database.Archive;
 
 /// <summary>Removes what is older than the retention: of deleted databases all, of others what no time of their window needs.</summary>
 internal sealed class ArchiveTrimmer(
-    IDbContextFactory<DatabaseDbContext> databases, DatabaseArchive archive, DatabaseChanges changes, DatabaseOptions options,
-    TimeProvider time) : IReconciler
+    IDbContextFactory<DatabaseDbContext> databases, DatabaseArchive archive, ServerEngines engines, DatabaseChanges changes,
+    DatabaseOptions options, TimeProvider time) : IReconciler
 {
     public async Task ReconcileAsync(CancellationToken ct)
     {
@@ -17,7 +18,7 @@ internal sealed class ArchiveTrimmer(
         var rows = await db.Databases.AsNoTracking().ToListAsync(ct);
         foreach (var row in rows.Where(row => row.Status != DatabaseStatus.Deleted))
         {
-            await archive.TrimAsync(row.Id, oldest, ct);
+            await archive.TrimAsync(row.Id, engines.Of(row).FirstLogName, oldest, ct);
         }
 
         foreach (var row in rows.Where(row => row is { Status: DatabaseStatus.Deleted, FinalBackup: true } && row.DeletedAt < oldest))

@@ -1,7 +1,6 @@
 using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
-using System.IO.Pipelines;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
@@ -28,8 +27,9 @@ internal sealed class DatabaseArchive(
         var start = await admin.LogPositionAsync(ct);
         var id = TypedId.NewValue("base", time.GetUtcNow());
         var key = ArchiveKeys.BaseOf(database.Id, database.Generation, id);
-        var stored = new CountedStream();
-        await ReadServerAsync(database, tar => UploadAsync(key, tar, stored, ct), withLog: false, ct);
+        var storedBytes = 0L;
+        await ReadServerAsync(
+            database, async tar => storedBytes = await objects.PutPackedAsync(ArchiveKeys.Bucket, key, tar, ct), withLog: false, ct);
 
         // The backup ends somewhere before this place of the log, at some time before this one.
         var (end, now) = await admin.PositionAndTimeAsync(ct);
@@ -43,14 +43,30 @@ internal sealed class DatabaseArchive(
             StartPosition = start,
             Timeline = archiver.Timeline,
             CompletedAt = RoundUp(now),
-            StoredBytes = stored.Length,
+            StoredBytes = storedBytes,
         });
         await db.SaveChangesAsync(ct);
     }
 
-    /// <summary>Lays out what a server holds now, copied from the server itself: it recovers by the log that comes with it.</summary>
-    public Task CopyAsync(ManagedDatabase source, ServerFolder to, CancellationToken ct) => FillAsync(
-        to, unfinished => ReadServerAsync(source, tar => ExtractAsync(tar, unfinished.Data, ct), withLog: true, ct));
+    /// <summary>
+    /// Lays out what a server that runs holds now: a copy of its files, made as its low-level backup protocol says (manual, 26.3.3), with
+    /// the log that makes them consistent.
+    /// </summary>
+    public Task CopyAsync(ManagedDatabase source, ServerFolder from, ServerFolder to, CancellationToken ct) =>
+        to.FillAsync(async unfinished =>
+        {
+            await using var admin = await connections.OpenAsync(source, ct);
+
+            // Both end with the connection: the slot, by which the log is kept until it is copied, and the backup.
+            await admin.ExecuteAsync(
+                "SELECT pg_create_physical_replication_slot($1, true, true)", ct, $"cloud_copy_{Guid.NewGuid():N}");
+            await admin.ExecuteAsync("SELECT pg_backup_start('copy', true)", ct);
+            FolderCopy.Copy(from.Data, unfinished.Data, CopiedFiles.Takes, ct);
+            File.Copy(from.Control, unfinished.Control);
+            var label = await admin.ScalarAsync<string>("SELECT labelfile FROM pg_backup_stop(false)", ct);
+            await File.WriteAllTextAsync(Path.Combine(unfinished.Data, "backup_label"), label, ct);
+            FolderCopy.Copy(from.Log, unfinished.Log, ct);
+        });
 
     /// <summary>What a server's files are now, as a tar, with the log that makes them consistent.</summary>
     public Task ReadAsync(ManagedDatabase source, Func<Stream, Task> read, CancellationToken ct) =>
@@ -61,7 +77,7 @@ internal sealed class DatabaseArchive(
         objects.PutAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), tar, ct);
 
     /// <summary>Lays out what was staged: the server recovers by the log in it.</summary>
-    public Task LayOutAsync(string key, ServerFolder to, CancellationToken ct) => FillAsync(to, async unfinished =>
+    public Task LayOutAsync(string key, ServerFolder to, CancellationToken ct) => to.FillAsync(async unfinished =>
     {
         await using var tar = await objects.OpenAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct)
             ?? throw CloudException.NotFound("staged database", key);
@@ -85,7 +101,7 @@ internal sealed class DatabaseArchive(
 
         var chosen = await backups.OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct)
             ?? throw CloudException.Conflict("outside-recovery-window", "No base backup is as old as that.");
-        await FillAsync(to, async unfinished =>
+        await to.FillAsync(async unfinished =>
         {
             await using (var tar = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw Lost(chosen.Key))
             {
@@ -112,7 +128,8 @@ internal sealed class DatabaseArchive(
     }
 
     /// <summary>Removes what no time of the window needs: backups that a later one has overtaken, and the log before the oldest.</summary>
-    public async Task TrimAsync(DatabaseId database, DateTimeOffset windowStart, CancellationToken ct)
+    public async Task TrimAsync(
+        DatabaseId database, Func<BaseBackup, string> firstLogName, DateTimeOffset windowStart, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var backups = await db.BaseBackups.Where(backup => backup.Database == database)
@@ -135,7 +152,7 @@ internal sealed class DatabaseArchive(
         {
             var first = kept.Where(backup => backup.Generation == generation).MinBy(backup => backup.StartPosition);
             var prefix = ArchiveKeys.LogPrefixOf(database, generation);
-            var needed = first is null ? null : prefix + ArchiveKeys.SegmentName(first.Timeline, first.StartPosition);
+            var needed = first is null ? null : prefix + firstLogName(first);
             foreach (var segment in await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct))
             {
                 if (needed is null || string.CompareOrdinal(segment.Key, needed) < 0)
@@ -160,53 +177,6 @@ internal sealed class DatabaseArchive(
                 "--no-password", "--pgdata=-", "--format=tar", $"--wal-method={(withLog ? "fetch" : "none")}", "--checkpoint=fast",
             ],
             environment, read, ct);
-    }
-
-    private async Task UploadAsync(string key, Stream tar, CountedStream stored, CancellationToken ct)
-    {
-        var pipe = new Pipe();
-        var storing = objects.PutAsync(ArchiveKeys.Bucket, key, pipe.Reader.AsStream(), ct);
-        try
-        {
-            stored.To = pipe.Writer.AsStream(leaveOpen: true);
-            await using (var packed = new GZipStream(stored, CompressionLevel.Fastest, leaveOpen: true))
-            {
-                await tar.CopyToAsync(packed, ct);
-            }
-
-            await pipe.Writer.CompleteAsync();
-        }
-        catch (Exception failed)
-        {
-            // Half a backup must not become an object.
-            await pipe.Writer.CompleteAsync(failed);
-            throw;
-        }
-        finally
-        {
-            await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        await storing;
-    }
-
-    /// <summary>Fills a folder that appears whole, or not at all.</summary>
-    private static async Task FillAsync(ServerFolder to, Func<ServerFolder, Task> fill)
-    {
-        if (to.IsMade)
-        {
-            return;
-        }
-
-        var unfinished = to.Unfinished;
-        if (Directory.Exists(unfinished.Root))
-        {
-            Directory.Delete(unfinished.Root, recursive: true);
-        }
-
-        Directory.CreateDirectory(unfinished.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        await fill(unfinished);
-        Directory.Move(unfinished.Root, to.Root);
     }
 
     private static Task ExtractAsync(Stream tar, string folder, CancellationToken ct) =>
@@ -234,49 +204,10 @@ internal sealed class DatabaseArchive(
         }
     }
 
-    private static DateTimeOffset RoundUp(DateTimeOffset at) =>
+    /// <summary>To whole milliseconds.</summary>
+    public static DateTimeOffset RoundUp(DateTimeOffset at) =>
         new((at.UtcTicks + TimeSpan.TicksPerMillisecond - 1) / TimeSpan.TicksPerMillisecond * TimeSpan.TicksPerMillisecond, TimeSpan.Zero);
 
-    private static CloudException Lost(string key) =>
+    public static CloudException Lost(string key) =>
         new(ErrorKind.Unavailable, "archive-incomplete", $"The archive's object {key} is not there.");
-
-    /// <summary>Counts what goes through it.</summary>
-    private sealed class CountedStream : Stream
-    {
-        private long _length;
-
-        public Stream To { get; set; } = Null;
-
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => _length;
-
-        public override long Position { get => _length; set => throw new NotSupportedException(); }
-
-        public override void Flush() => To.Flush();
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => To.FlushAsync(cancellationToken);
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count)
-        {
-            To.Write(buffer, offset, count);
-            _length += count;
-        }
-
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await To.WriteAsync(buffer, cancellationToken);
-            _length += buffer.Length;
-        }
-    }
 }

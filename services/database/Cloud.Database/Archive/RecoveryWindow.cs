@@ -1,14 +1,13 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
-using Cloud.Database.Servers;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Cloud.Database.Archive;
 
 /// <summary>From when to when a database can be brought back to.</summary>
-internal sealed class RecoveryWindow(DatabaseDbContext db, LogArchivers archivers, ServerConnections connections)
+internal sealed class RecoveryWindow(DatabaseDbContext db, ServerEngines engines)
 {
     /// <summary>The window; of a server that runs, all that was committed until now is stored first.</summary>
     /// <returns>Null where there is none yet.</returns>
@@ -21,7 +20,8 @@ internal sealed class RecoveryWindow(DatabaseDbContext db, LogArchivers archiver
             return null;
         }
 
-        var latest = await LatestAsync(database, ct) ?? await db.ArchivedLogs.AsNoTracking().Where(log => log.Database == database.Id)
+        var now = database.ShouldRun ? await engines.Of(database).StoreAllAsync(database, ct) : null;
+        var latest = now ?? await db.ArchivedLogs.AsNoTracking().Where(log => log.Database == database.Id)
             .OrderByDescending(log => log.At).Select(log => (DateTimeOffset?)log.At).FirstOrDefaultAsync(ct);
         return new RecoveryWindowView(earliest.Value, latest > earliest ? latest.Value : earliest.Value);
     }
@@ -40,27 +40,6 @@ internal sealed class RecoveryWindow(DatabaseDbContext db, LogArchivers archiver
                 Errors = new Dictionary<string, string[]> { ["to"] = [message] },
                 Details = new Dictionary<string, object> { ["earliest"] = Text(window.Earliest), ["latest"] = Text(window.Latest) },
             };
-        }
-    }
-
-    private async Task<DateTimeOffset?> LatestAsync(ManagedDatabase database, CancellationToken ct)
-    {
-        if (!database.ShouldRun || archivers.Find(database) is not { } archiver)
-        {
-            return null;
-        }
-
-        try
-        {
-            await using var admin = await connections.OpenAsync(database, ct);
-            var (position, now) = await admin.PositionAndTimeAsync(ct);
-            await archiver.StoreAsync(position, ct);
-            return now;
-        }
-        catch (Exception away) when (away is NpgsqlException or CloudException { Kind: ErrorKind.Unavailable })
-        {
-            // The server has died, or does not keep up: what is stored is what there is.
-            return null;
         }
     }
 

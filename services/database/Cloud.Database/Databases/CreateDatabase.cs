@@ -1,5 +1,6 @@
-using Cloud.Database.Servers;
+using Cloud.Database.Engines;
 using Cloud.Primitives;
+using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Waiting;
 
@@ -10,10 +11,10 @@ public sealed record CreateDatabaseRequest
 {
     public required string Name { get; init; }
 
-    /// <summary><c>postgres</c>, also where it is left out.</summary>
+    /// <summary><c>postgres</c>, also where it is left out, or <c>redis</c>.</summary>
     public string? Engine { get; init; }
 
-    /// <summary><c>15</c>, also where it is left out.</summary>
+    /// <summary><c>15</c> of PostgreSQL, <c>7.0</c> of Redis; may be left out.</summary>
     public string? Version { get; init; }
 
     /// <summary><c>nano</c>, <c>micro</c> (left out), <c>small</c>, <c>medium</c> or <c>large</c>: how much memory the server plans
@@ -37,20 +38,23 @@ internal static class CreateDatabase
     private const long SizeDefault = 1L << 30;
 
     public static async Task<IResult> HandleAsync(
-        CreateDatabaseRequest request, Caller caller, WaitQuery wait, HttpContext context, DatabaseMaker maker, ParameterCatalog catalog,
+        CreateDatabaseRequest request, Caller caller, WaitQuery wait, HttpContext context, DatabaseMaker maker, ServerEngines engines,
         CancellationToken ct)
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
-        errors.Require(request.Engine is null or DatabaseView.PostgresEngine, "engine", $"Expected {DatabaseView.PostgresEngine}.");
-        errors.Require(request.Version is null or DatabaseView.PostgresVersion, "version", $"Expected {DatabaseView.PostgresVersion}.");
         ResourceName.CheckLabels(request.Labels, errors);
+        errors.ThrowIfAny();
+        var kind = request.Engine is { } named ? EnumWords.Parse<DatabaseEngine>(named, "engine") : DatabaseEngine.Postgres;
+        var engine = engines.Of(kind);
+        errors.Require(request.Version is null || request.Version == engine.Version, "version", $"Expected {engine.Version}.");
         errors.ThrowIfAny();
         var type = DatabaseType.Require(request.Type);
         var sizeBytes = DatabaseSize.Require(request.SizeBytes?.Bytes ?? SizeDefault);
-        await catalog.CheckAsync(request.Parameters, type, ct);
+        await engine.CheckParametersAsync(request.Parameters, type, ct);
         var desired = new DesiredDatabase(request.Name, type, sizeBytes)
         {
+            Engine = kind,
             Labels = new Labels(request.Labels ?? new Dictionary<string, string>()),
             Parameters = request.Parameters ?? new Dictionary<string, string>(),
             DeletionProtection = request.DeletionProtection,

@@ -1,3 +1,4 @@
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
 using Cloud.Messaging;
@@ -36,7 +37,7 @@ internal sealed class DatabaseMaker(
             new NewDatabase(
                 id, project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
                 desired.DeletionProtection, port, uid, passwords.Seal(desired.AdminPassword ?? PasswordBox.NewPassword(), id),
-                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value),
+                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value, desired.Engine),
             now);
         await using var transaction = await db.Database.BeginTransactionAsync(ct);
         await db.Quotas().ReserveAsync(project, "databases", 1, ct);
@@ -52,6 +53,8 @@ internal sealed class DatabaseMaker(
 /// <summary>What a caller wants.</summary>
 internal sealed record DesiredDatabase(string Name, DatabaseType Type, long SizeBytes)
 {
+    public DatabaseEngine Engine { get; init; } = DatabaseEngine.Postgres;
+
     public Labels Labels { get; init; } = Labels.None;
 
     public IReadOnlyDictionary<string, string> Parameters { get; init; } = new Dictionary<string, string>();

@@ -1,4 +1,5 @@
 using Cloud.Database.Archive;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
 using Cloud.Messaging;
@@ -11,28 +12,29 @@ namespace Cloud.Database.Databases;
 /// <summary>The steps that the sagas of a database are made of. Each can run twice with the outcome of once.</summary>
 internal sealed class DatabaseSteps(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
-    ServerControl control, DatabaseArchive archive, LogArchivers archivers, DatabaseOptions options)
+    ServerEngines engines, DatabaseArchive archive, DatabaseOptions options)
 {
     /// <summary>Fills the folder of its generation: as an empty server, a copy of a running one, or what an archive holds.</summary>
     public async Task<StepResult> MakeServerAsync(DatabaseSagaData data, CancellationToken ct)
     {
         var row = await ReadAsync(data.Database, ct);
+        var engine = engines.Of(row);
         using var turn = await turns.TakeAsync(row.Id, ct);
         if (data.Staged is { } staged)
         {
-            await archive.LayOutAsync(staged, processes.FolderOf(row), ct);
+            await engine.LayOutAsync(row, processes.FolderOf(row), staged, ct);
         }
         else if (data.Source is not { } source)
         {
-            await processes.MakeAsync(row, ct);
+            await engine.MakeAsync(row, ct);
         }
         else if (data.Copies)
         {
-            await archive.CopyAsync(await ReadAsync(source, ct), processes.FolderOf(row), ct);
+            await engine.CopyAsync(await ReadAsync(source, ct), row, ct);
         }
         else
         {
-            await archive.RestoreAsync(source, data.To, processes.FolderOf(row), ct);
+            await engine.RestoreAsync(row, processes.FolderOf(row), source, data.To, ct);
         }
 
         return StepResult.Done;
@@ -45,7 +47,7 @@ internal sealed class DatabaseSteps(
         if (row.Status == DatabaseStatus.Provisioning)
         {
             using var turn = await turns.TakeAsync(row.Id, ct);
-            await control.StopAsync(row, ct);
+            await engines.Of(row).StopAsync(row, ct);
             processes.FolderOf(row).Remove();
         }
 
@@ -55,14 +57,15 @@ internal sealed class DatabaseSteps(
     /// <summary>Lays out what a restore in place goes to, beside what it comes from.</summary>
     public async Task<StepResult> MakeGenerationAsync(DatabaseSagaData data, CancellationToken ct)
     {
+        var row = await ReadAsync(data.Database, ct);
         var folder = ServerFolder.Of(options, data.Database, data.Generation);
         if (data.Staged is { } staged)
         {
-            await archive.LayOutAsync(staged, folder, ct);
+            await engines.Of(row).LayOutAsync(row, folder, staged, ct);
         }
         else
         {
-            await archive.RestoreAsync(data.Database, data.To, folder, ct);
+            await engines.Of(row).RestoreAsync(row, folder, data.Database, data.To, ct);
         }
 
         return StepResult.Done;
@@ -122,7 +125,7 @@ internal sealed class DatabaseSteps(
     {
         var row = await ReadAsync(data.Database, ct);
         using var turn = await turns.TakeAsync(row.Id, ct);
-        await control.StartAsync(row, ct);
+        await engines.Of(row).StartAsync(row, ct);
         return StepResult.Done;
     }
 
@@ -135,7 +138,7 @@ internal sealed class DatabaseSteps(
         }
 
         using var turn = await turns.TakeAsync(row.Id, ct);
-        await control.StopAsync(row, ct);
+        await engines.Of(row).StopAsync(row, ct);
         return StepResult.Done;
     }
 
@@ -157,7 +160,7 @@ internal sealed class DatabaseSteps(
     {
         var row = await ReadAsync(data.Database, ct);
         var source = data.Source is { } id && id != row.Id ? await ReadAsync(id, ct) : null;
-        await control.MakeOwnerAsync(row, source, ct);
+        await engines.Of(row).MakeOwnerAsync(row, source, ct);
         return StepResult.Done;
     }
 
@@ -168,26 +171,34 @@ internal sealed class DatabaseSteps(
         using var turn = await turns.TakeAsync(row.Id, ct);
         if (processes.Runs(row))
         {
-            await archivers.StartAsync(row);
+            await engines.Of(row).ArchiveAsync(row, ct);
         }
 
         return StepResult.Done;
     }
 
-    /// <summary>Archives the log and takes a base backup: from now on there is a time to go back to.</summary>
+    /// <summary>
+    /// Archives the log and takes a base backup: from now on there is a time to go back to. Of a clone, which takes no longer for being
+    /// large, the base backup is taken soon after.
+    /// </summary>
     public async Task<StepResult> OpenWindowAsync(DatabaseSagaData data, CancellationToken ct)
     {
         var row = await ReadAsync(data.Database, ct);
         using (await turns.TakeAsync(row.Id, ct))
         {
-            await archivers.StartAsync(row);
+            await engines.Of(row).ArchiveAsync(row, ct);
+        }
+
+        if (data.Copies)
+        {
+            return StepResult.Done;
         }
 
         await using var db = await databases.CreateDbContextAsync(ct);
         if (!await db.BaseBackups.AnyAsync(
             one => one.Database == row.Id && one.Generation == row.Generation && one.CompletedAt >= data.BeganAt, ct))
         {
-            await archive.TakeBaseBackupAsync(row, ct);
+            await engines.Of(row).TakeBaseBackupAsync(row, ct);
         }
 
         return StepResult.Done;
@@ -213,7 +224,7 @@ internal sealed class DatabaseSteps(
 
         using (await turns.TakeAsync(row.Id, ct))
         {
-            await control.StopAsync(row, ct);
+            await engines.Of(row).StopAsync(row, ct);
         }
 
         for (var generation = 1; generation <= row.LastGeneration; generation++)

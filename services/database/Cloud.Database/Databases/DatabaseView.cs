@@ -1,3 +1,4 @@
+using Cloud.Database.Engines;
 using Cloud.Primitives;
 
 namespace Cloud.Database.Databases;
@@ -6,34 +7,39 @@ namespace Cloud.Database.Databases;
 /// <param name="Parameters">The server's settings that were made by hand.</param>
 /// <param name="RestartPending">A parameter was changed that the server takes at its next start.</param>
 /// <param name="Host">Where its server listens.</param>
-/// <param name="ConnectionString">What <c>psql</c> takes; with the password for whoever created the database or made the password, else
-/// without.</param>
+/// <param name="ConnectionString">What <c>psql</c> takes, or <c>redis-cli -u</c>; with the password for whoever created the database or
+/// made the password, else without.</param>
 /// <param name="RunsAs"><c>process</c>: an unprivileged process of this machine.</param>
 /// <param name="PlacementReason">Why it runs so.</param>
 /// <param name="CanUndoRestore">A restore in place has left a safety copy.</param>
 /// <param name="SourceDatabase">The database that it was restored from or cloned of.</param>
 public sealed record DatabaseView(
-    DatabaseId Id, string Name, Labels Labels, DatabaseStatus Status, string? StatusReason, string Engine, string Version, string Type,
-    long SizeBytes, IReadOnlyDictionary<string, string> Parameters, bool RestartPending, string Host, int Port, string ConnectionString,
-    string RunsAs, string PlacementReason, bool DeletionProtection, bool CanUndoRestore, string? SourceDatabase, bool FinalBackup,
-    DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    DatabaseId Id, string Name, Labels Labels, DatabaseStatus Status, string? StatusReason, DatabaseEngine Engine, string Version,
+    string Type, long SizeBytes, IReadOnlyDictionary<string, string> Parameters, bool RestartPending, string Host, int Port,
+    string ConnectionString, string RunsAs, string PlacementReason, bool DeletionProtection, bool CanUndoRestore,
+    string? SourceDatabase, bool FinalBackup, DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
-    public const string PostgresEngine = "postgres";
-    public const string PostgresVersion = "15";
-
     private const string Address = "127.0.0.1";
 
     /// <param name="password">Shown to whoever made it.</param>
     internal static DatabaseView From(ManagedDatabase row, string? password = null) => new(
-        row.Id, row.Name, row.Labels, row.Status, row.StatusReason, PostgresEngine, PostgresVersion, row.Type, row.SizeBytes,
+        row.Id, row.Name, row.Labels, row.Status, row.StatusReason, row.Engine, VersionOf(row.Engine), row.Type, row.SizeBytes,
         row.Parameters, row.RestartPending, Address, row.Port, ConnectionStringOf(row, ManagedDatabase.OwnerName, password), "process",
         "The server is an unprivileged process with a user, a folder and a port of its own; it shares the machine's kernel.",
         row.DeletionProtection, row.SafetyGeneration is not null, row.SourceDatabase, row.FinalBackup, row.DeletedAt, row.CreatedAt,
         row.UpdatedAt);
 
+    /// <summary>The version of an engine's servers.</summary>
+    internal static string VersionOf(DatabaseEngine engine) => engine == DatabaseEngine.Redis ? "7.0" : "15";
+
     internal static string ConnectionStringOf(ManagedDatabase row, string user, string? password, string? database = null)
     {
         var secret = password is null ? "" : $":{Uri.EscapeDataString(password)}";
+        if (row.Engine == DatabaseEngine.Redis)
+        {
+            return $"rediss://{Uri.EscapeDataString(user)}{secret}@{Address}:{row.Port}";
+        }
+
         var name = Uri.EscapeDataString(database ?? ManagedDatabase.OwnerName);
         return $"postgres://{Uri.EscapeDataString(user)}{secret}@{Address}:{row.Port}/{name}?sslmode=require";
     }

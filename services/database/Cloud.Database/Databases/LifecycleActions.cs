@@ -1,3 +1,4 @@
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
 using Cloud.Messaging;
@@ -57,12 +58,12 @@ internal static class ResizeDatabase
 {
     public static Task<IResult> HandleAsync(
         string id, ResizeDatabaseRequest request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context,
-        DatabaseAction action, ServerProcesses processes, ParameterCatalog catalog, CancellationToken ct) =>
+        DatabaseAction action, ServerProcesses processes, ServerEngines engines, CancellationToken ct) =>
         action.RunAsync<DatabaseResizeSaga>(id, caller, ifMatch, wait, context, "resizing", async (row, now) =>
         {
             var type = DatabaseType.Require(request.Type ?? row.Type);
             var sizeBytes = DatabaseSize.Require(request.SizeBytes?.Bytes ?? row.SizeBytes);
-            await catalog.CheckAsync(row.Parameters, type, ct);
+            await engines.Of(row).CheckParametersAsync(row.Parameters, type, ct);
             var used = row.ShouldRun || row.Status == DatabaseStatus.Stopped ? processes.FolderOf(row).UsedBytes() : 0;
             if (sizeBytes < row.SizeBytes && sizeBytes < used)
             {

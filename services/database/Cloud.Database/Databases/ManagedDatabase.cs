@@ -1,3 +1,4 @@
+using Cloud.Database.Engines;
 using Cloud.Persistence;
 using Cloud.Primitives;
 
@@ -34,6 +35,9 @@ internal sealed class ManagedDatabase : IVersioned
 
     /// <summary>What was asked was begun in this state, and goes back to it where it fails.</summary>
     public DatabaseStatus StatusBefore { get; private set; }
+
+    /// <summary>What kind of server it is, for its whole life.</summary>
+    public DatabaseEngine Engine { get; private init; } = DatabaseEngine.Postgres;
 
     public string Type { get; private set; } = "";
 
@@ -105,6 +109,7 @@ internal sealed class ManagedDatabase : IVersioned
         LabelText = asked.Labels.Text,
         Status = DatabaseStatus.Provisioning,
         StatusBefore = DatabaseStatus.Failed,
+        Engine = asked.Engine,
         Type = asked.Type.Name,
         TypeBefore = asked.Type.Name,
         SizeBytes = asked.SizeBytes,
@@ -256,4 +261,4 @@ internal sealed class ManagedDatabase : IVersioned
 internal sealed record NewDatabase(
     DatabaseId Id, string Project, string Name, Labels Labels, DatabaseType Type, long SizeBytes,
     IReadOnlyDictionary<string, string> Parameters, bool DeletionProtection, int Port, int ServerUid, byte[] AdminSecret,
-    byte[] OwnerSecret, string? Source);
+    byte[] OwnerSecret, string? Source, DatabaseEngine Engine = DatabaseEngine.Postgres);

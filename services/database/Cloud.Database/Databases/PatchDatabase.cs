@@ -1,4 +1,4 @@
-using Cloud.Database.Servers;
+using Cloud.Database.Engines;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
@@ -23,19 +23,19 @@ internal static class PatchDatabase
 {
     public static async Task<IResult> HandleAsync(
         string id, MergePatch<PatchDatabaseRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, DatabaseAction action,
-        ParameterCatalog catalog, ServerProcesses processes, CancellationToken ct)
+        ServerEngines engines, CancellationToken ct)
     {
         var database = await action.ChangeAsync(id, caller, ifMatch, "changed", async (row, now) =>
         {
             Apply(row, patch, now);
             if (patch.Has(nameof(PatchDatabaseRequest.Parameters)))
             {
-                await ConfigureAsync(row, patch.Fields.Parameters, catalog, now, ct);
+                await ConfigureAsync(row, patch.Fields.Parameters, engines.Of(row), now, ct);
             }
         }, ct);
         if (database.ShouldRun && patch.Has(nameof(PatchDatabaseRequest.Parameters)))
         {
-            processes.Reload(database);
+            await engines.Of(database).ApplySettingsAsync(database, ct);
         }
 
         return ResourceResults.Ok(context, DatabaseView.From(database), database.Version);
@@ -61,7 +61,7 @@ internal static class PatchDatabase
     }
 
     private static async Task ConfigureAsync(
-        ManagedDatabase database, IReadOnlyDictionary<string, string?>? patch, ParameterCatalog catalog, DateTimeOffset now,
+        ManagedDatabase database, IReadOnlyDictionary<string, string?>? patch, IServerEngine engine, DateTimeOffset now,
         CancellationToken ct)
     {
         var merged = patch is null ? [] : new Dictionary<string, string>(database.Parameters);
@@ -77,9 +77,9 @@ internal static class PatchDatabase
             }
         }
 
-        await catalog.CheckAsync(merged, DatabaseType.Require(database.Type), ct);
+        await engine.CheckParametersAsync(merged, DatabaseType.Require(database.Type), ct);
         var changed = merged.Keys.Union(database.Parameters.Keys)
             .Where(name => merged.GetValueOrDefault(name) != database.Parameters.GetValueOrDefault(name)).ToList();
-        database.Configure(merged, await catalog.NeedsRestartAsync(changed, ct), now);
+        database.Configure(merged, await engine.NeedsRestartAsync(changed, ct), now);
     }
 }

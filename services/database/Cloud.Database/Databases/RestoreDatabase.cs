@@ -52,6 +52,7 @@ internal static class RestoreDatabase
 
         var desired = new DesiredDatabase(request.Name!, DatabaseType.Require(source.Type), source.SizeBytes)
         {
+            Engine = source.Engine,
             Parameters = source.Parameters,
             Source = source.Id,
         };
@@ -87,6 +88,7 @@ internal static class CloneDatabase
         var source = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
         var desired = new DesiredDatabase(request.Name, DatabaseType.Require(source.Type), source.SizeBytes)
         {
+            Engine = source.Engine,
             Parameters = source.Parameters,
             Source = source.Id,
         };

@@ -1,4 +1,5 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
 using Cloud.Primitives;
@@ -8,42 +9,29 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Database.Insight;
 
 /// <summary>What a server does, counted since its statistics began.</summary>
+/// <param name="TransactionsCommitted">Of Redis, commands that were done.</param>
+/// <param name="TransactionsRolledBack">Of Redis, commands that were refused or failed.</param>
 /// <param name="UsedBytes">What its files take on the disk, of <paramref name="SizeBytes"/>.</param>
-/// <param name="CacheHitRatio">Of the pages that were asked for, those that were in memory: 0 to 1; null where none was.</param>
+/// <param name="CacheHitRatio">Of the pages that were asked for, those that were in memory: 0 to 1; null where none was.
+/// Of Redis, of the keys.</param>
+/// <param name="MemoryBytes">What Redis holds in memory; null of PostgreSQL, which plans with its type's.</param>
+/// <param name="Keys">How many keys Redis holds; null of PostgreSQL.</param>
 public sealed record DatabaseMetricsView(
     int Connections, int ActiveConnections, int ConnectionsMax, long TransactionsCommitted, long TransactionsRolledBack,
     double? CacheHitRatio, long RowsReturned, long RowsWritten, long Deadlocks, long TemporaryBytes, long UsedBytes, long SizeBytes,
-    double UptimeSeconds);
+    double UptimeSeconds, long? MemoryBytes = null, long? Keys = null);
 
-/// <summary>A statement that took long, with its constants taken out.</summary>
+/// <summary>A statement that took long, with its constants taken out; of Redis a command and its key.</summary>
 public sealed record SlowQueryView(string Query, string? Database, string? User, long Calls, double MeanMs, double MaxMs, double TotalMs,
     long Rows);
 
 internal static class GetDatabaseMetrics
 {
     public static async Task<DatabaseMetricsView> HandleAsync(
-        string id, Caller caller, DatabaseDbContext db, ServerConnections connections, ServerProcesses processes, CancellationToken ct)
+        string id, Caller caller, DatabaseDbContext db, ServerEngines engines, ServerProcesses processes, CancellationToken ct)
     {
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        var used = processes.FolderOf(row).UsedBytes();
-        var metrics = await admin.ListAsync(
-            """
-            SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> current_user),
-                   (SELECT count(*)::int FROM pg_stat_activity
-                    WHERE backend_type = 'client backend' AND usename <> current_user AND state = 'active'),
-                   current_setting('max_connections')::int, sum(xact_commit)::bigint, sum(xact_rollback)::bigint,
-                   sum(blks_hit)::float8 / nullif(sum(blks_hit + blks_read), 0), sum(tup_returned)::bigint,
-                   sum(tup_inserted + tup_updated + tup_deleted)::bigint, sum(deadlocks)::bigint, sum(temp_bytes)::bigint,
-                   extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8
-            FROM pg_stat_database
-            """,
-            one => new DatabaseMetricsView(
-                one.GetInt32(0), one.GetInt32(1), one.GetInt32(2), one.GetInt64(3), one.GetInt64(4),
-                one.IsDBNull(5) ? null : one.GetDouble(5), one.GetInt64(6), one.GetInt64(7), one.GetInt64(8), one.GetInt64(9), used,
-                row.SizeBytes, one.GetDouble(10)),
-            ct);
-        return metrics[0];
+        return await engines.Of(row).ReadMetricsAsync(row, processes.FolderOf(row).UsedBytes(), ct);
     }
 }
 
@@ -52,21 +40,10 @@ internal static class ListSlowQueries
     private const int Shown = 10;
 
     public static async Task<Page<SlowQueryView>> HandleAsync(
-        string id, Caller caller, DatabaseDbContext db, ServerConnections connections, CancellationToken ct)
+        string id, Caller caller, DatabaseDbContext db, ServerEngines engines, CancellationToken ct)
     {
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        var found = await admin.ListAsync(
-            """
-            SELECT s.query, d.datname, r.rolname, s.calls, s.mean_exec_time, s.max_exec_time, s.total_exec_time, s.rows
-            FROM public.pg_stat_statements s LEFT JOIN pg_database d ON d.oid = s.dbid LEFT JOIN pg_roles r ON r.oid = s.userid
-            WHERE r.rolsuper IS NOT TRUE ORDER BY s.mean_exec_time DESC LIMIT $1
-            """,
-            one => new SlowQueryView(
-                one.GetString(0), one.IsDBNull(1) ? null : one.GetString(1), one.IsDBNull(2) ? null : one.GetString(2), one.GetInt64(3),
-                one.GetDouble(4), one.GetDouble(5), one.GetDouble(6), one.GetInt64(7)),
-            ct, Shown);
-        return new Page<SlowQueryView>(found, null);
+        return new Page<SlowQueryView>(await engines.Of(row).ListSlowestAsync(row, Shown, ct), null);
     }
 }
 

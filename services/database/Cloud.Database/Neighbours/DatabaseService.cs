@@ -2,9 +2,9 @@ using System.IO.Pipelines;
 using Cloud.Database.Archive;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
-using Cloud.Database.Servers;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
@@ -16,7 +16,7 @@ namespace Cloud.Database.Neighbours;
 /// <summary>What backups ask of databases: the same rows, guards and sagas as a user's calls.</summary>
 internal sealed class DatabaseService(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseWaiter waiter, DatabaseArchive archive,
-    ServerControl control, PasswordBox passwords, DatabaseOptions options, TimeProvider time) : IDatabases
+    ServerEngines engines, PasswordBox passwords, DatabaseOptions options, TimeProvider time) : IDatabases
 {
     /// <summary>How long a call is held for what usually takes less than that.</summary>
     private static readonly WaitQuery AWhile = new(TimeSpan.FromSeconds(5));
@@ -68,6 +68,7 @@ internal sealed class DatabaseService(
         var settings = copy.Settings;
         var desired = new DesiredDatabase(copy.Name, DatabaseType.Require(settings.Type), settings.SizeBytes)
         {
+            Engine = settings.Engine is { } named ? EnumWords.Parse<DatabaseEngine>(named, "engine") : DatabaseEngine.Postgres,
             Labels = new Labels(settings.Labels),
             Parameters = settings.Parameters,
             AdminPassword = settings.AdminPassword,
@@ -113,8 +114,11 @@ internal sealed class DatabaseService(
         return ToState(await waiter.WaitAsync(found, AWhile, ct));
     }
 
-    public async Task<string?> CheckAsync(string project, string database, CancellationToken ct) =>
-        await control.CheckAsync(await RequireRowAsync(project, database, ct), ct);
+    public async Task<string?> CheckAsync(string project, string database, CancellationToken ct)
+    {
+        var row = await RequireRowAsync(project, database, ct);
+        return await engines.Of(row).CheckAsync(row, ct);
+    }
 
     public async Task<bool> DeleteAsync(string project, string database, CancellationToken ct)
     {
@@ -143,7 +147,7 @@ internal sealed class DatabaseService(
     {
         try
         {
-            await archive.ReadAsync(row, tar => tar.CopyToAsync(to, ct), ct);
+            await engines.Of(row).ReadAsync(row, tar => tar.CopyToAsync(to, ct), ct);
             await to.CompleteAsync();
         }
         catch (Exception failed)
@@ -168,6 +172,7 @@ internal sealed class DatabaseService(
         row.Id.Value, row.Name, EnumWords.Of(row.Status), row.StatusReason, row.Settled, row.SourceDatabase,
         new DatabaseSettings
         {
+            Engine = EnumWords.Of(row.Engine),
             Type = row.Type,
             SizeBytes = row.SizeBytes,
             Parameters = row.Parameters,

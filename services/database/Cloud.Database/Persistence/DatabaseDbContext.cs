@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.Primitives;
@@ -60,6 +61,7 @@ public sealed class DatabaseDbContext(DbContextOptions<DatabaseDbContext> option
             database.Ignore(row => row.Settled);
             database.Ignore(row => row.ShouldRun);
             database.Property(row => row.Parameters).HasJsonConversion();
+            database.Property(row => row.Engine).HasDefaultValue(DatabaseEngine.Postgres);
             database.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter($"\"{nameof(ManagedDatabase.Status)}\" <> {(int)DatabaseStatus.Deleted}");
         });

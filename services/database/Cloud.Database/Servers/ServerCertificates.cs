@@ -26,6 +26,13 @@ internal sealed class ServerCertificates(DatabaseOptions options, TimeProvider t
         return authority.ExportCertificatePem() + "\n";
     }
 
+    /// <summary>The authority's certificate, without its key.</summary>
+    public X509Certificate2 AuthorityCertificate()
+    {
+        using var authority = Authority();
+        return X509CertificateLoader.LoadCertificate(authority.RawData);
+    }
+
     /// <summary>Writes a key and a certificate for the loopback address; kept where they are.</summary>
     public void Write(ServerFolder folder, string name)
     {

@@ -9,8 +9,8 @@ namespace Cloud.Database.Servers;
 
 /// <summary>Brings servers up and down together with the archiving of their logs. Called in the turn of the database.</summary>
 internal sealed partial class ServerControl(
-    ServerProcesses processes, ServerPrograms programs, ServerConnections connections, LogArchivers archivers, PasswordBox passwords,
-    TimeProvider time, ILogger<ServerControl> log)
+    ServerProcesses processes, ServerPrograms programs, ServerTemplate template, ServerConnections connections, LogArchivers archivers,
+    PasswordBox passwords, TimeProvider time, ILogger<ServerControl> log)
 {
     /// <summary>What the server says where its log holds no commit after the time to go back to.</summary>
     private const string TargetNotReached = "recovery ended before configured recovery target was reached";
@@ -70,7 +70,7 @@ internal sealed partial class ServerControl(
     }
 
     /// <summary>Gives the server the service's password of this database, its owner and the owner's database.</summary>
-    /// <param name="source">The database that it was made of: its password opens it until it has its own.</param>
+    /// <param name="source">The database that it was made of: its password opens it until it has its own. Null for the template.</param>
     public async Task MakeOwnerAsync(ManagedDatabase database, ManagedDatabase? source, CancellationToken ct)
     {
         await using var admin = await OpenAsync(database, source, ct);
@@ -116,9 +116,10 @@ internal sealed partial class ServerControl(
         {
             return await connections.OpenAsync(database, ct);
         }
-        catch (PostgresException wrong) when (wrong.SqlState == PostgresErrorCodes.InvalidPassword && source is not null)
+        catch (PostgresException wrong) when (wrong.SqlState == PostgresErrorCodes.InvalidPassword)
         {
-            await using var before = await connections.OpenAsync(database, ct, connections.AdminPassword(source));
+            var password = source is null ? template.Password : connections.AdminPassword(source);
+            await using var before = await connections.OpenAsync(database, ct, password);
             await before.ExecuteFormattedAsync(
                 "ALTER ROLE %I PASSWORD %L", ct, ServerSettings.Admin, connections.AdminPassword(database));
         }

@@ -18,7 +18,25 @@ internal sealed record ServerFolder(string Root)
 
     public string Access => Path.Combine(Data, "pg_hba.conf");
 
-    public string ProcessFile => Path.Combine(Data, "postmaster.pid");
+    public string ProcessFile => Path.Combine(Data, File.Exists(RedisSettings) ? "redis.pid" : "postmaster.pid");
+
+    public string RedisSettings => Path.Combine(Data, "redis.conf");
+
+    /// <summary>Redis's users, with what each may do.</summary>
+    public string RedisUsers => Path.Combine(Data, "users.acl");
+
+    /// <summary>Redis's log of writes (<c>appenddirname</c>).</summary>
+    public string AppendOnly => Path.Combine(Data, "appendonlydir");
+
+    public string AppendOnlyManifest => Path.Combine(AppendOnly, "appendonly.aof.manifest");
+
+    /// <summary>What the rewrite of Redis's log removes, until it is archived.</summary>
+    public string Unarchived => Path.Combine(Root, "unarchived");
+
+    public string Control => Path.Combine(Data, "global", "pg_control");
+
+    /// <summary>The write-ahead log.</summary>
+    public string Log => Path.Combine(Data, "pg_wal");
 
     /// <summary>Says that the server starts by a recovery.</summary>
     public string RecoverySignal => Path.Combine(Data, "recovery.signal");
@@ -35,7 +53,7 @@ internal sealed record ServerFolder(string Root)
 
     public string StartLog => Path.Combine(Root, "start.log");
 
-    public bool IsMade => File.Exists(Path.Combine(Data, "PG_VERSION"));
+    public bool IsMade => File.Exists(Path.Combine(Data, "PG_VERSION")) || File.Exists(RedisUsers);
 
     /// <summary>What its files take on the disk, in bytes.</summary>
     public long UsedBytes()
@@ -55,6 +73,26 @@ internal sealed record ServerFolder(string Root)
         }
 
         return bytes;
+    }
+
+    /// <summary>Fills a folder that appears whole and durable, or not at all; kept where it is there.</summary>
+    public async Task FillAsync(Func<ServerFolder, Task> fill)
+    {
+        if (IsMade)
+        {
+            return;
+        }
+
+        var unfinished = Unfinished;
+        if (Directory.Exists(unfinished.Root))
+        {
+            Directory.Delete(unfinished.Root, recursive: true);
+        }
+
+        Directory.CreateDirectory(unfinished.Data, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await fill(unfinished);
+        await FileSystemSync.RunAsync(unfinished.Root);
+        Directory.Move(unfinished.Root, Root);
     }
 
     public void Remove()

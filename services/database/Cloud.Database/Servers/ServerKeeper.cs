@@ -1,6 +1,7 @@
-using Cloud.Database.Archive;
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
+using Cloud.Database.Redis;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -14,8 +15,7 @@ namespace Cloud.Database.Servers;
 /// </summary>
 internal sealed partial class ServerKeeper(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
-    ServerControl control, ServerConnections connections, LogArchivers archivers, ReconcilerSignals signals,
-    ILogger<ServerKeeper> log) : IReconciler
+    ServerEngines engines, ReconcilerSignals signals, ILogger<ServerKeeper> log) : IReconciler
 {
     /// <summary>A database is written to again when so much of its size is in use, of a hundred.</summary>
     private const int WritablePercent = 95;
@@ -44,7 +44,7 @@ internal sealed partial class ServerKeeper(
         {
             await KeepAsync(id, ct);
         }
-        catch (Exception failed) when (failed is NpgsqlException or CloudException or IOException or TimeoutException)
+        catch (Exception failed) when (failed is NpgsqlException or RedisException or CloudException or IOException or TimeoutException)
         {
             LogFailed(log, id, failed.Message);
         }
@@ -63,11 +63,11 @@ internal sealed partial class ServerKeeper(
         if (!processes.Runs(row))
         {
             LogDied(log, id);
-            await control.StartAsync(row, ct);
+            await engines.Of(row).StartAsync(row, ct);
             await changes.ApplyAsync(id, "server-restarted", (_, _, _) => Task.FromResult(true), ct);
         }
 
-        await archivers.StartAsync(row);
+        await engines.Of(row).ArchiveAsync(row, ct);
         await CheckSizeAsync(row, ct);
     }
 
@@ -78,18 +78,15 @@ internal sealed partial class ServerKeeper(
         {
             var reason = $"It holds {used} bytes, and its size is {row.SizeBytes}. Resize it, or remove what is not needed.";
             await TurnAsync(row.Id, "read-only", (one, now) => one.BecomesReadOnly(reason, now), ct);
-            processes.Reload((await ReadAsync(row.Id, ct))!);
+            await engines.Of(row).ApplySettingsAsync((await ReadAsync(row.Id, ct))!, ct);
 
             // What users' sessions have begun ends; the next ones find it read-only.
-            await using var admin = await connections.OpenAsync(row, ct);
-            await admin.ExecuteAsync(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> $1", ct,
-                ServerSettings.Admin);
+            await engines.Of(row).EndSessionsAsync(row, ct);
         }
         else if (row.Status == DatabaseStatus.ReadOnly && used <= row.SizeBytes / 100 * WritablePercent)
         {
             await TurnAsync(row.Id, "available", (one, now) => one.BecomesWritable(now), ct);
-            processes.Reload((await ReadAsync(row.Id, ct))!);
+            await engines.Of(row).ApplySettingsAsync((await ReadAsync(row.Id, ct))!, ct);
         }
     }
 

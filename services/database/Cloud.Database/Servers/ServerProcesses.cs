@@ -12,7 +12,8 @@ namespace Cloud.Database.Servers;
 /// may choose one. They outlive the service: what runs is found by its folder's process file.
 /// </summary>
 internal sealed partial class ServerProcesses(
-    DatabaseOptions options, ServerPrograms programs, ServerCertificates certificates, ServerConnections connections)
+    DatabaseOptions options, ServerPrograms programs, ServerTemplate template, ServerCertificates certificates,
+    ServerConnections connections)
 {
     private const int Interrupt = 2;
     private const int Kill = 9;
@@ -24,35 +25,9 @@ internal sealed partial class ServerProcesses(
 
     public ServerFolder FolderOf(ManagedDatabase database) => ServerFolder.Of(options, database.Id, database.Generation);
 
-    /// <summary>Makes an empty server in its folder; kept where it is there.</summary>
-    public async Task MakeAsync(ManagedDatabase database, CancellationToken ct)
-    {
-        var folder = FolderOf(database);
-        if (folder.IsMade)
-        {
-            return;
-        }
-
-        programs.Require();
-        var unfinished = folder.Unfinished;
-        if (Directory.Exists(unfinished.Root))
-        {
-            Directory.Delete(unfinished.Root, recursive: true);
-        }
-
-        Directory.CreateDirectory(unfinished.Root);
-        var passwordFile = Path.Combine(unfinished.Root, "password");
-        await File.WriteAllTextAsync(passwordFile, connections.AdminPassword(database), ct);
-        await programs.InitAsync(
-            unfinished.Root, passwordFile,
-            [
-                $"--pgdata={unfinished.Data}", $"--username={ServerSettings.Admin}", "--auth=scram-sha-256", "--encoding=UTF8",
-                "--locale=C.UTF-8", "--data-checksums", "--wal-segsize=1", "--no-instructions",
-            ],
-            ct);
-        File.Delete(passwordFile);
-        Directory.Move(unfinished.Root, folder.Root);
-    }
+    /// <summary>Makes an empty server in its folder, with the template's password; kept where it is there.</summary>
+    public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => FolderOf(database).FillAsync(
+        async unfinished => FolderCopy.Copy(await template.RequireAsync(ct), unfinished.Data, ct));
 
     /// <summary>Starts a server where it does not run. It may still be recovering when this returns.</summary>
     public async Task StartAsync(ManagedDatabase database, CancellationToken ct)
@@ -176,7 +151,7 @@ internal sealed partial class ServerProcesses(
     }
 
     /// <summary>In place: the file stays its server's.</summary>
-    private static void Replace(string path, string text)
+    public static void Replace(string path, string text)
     {
         using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write);
         var bytes = Encoding.UTF8.GetBytes(text);

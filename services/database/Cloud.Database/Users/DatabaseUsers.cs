@@ -1,11 +1,10 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
-using Cloud.Database.Servers;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Cloud.Database.Users;
 
@@ -64,37 +63,25 @@ internal static class ServerPassword
 internal static class ListDatabaseUsers
 {
     public static async Task<Page<DatabaseUserView>> HandleAsync(
-        string id, Caller caller, DatabaseDbContext db, ServerConnections connections, CancellationToken ct)
+        string id, Caller caller, DatabaseDbContext db, ServerEngines engines, CancellationToken ct)
     {
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        var names = await admin.ListAsync(
-            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY rolname", one => one.GetString(0), ct);
+        var names = await engines.Of(row).ListUsersAsync(row, ct);
         return new Page<DatabaseUserView>(
-            names.ConvertAll(name => new DatabaseUserView(
-                name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, null))), null);
+            names.Select(name => new DatabaseUserView(
+                name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, null))).ToList(), null);
     }
 }
 
 internal static class CreateDatabaseUser
 {
     public static async Task<IResult> HandleAsync(
-        string id, CreateDatabaseUserRequest request, Caller caller, DatabaseDbContext db, ServerConnections connections,
-        CancellationToken ct)
+        string id, CreateDatabaseUserRequest request, Caller caller, DatabaseDbContext db, ServerEngines engines, CancellationToken ct)
     {
         var name = ServerName.Require(request.Name, "name");
         var password = ServerPassword.Require(request.Password);
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        try
-        {
-            await admin.ExecuteFormattedAsync("CREATE ROLE %I LOGIN PASSWORD %L", ct, name, password);
-        }
-        catch (PostgresException taken) when (taken.SqlState == PostgresErrorCodes.DuplicateObject)
-        {
-            throw CloudException.Conflict("name-taken", $"There is already a user '{name}'.");
-        }
-
+        await engines.Of(row).CreateUserAsync(row, name, password, ct);
         return TypedResults.Created(
             $"/v1/databases/{row.Id}/users/{name}",
             new DatabaseUserView(name, false, DatabaseView.ConnectionStringOf(row, name, password)));
@@ -104,7 +91,7 @@ internal static class CreateDatabaseUser
 internal static class DeleteDatabaseUser
 {
     public static async Task<IResult> HandleAsync(
-        string id, string name, Caller caller, DatabaseDbContext db, ServerConnections connections, CancellationToken ct)
+        string id, string name, Caller caller, DatabaseDbContext db, ServerEngines engines, CancellationToken ct)
     {
         ServerName.Require(name, "name");
         if (name == ManagedDatabase.OwnerName)
@@ -113,17 +100,7 @@ internal static class DeleteDatabaseUser
         }
 
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        try
-        {
-            await admin.ExecuteFormattedAsync("DROP ROLE IF EXISTS %I", ct, name);
-        }
-        catch (PostgresException held) when (held.SqlState == PostgresErrorCodes.DependentObjectsStillExist)
-        {
-            throw CloudException.Conflict(
-                "user-owns-objects", $"The user '{name}' still owns objects or rights: REASSIGN OWNED and DROP OWNED them first.");
-        }
-
+        await engines.Of(row).DeleteUserAsync(row, name, ct);
         return TypedResults.NoContent();
     }
 }
@@ -132,17 +109,12 @@ internal static class RotatePassword
 {
     public static async Task<DatabaseUserView> HandleAsync(
         string id, RotatePasswordRequest? request, Caller caller, DatabaseDbContext db, DatabaseAction action,
-        ServerConnections connections, PasswordBox passwords, CancellationToken ct)
+        ServerEngines engines, PasswordBox passwords, CancellationToken ct)
     {
         var name = ServerName.Require(request?.User ?? ManagedDatabase.OwnerName, "user");
         var password = ServerPassword.Require(request?.Password);
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        await using var admin = await connections.OpenAsync(row, ct);
-        if (!await admin.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND NOT rolsuper)", ct, name))
-        {
-            throw CloudException.NotFound("user", name);
-        }
-
+        await engines.Of(row).RequireUserAsync(row, name, ct);
         if (name == ManagedDatabase.OwnerName)
         {
             // First the row: a start would bring the old password back.
@@ -153,7 +125,7 @@ internal static class RotatePassword
             }, ct);
         }
 
-        await admin.ExecuteFormattedAsync("ALTER ROLE %I PASSWORD %L", ct, name, password);
+        await engines.Of(row).SetPasswordAsync(row, name, password, ct);
         return new DatabaseUserView(name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, password));
     }
 }

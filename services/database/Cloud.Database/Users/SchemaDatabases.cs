@@ -1,4 +1,5 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
 using Cloud.Primitives;
@@ -20,12 +21,20 @@ public sealed record CreateSchemaDatabaseRequest
     public string? Owner { get; init; }
 }
 
+internal static class SchemaDatabases
+{
+    /// <exception cref="CloudException">Its servers have no databases within.</exception>
+    public static ManagedDatabase RequireAny(ManagedDatabase database) => database.Engine == DatabaseEngine.Postgres
+        ? database
+        : throw CloudException.Conflict("wrong-engine", "Only a PostgreSQL server has databases within.");
+}
+
 internal static class ListSchemaDatabases
 {
     public static async Task<Page<SchemaDatabaseView>> HandleAsync(
         string id, Caller caller, DatabaseDbContext db, ServerConnections connections, CancellationToken ct)
     {
-        var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
+        var row = SchemaDatabases.RequireAny(await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct));
         await using var admin = await connections.OpenAsync(row, ct);
         var found = await admin.ListAsync(
             """
@@ -45,7 +54,7 @@ internal static class CreateSchemaDatabase
     {
         var name = ServerName.Require(request.Name, "name");
         var owner = ServerName.Require(request.Owner ?? ManagedDatabase.OwnerName, "owner");
-        var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
+        var row = SchemaDatabases.RequireAny(await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct));
         await using var admin = await connections.OpenAsync(row, ct);
         try
         {
@@ -70,7 +79,7 @@ internal static class DeleteSchemaDatabase
         string id, string name, Caller caller, DatabaseDbContext db, ServerConnections connections, CancellationToken ct)
     {
         ServerName.Require(name, "name");
-        var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
+        var row = SchemaDatabases.RequireAny(await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct));
         await using var admin = await connections.OpenAsync(row, ct);
         await admin.ExecuteFormattedAsync("DROP DATABASE IF EXISTS %I WITH (FORCE)", ct, name);
         return TypedResults.NoContent();

@@ -1,0 +1,194 @@
+using Cloud.Database.Archive;
+using Cloud.Database.Databases;
+using Cloud.Database.Insight;
+using Cloud.Database.Servers;
+using Cloud.Primitives;
+using Npgsql;
+
+namespace Cloud.Database.Engines;
+
+/// <summary>PostgreSQL: its parts are in <c>Servers</c> and <c>Archive</c>.</summary>
+internal sealed class PostgresEngine(
+    ServerProcesses processes, ServerControl control, ServerConnections connections, ParameterCatalog catalog, DatabaseArchive archive,
+    LogArchivers archivers, DatabaseOptions options, TimeProvider time) : IServerEngine
+{
+    public string Version => DatabaseView.VersionOf(DatabaseEngine.Postgres);
+
+    public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => processes.MakeAsync(database, ct);
+
+    public Task CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct) =>
+        archive.CopyAsync(source, processes.FolderOf(source), processes.FolderOf(database), ct);
+
+    public Task RestoreAsync(
+        ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
+        archive.RestoreAsync(source, time, to, ct);
+
+    public Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, CancellationToken ct) =>
+        archive.LayOutAsync(staged, to, ct);
+
+    public Task StartAsync(ManagedDatabase database, CancellationToken ct) => control.StartAsync(database, ct);
+
+    public Task StopAsync(ManagedDatabase database, CancellationToken ct) => control.StopAsync(database, ct);
+
+    public Task MakeOwnerAsync(ManagedDatabase database, ManagedDatabase? source, CancellationToken ct) =>
+        control.MakeOwnerAsync(database, source, ct);
+
+    public Task ArchiveAsync(ManagedDatabase database, CancellationToken ct) => archivers.StartAsync(database);
+
+    public Task TakeBaseBackupAsync(ManagedDatabase database, CancellationToken ct) => archive.TakeBaseBackupAsync(database, ct);
+
+    public async Task KeepArchiveAsync(ManagedDatabase database, BaseBackup? newest, CancellationToken ct)
+    {
+        if (archivers.Find(database) is not { } archiver)
+        {
+            return;
+        }
+
+        if (archiver.HasUnsaid)
+        {
+            await using var admin = await connections.OpenAsync(database, ct);
+            var (position, now) = await admin.PositionAndTimeAsync(ct);
+            await archiver.StoreAsync(position, ct);
+            await archiver.SaveTimeAsync(now, ct);
+        }
+
+        if (newest is null
+            || time.GetUtcNow() - newest.CompletedAt > options.BaseBackupAge
+            || archiver.Received - newest.StartPosition > options.BaseBackupLogBytes)
+        {
+            await archive.TakeBaseBackupAsync(database, ct);
+        }
+    }
+
+    public async Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        if (archivers.Find(database) is not { } archiver)
+        {
+            return null;
+        }
+
+        try
+        {
+            await using var admin = await connections.OpenAsync(database, ct);
+            var (position, now) = await admin.PositionAndTimeAsync(ct);
+            await archiver.StoreAsync(position, ct);
+            return now;
+        }
+        catch (Exception away) when (away is NpgsqlException or CloudException { Kind: ErrorKind.Unavailable })
+        {
+            // The server has died, or does not keep up: what is stored is what there is.
+            return null;
+        }
+    }
+
+    public string FirstLogName(BaseBackup backup) => ArchiveKeys.SegmentName(backup.Timeline, backup.StartPosition);
+
+    public Task ApplySettingsAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        processes.Reload(database);
+        return Task.CompletedTask;
+    }
+
+    public async Task EndSessionsAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        await admin.ExecuteAsync(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> $1", ct,
+            ServerSettings.Admin);
+    }
+
+    public Task ReadAsync(ManagedDatabase database, Func<Stream, Task> read, CancellationToken ct) => archive.ReadAsync(database, read, ct);
+
+    public Task<string?> CheckAsync(ManagedDatabase database, CancellationToken ct) => control.CheckAsync(database, ct);
+
+    public Task CheckParametersAsync(IReadOnlyDictionary<string, string>? parameters, DatabaseType type, CancellationToken ct) =>
+        catalog.CheckAsync(parameters, type, ct);
+
+    public Task<bool> NeedsRestartAsync(IEnumerable<string> names, CancellationToken ct) => catalog.NeedsRestartAsync(names, ct);
+
+    public async Task<IReadOnlyList<string>> ListUsersAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        return await admin.ListAsync(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY rolname", one => one.GetString(0), ct);
+    }
+
+    public async Task CreateUserAsync(ManagedDatabase database, string name, string password, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        try
+        {
+            await admin.ExecuteFormattedAsync("CREATE ROLE %I LOGIN PASSWORD %L", ct, name, password);
+        }
+        catch (PostgresException taken) when (taken.SqlState == PostgresErrorCodes.DuplicateObject)
+        {
+            throw CloudException.Conflict("name-taken", $"There is already a user '{name}'.");
+        }
+    }
+
+    public async Task DeleteUserAsync(ManagedDatabase database, string name, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        try
+        {
+            await admin.ExecuteFormattedAsync("DROP ROLE IF EXISTS %I", ct, name);
+        }
+        catch (PostgresException held) when (held.SqlState == PostgresErrorCodes.DependentObjectsStillExist)
+        {
+            throw CloudException.Conflict(
+                "user-owns-objects", $"The user '{name}' still owns objects or rights: REASSIGN OWNED and DROP OWNED them first.");
+        }
+    }
+
+    public async Task RequireUserAsync(ManagedDatabase database, string name, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        if (!await admin.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND NOT rolsuper)", ct, name))
+        {
+            throw CloudException.NotFound("user", name);
+        }
+    }
+
+    public async Task SetPasswordAsync(ManagedDatabase database, string name, string password, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        await admin.ExecuteFormattedAsync("ALTER ROLE %I PASSWORD %L", ct, name, password);
+    }
+
+    public async Task<DatabaseMetricsView> ReadMetricsAsync(ManagedDatabase database, long usedBytes, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        var metrics = await admin.ListAsync(
+            """
+            SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename <> current_user),
+                   (SELECT count(*)::int FROM pg_stat_activity
+                    WHERE backend_type = 'client backend' AND usename <> current_user AND state = 'active'),
+                   current_setting('max_connections')::int, sum(xact_commit)::bigint, sum(xact_rollback)::bigint,
+                   sum(blks_hit)::float8 / nullif(sum(blks_hit + blks_read), 0), sum(tup_returned)::bigint,
+                   sum(tup_inserted + tup_updated + tup_deleted)::bigint, sum(deadlocks)::bigint, sum(temp_bytes)::bigint,
+                   extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8
+            FROM pg_stat_database
+            """,
+            one => new DatabaseMetricsView(
+                one.GetInt32(0), one.GetInt32(1), one.GetInt32(2), one.GetInt64(3), one.GetInt64(4),
+                one.IsDBNull(5) ? null : one.GetDouble(5), one.GetInt64(6), one.GetInt64(7), one.GetInt64(8), one.GetInt64(9), usedBytes,
+                database.SizeBytes, one.GetDouble(10)),
+            ct);
+        return metrics[0];
+    }
+
+    public async Task<IReadOnlyList<SlowQueryView>> ListSlowestAsync(ManagedDatabase database, int count, CancellationToken ct)
+    {
+        await using var admin = await connections.OpenAsync(database, ct);
+        return await admin.ListAsync(
+            """
+            SELECT s.query, d.datname, r.rolname, s.calls, s.mean_exec_time, s.max_exec_time, s.total_exec_time, s.rows
+            FROM public.pg_stat_statements s LEFT JOIN pg_database d ON d.oid = s.dbid LEFT JOIN pg_roles r ON r.oid = s.userid
+            WHERE r.rolsuper IS NOT TRUE ORDER BY s.mean_exec_time DESC LIMIT $1
+            """,
+            one => new SlowQueryView(
+                one.GetString(0), one.IsDBNull(1) ? null : one.GetString(1), one.IsDBNull(2) ? null : one.GetString(2), one.GetInt64(3),
+                one.GetDouble(4), one.GetDouble(5), one.GetDouble(6), one.GetInt64(7)),
+            ct, count);
+    }
+}

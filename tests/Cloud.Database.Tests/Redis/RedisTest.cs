@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Cloud.Database.Redis;
+using Cloud.Database.Servers;
+using Cloud.Database.Tests.Kit;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Cloud.Database.Tests.Redis;
+
+/// <summary>A test with Redis servers.</summary>
+public abstract class RedisTest(DatabaseServices services) : DatabaseTest(services.OnSqlite)
+{
+    protected async Task<JsonElement> CreateRedisAsync(object? parameters = null)
+    {
+        var made = await CreateAsync(new { name = NewName("cache"), engine = "redis", parameters });
+        made.GetProperty("engine").GetString().ShouldBe("redis");
+        return made;
+    }
+
+    /// <summary>As the user that the address names.</summary>
+    internal async Task<RedisConnection> OpenAsync(string url)
+    {
+        var uri = new Uri(url);
+        var user = uri.UserInfo.Split(':');
+        using var authority = Service.Services.GetRequiredService<ServerCertificates>().AuthorityCertificate();
+        return await RedisConnection.OpenAsync(uri.Port, user[0], Uri.UnescapeDataString(user[1]), authority, default);
+    }
+
+    /// <summary>One command, by a connection of its own.</summary>
+    protected async Task<object?> SayAsync(string url, params IReadOnlyList<string> words)
+    {
+        await using var connection = await OpenAsync(url);
+        return await connection.SendAsync(default, words);
+    }
+
+    /// <summary>Each key a write of its own.</summary>
+    protected async Task WriteAsync(string url, int first, int count)
+    {
+        await using var connection = await OpenAsync(url);
+        for (var n = first; n < first + count; n++)
+        {
+            await connection.SendAsync(default, "SET", Key(n), "x");
+        }
+    }
+
+    /// <summary>The numbers whose keys there are, in order.</summary>
+    protected async Task<IReadOnlyList<int>> NumbersAsync(string url) =>
+        ((List<object?>)(await SayAsync(url, "KEYS", "n*"))!).Select(key => int.Parse(((string)key!)[1..], CultureInfo.InvariantCulture))
+            .Order().ToList();
+
+    protected static string Key(int number) => string.Create(CultureInfo.InvariantCulture, $"n{number}");
+
+    /// <summary>The end of the present second by the server's clock; writes after it are of later ones.</summary>
+    protected async Task<DateTimeOffset> EndOfSecondAsync(string url)
+    {
+        var parts = (List<object?>)(await SayAsync(url, "TIME"))!;
+        var second = long.Parse((string)parts[0]!, CultureInfo.InvariantCulture);
+        while (long.Parse((string)((List<object?>)(await SayAsync(url, "TIME"))!)[0]!, CultureInfo.InvariantCulture) == second)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+        }
+
+        return DateTimeOffset.FromUnixTimeSeconds(second).AddMilliseconds(999);
+    }
+
+    protected async Task<int> ProcessOfAsync(string id)
+    {
+        var folder = Service.Services.GetRequiredService<ServerProcesses>().FolderOf(await Service.RowAsync(id));
+        return int.Parse((await File.ReadAllLinesAsync(folder.ProcessFile))[0], CultureInfo.InvariantCulture);
+    }
+
+    protected async Task<JsonElement> RestoreAsNewAsync(string id, DateTimeOffset to)
+    {
+        var restored = await PostAsync($"/v1/databases/{id}/restore?wait=120", new { to, name = NewName("again") }, HttpStatusCode.Created);
+        StatusOf(restored).ShouldBe("available", restored.ToString());
+        return restored;
+    }
+
+    protected async Task DropAsync(params IReadOnlyList<JsonElement> made)
+    {
+        foreach (var one in made)
+        {
+            await DeleteAsync(IdOf(one), "&finalBackup=false");
+        }
+    }
+}
