@@ -61,7 +61,7 @@ public sealed class DatabaseDbContext(DbContextOptions<DatabaseDbContext> option
             database.Ignore(row => row.Settled);
             database.Ignore(row => row.ShouldRun);
             database.Property(row => row.Parameters).HasJsonConversion();
-            database.Property(row => row.Engine).HasDefaultValue(DatabaseEngine.Postgres);
+            database.Property(row => row.Engine).HasDefaultValue(DatabaseEngine.Postgres).HasSentinel(DatabaseEngine.Postgres);
             database.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter($"\"{nameof(ManagedDatabase.Status)}\" <> {(int)DatabaseStatus.Deleted}");
         });
