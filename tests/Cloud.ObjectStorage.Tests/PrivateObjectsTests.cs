@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text;
+using Cloud.ObjectStorage.Blobs;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.ObjectStorage.Tests.Kit;
+using Cloud.Primitives;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.ObjectStorage.Tests;
@@ -32,6 +35,40 @@ public abstract class PrivateObjectsTests(ObjectStorageUnderTest storage) : Stor
         await Objects.DeleteAsync(bucket, "a/1", default);
         await Objects.DeleteAsync(bucket, "a/1", default);
         (await Objects.OpenAsync(bucket, "a/1", default)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Part_OfAnObject_IsReadByItself_AndADamagedPieceIsRefused()
+    {
+        const int Piece = 64 * 1024;
+        var (bucket, bytes) = (NewName("private"), new byte[5 * Piece]);
+        new Random(2).NextBytes(bytes);
+        using (var body = new MemoryStream(bytes))
+        {
+            await Objects.PutAsync(bucket, "pack", body, default);
+        }
+
+        (await Objects.ReadAsync(bucket, "pack", Piece - 10, 20, default)).ShouldBe(bytes[(Piece - 10)..(Piece + 10)]);
+        (await Objects.ReadAsync(bucket, "pack", bytes.Length - 5, int.MaxValue, default)).ShouldBe(bytes[^5..]);
+        (await Objects.ReadAsync(bucket, "pack", bytes.Length + 5, 10, default)).ShouldBe([]);
+        (await Objects.ReadAsync(bucket, "none", 0, 10, default)).ShouldBeNull();
+
+        await using (var db = await Storage.OpenDbAsync())
+        {
+            var id = (await db.Buckets.SingleAsync(row => row.Name == "cloud-private-" + bucket)).Id.Value;
+            var blob = (await db.Objects.SingleAsync(row => row.Bucket == id && row.Key == "pack")).Blob!;
+            var path = Storage.Services.GetRequiredService<BlobStore>().PathOf(blob);
+            var stored = await File.ReadAllBytesAsync(path);
+            stored[^20] ^= 1;
+            await File.WriteAllBytesAsync(path, stored);
+        }
+
+        (await Objects.ReadAsync(bucket, "pack", 0, 4 * Piece, default)).ShouldBe(bytes[..(4 * Piece)]);
+        foreach (var offset in new[] { 0, 4 * Piece })
+        {
+            (await Should.ThrowAsync<CloudException>(() => Objects.ReadAsync(bucket, "pack", offset, bytes.Length, default)))
+                .Code.ShouldBe(IPrivateObjects.Damaged);
+        }
     }
 
     [Fact]

@@ -20,6 +20,9 @@ public sealed record PointDocument
     /// <summary>The instant whose bytes these are.</summary>
     public required DateTimeOffset TakenAt { get; init; }
 
+    /// <summary>For one that holds a log beside a base backup: the earliest instant that it opens.</summary>
+    public DateTimeOffset? RestorableFrom { get; init; }
+
     /// <summary>Nothing removes the point before.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
 

@@ -13,13 +13,13 @@ internal sealed class BackupOptions
     [Required]
     public string Data { get; set; } = "";
 
-    /// <summary>Where the vaults lie that the cloud keeps itself.</summary>
-    [Required]
-    public string Folder { get; set; } = "";
-
-    /// <summary>How many jobs run at once.</summary>
+    /// <summary>How many jobs run at once, restores aside.</summary>
     [Range(1, 64)]
     public int JobsMax { get; set; } = 2;
+
+    /// <summary>How many restores run at once, beside the other jobs.</summary>
+    [Range(1, 64)]
+    public int RestoresMax { get; set; } = 4;
 
     /// <summary>How long after a failure that may pass a job is tried again by itself; each time twice as long.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]

@@ -34,7 +34,6 @@ public static class BackupSetup
             .Configure(options =>
             {
                 options.Data = Path.GetFullPath(data);
-                options.Folder = Path.Combine(options.Data, "vaults");
                 options.KeyFile = Path.Combine(options.Data, "secrets", "backup.key");
             })
             .BindConfiguration("Cloud:Backup").ValidateDataAnnotations().ValidateOnStart();
@@ -70,8 +69,8 @@ public static class BackupSetup
                 client.BaseAddress = new Uri(objects);
                 client.Timeout = Timeout.InfiniteTimeSpan;
             }).AddServiceKey();
-            services.AddSingleton<IBuckets>(provider => new HttpBuckets(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client)));
+            services.AddSingleton<IBuckets>(provider => new HttpBuckets(() => ObjectsOf(provider)));
+            services.AddSingleton<IPrivateObjects>(provider => new HttpPrivateObjects(() => ObjectsOf(provider)));
         }
 
         if (builder.Configuration["Cloud:Services:Database"] is { Length: > 0 } database)
@@ -126,6 +125,9 @@ public static class BackupSetup
         backup.MapJobs();
         backup.MapRecoveryPoints();
     }
+
+    private static HttpClient ObjectsOf(IServiceProvider provider) =>
+        provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client);
 
     private static HttpClient ComputeOf(IServiceProvider provider) =>
         provider.GetRequiredService<IHttpClientFactory>().CreateClient(ComputeCalls.Client);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -31,12 +32,15 @@ public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
     public Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) =>
         SendAsync<IReadOnlyList<string>>(HttpMethod.Post, $"{Of(project)}/search", labels, ct);
 
-    public async Task<Stream> ReadAsync(string project, string database, CancellationToken ct)
-    {
-        // The response ends with its stream.
-        var response = await SendAsync(HttpMethod.Get, $"{Of(project, database)}/files", null, ct);
-        return await response.Content.ReadAsStreamAsync(ct);
-    }
+    public Task<DatabaseArchiveState> ReadArchiveAsync(string project, string database, CancellationToken ct) =>
+        SendAsync<DatabaseArchiveState>(HttpMethod.Get, $"{Of(project, database)}/archive", null, ct);
+
+    public Task<Stream> ReadBaseAsync(string project, string database, string backup, CancellationToken ct) =>
+        OpenAsync($"{Of(project, database)}/archive/bases/{Uri.EscapeDataString(backup)}", ct);
+
+    public Task<Stream> ReadLogAsync(string project, string database, int generation, string name, CancellationToken ct) => OpenAsync(
+        string.Create(
+            CultureInfo.InvariantCulture, $"{Of(project, database)}/archive/log/{generation}/{Uri.EscapeDataString(name)}"), ct);
 
     public async Task StageAsync(string key, Stream tar, CancellationToken ct)
     {
@@ -52,9 +56,13 @@ public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
     public Task<DatabaseState> CreateAsync(string project, NewDatabaseCopy copy, CancellationToken ct) =>
         SendAsync<DatabaseState>(HttpMethod.Put, Of(project), copy, ct);
 
-    public Task<DatabaseState> RestoreAsync(string project, string database, string staged, CancellationToken ct) =>
-        SendAsync<DatabaseState>(
-            HttpMethod.Post, $"{Of(project, database)}/restore?staged={Uri.EscapeDataString(staged)}", null, ct);
+    public Task<DatabaseState> RestoreAsync(
+        string project, string database, string staged, DateTimeOffset? to, CancellationToken ct)
+    {
+        var until = to is { } time ? $"&to={Uri.EscapeDataString(time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture))}" : "";
+        return SendAsync<DatabaseState>(
+            HttpMethod.Post, $"{Of(project, database)}/restore?staged={Uri.EscapeDataString(staged)}{until}", null, ct);
+    }
 
     public Task<DatabaseState> UndoRestoreAsync(string project, string database, CancellationToken ct) =>
         SendAsync<DatabaseState>(HttpMethod.Post, $"{Of(project, database)}/undo-restore", null, ct);
@@ -64,6 +72,13 @@ public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
 
     public Task<bool> DeleteAsync(string project, string database, CancellationToken ct) =>
         SendAsync<bool>(HttpMethod.Delete, Of(project, database), null, ct);
+
+    private async Task<Stream> OpenAsync(string path, CancellationToken ct)
+    {
+        // The response ends with its stream.
+        var response = await SendAsync(HttpMethod.Get, path, null, ct);
+        return await response.Content.ReadAsStreamAsync(ct);
+    }
 
     private static string Of(string project) => $"/internal/v1/projects/{Uri.EscapeDataString(project)}/databases";
 

@@ -12,13 +12,19 @@ public interface IDatabases
     /// <summary>The ids of the project's databases that carry all of these labels.</summary>
     Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct);
 
-    /// <summary>
-    /// What the files of a running server are, with the log that makes them consistent: a tar. Whoever asks disposes of the stream; one
-    /// that ends early has failed.
-    /// </summary>
-    Task<Stream> ReadAsync(string project, string database, CancellationToken ct);
+    /// <summary>What a database is brought back from: of a server that runs, all that was committed until now is stored first.</summary>
+    Task<DatabaseArchiveState> ReadArchiveAsync(string project, string database, CancellationToken ct);
 
-    /// <summary>Keeps such a tar, for a database to be made of; in the place of what is there under the key.</summary>
+    /// <summary>The files of a base backup: a tar. Whoever asks disposes of the stream; one that ends early has failed.</summary>
+    Task<Stream> ReadBaseAsync(string project, string database, string backup, CancellationToken ct);
+
+    /// <summary>A file of the log, as far as it is written. Whoever asks disposes of the stream.</summary>
+    Task<Stream> ReadLogAsync(string project, string database, int generation, string name, CancellationToken ct);
+
+    /// <summary>
+    /// Keeps a tar for a database to be made of, in the place of what is there under the key: the files of a server below <c>data/</c>, and
+    /// the log to be replayed over them, if any, below <c>wal/</c>.
+    /// </summary>
     Task StageAsync(string key, Stream tar, CancellationToken ct);
 
     /// <summary>Removes what was staged; done where there is none.</summary>
@@ -28,7 +34,8 @@ public interface IDatabases
     Task<DatabaseState> CreateAsync(string project, NewDatabaseCopy copy, CancellationToken ct);
 
     /// <summary>Has a database go on from what is staged, and keeps what it is now: asked again for the same, nothing is done.</summary>
-    Task<DatabaseState> RestoreAsync(string project, string database, string staged, CancellationToken ct);
+    /// <param name="to">Every commit up to this time, and none after; null for all that the staged log holds.</param>
+    Task<DatabaseState> RestoreAsync(string project, string database, string staged, DateTimeOffset? to, CancellationToken ct);
 
     /// <summary>Brings a database back to what it was before.</summary>
     Task<DatabaseState> UndoRestoreAsync(string project, string database, CancellationToken ct);
@@ -73,4 +80,21 @@ public sealed record DatabaseSettings
 }
 
 /// <summary>A database to make of what is staged.</summary>
-public sealed record NewDatabaseCopy(string Name, DatabaseSettings Settings, string Staged);
+/// <param name="To">Every commit up to this time, and none after; null for all that the staged log holds.</param>
+public sealed record NewDatabaseCopy(string Name, DatabaseSettings Settings, string Staged, DateTimeOffset? To = null);
+
+/// <summary>What is stored of a database.</summary>
+/// <param name="Generation">Which of its data folders: each has a log of its own, that never follows another's.</param>
+/// <param name="Base">The newest base backup of it.</param>
+/// <param name="Log">The files of the log, in order, with no hole among them.</param>
+/// <param name="At">The server's clock at a moment whose every commit is in the log.</param>
+public sealed record DatabaseArchiveState(int Generation, DatabaseBase Base, IReadOnlyList<DatabaseLogFile> Log, DateTimeOffset At);
+
+/// <summary>A base backup.</summary>
+/// <param name="FirstLog">The file of the log from which it is replayed.</param>
+/// <param name="At">The earliest time to go back to by it.</param>
+public sealed record DatabaseBase(string Id, string FirstLog, DateTimeOffset At);
+
+/// <summary>A file of the log; the last one may be its beginning only.</summary>
+/// <param name="Name">PostgreSQL's own: later files have greater names.</param>
+public sealed record DatabaseLogFile(string Name, long SizeBytes);

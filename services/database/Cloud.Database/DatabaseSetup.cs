@@ -47,11 +47,13 @@ public static class DatabaseSetup
         if (configuration["Cloud:Services:ObjectStorage"] is { Length: > 0 } objects)
         {
             // An object may be of any size: the caller's own limit ends a call.
-            services.AddHttpClient<IPrivateObjects, HttpPrivateObjects>(client =>
+            services.AddHttpClient(HttpBuckets.Client, client =>
             {
                 client.BaseAddress = new Uri(objects);
                 client.Timeout = Timeout.InfiniteTimeSpan;
             }).AddServiceKey();
+            services.AddSingleton<IPrivateObjects>(provider => new HttpPrivateObjects(
+                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client)));
         }
 
         services.AddSingleton<PasswordBox>();

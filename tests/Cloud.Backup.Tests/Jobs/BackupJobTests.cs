@@ -153,6 +153,24 @@ public abstract class BackupJobTests(BackupsUnderTest service) : BackupTest(serv
     }
 
     [Fact]
+    public async Task DamagedPieceOfTheObjectStorage_LosesItsChunksOnly_AndIsHealedByTheNextBackup()
+    {
+        var (volume, bytes) = AddVolume();
+        var vault = await NewVaultAsync();
+        var plan = await PlanAsync(volume, new { vault });
+        var point = await BackUpAsync(plan);
+        var pack = Directory.GetFiles(Path.Combine(FolderOf(vault), "packs"), "*", SearchOption.AllDirectories).Single();
+        Service.Objects.Damage[Path.GetFileName(pack)] = 1_000_000;
+        var job = await JobAsync($"/v1/vaults/{vault}/verify", expected: "failed");
+        job.GetProperty("statusReason").GetString()!.ShouldContain($"{Path.GetFileName(pack)}: 2 chunks");
+        StatusOf(await GetAsync($"/v1/recovery-points/{point}")).ShouldBe("damaged");
+        (await RunAsync(plan)).GetProperty("bytesRead").GetInt64().ShouldBe(2 * 65536);
+        await JobAsync($"/v1/vaults/{vault}/verify");
+        var restored = await JobAsync($"/v1/recovery-points/{point}/restore", new { name = NewName("restored") });
+        Storage.BytesOf(restored.GetProperty("restored").GetString()!).AsSpan().SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Copy_LiesInTheSecondVault_AndOutlivesTheFirst()
     {
         var (volume, bytes) = AddVolume();
@@ -218,15 +236,6 @@ public abstract class BackupJobTests(BackupsUnderTest service) : BackupTest(serv
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    protected async Task<string> NewVaultAsync(object? more = null)
-    {
-        var request = System.Text.Json.JsonSerializer.SerializeToNode(more ?? new { })!.AsObject();
-        request["name"] = NewName("vault");
-        var (status, vault) = await PostAsync("/v1/vaults", request);
-        status.ShouldBe(HttpStatusCode.Created, vault.ToString());
-        return IdOf(vault);
     }
 
     private static string VaultOf(System.Text.Json.JsonElement plan) => plan.GetProperty("vault").GetString()!;

@@ -67,6 +67,16 @@ public abstract class BackupTest(BackupsUnderTest service)
         return plan;
     }
 
+    /// <summary>A vault that the cloud keeps itself; its id.</summary>
+    protected async Task<string> NewVaultAsync(object? more = null)
+    {
+        var request = JsonSerializer.SerializeToNode(more ?? new { })!.AsObject();
+        request["name"] = NewName("vault");
+        var (status, vault) = await PostAsync("/v1/vaults", request);
+        status.ShouldBe(HttpStatusCode.Created, vault.ToString());
+        return IdOf(vault);
+    }
+
     /// <summary>Runs a plan; its only job, which has succeeded.</summary>
     protected async Task<JsonElement> RunAsync(JsonElement plan)
     {
@@ -88,7 +98,7 @@ public abstract class BackupTest(BackupsUnderTest service)
         return job;
     }
 
-    protected string FolderOf(string vault) => Path.Combine(service.Data, "vaults", vault);
+    protected string FolderOf(string vault) => Path.Combine(service.Data, "objects", "vaults", vault);
 
     protected Task UntilAsync(string path, string status) => Eventually.HoldsAsync(
         async () => StatusOf(await GetAsync(path)) == status, $"{path} {status}");

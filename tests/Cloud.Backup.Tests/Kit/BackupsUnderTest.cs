@@ -43,6 +43,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
 
     internal FakeDatabases Databases => Services.GetRequiredService<FakeDatabases>();
 
+    internal FakePrivateObjects Objects => Services.GetRequiredService<FakePrivateObjects>();
+
     internal FakeBuckets Buckets => Services.GetRequiredService<FakeBuckets>();
 
     public HttpClient Http { get; }
@@ -77,6 +79,8 @@ public sealed class BackupsUnderTest : IAsyncDisposable
 
         builder.Services.AddSingleton<IBlockStorage>(storage);
         builder.Services.AddSingleton(new FakeCompute(storage));
+        builder.Services.AddSingleton(new FakePrivateObjects(Path.Combine(data, "objects")));
+        builder.Services.AddSingleton<IPrivateObjects>(services => services.GetRequiredService<FakePrivateObjects>());
         builder.Services.AddSingleton<FakeBuckets>();
         builder.Services.AddSingleton<FakeDatabases>();
         builder.Services.AddSingleton<IDatabases>(services => services.GetRequiredService<FakeDatabases>());

@@ -24,6 +24,9 @@ internal sealed class FakeBlockStorage : IBlockStorage
     /// <summary>What the next read of this volume's snapshots answers instead.</summary>
     public ConcurrentDictionary<string, CloudException> Refusals { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Writes to a volume that a try makes, of this size, wait until it is done.</summary>
+    public ConcurrentDictionary<long, Task> Tries { get; } = new();
+
     public string AddVolume(string name, byte[] bytes)
     {
         lock (_changing)
@@ -193,6 +196,12 @@ internal sealed class FakeBlockStorage : IBlockStorage
 
     public async Task WriteAsync(string project, string volume, long offset, Stream content, CancellationToken ct)
     {
+        if ((await FindVolumeAsync(project, volume, ct))!.Name.StartsWith("try-", StringComparison.Ordinal)
+            && Tries.TryGetValue(BytesOf(volume).Length, out var gate))
+        {
+            await gate.WaitAsync(ct);
+        }
+
         using var bytes = new MemoryStream();
         await content.CopyToAsync(bytes, ct);
         lock (_changing)

@@ -4,14 +4,24 @@ using Cloud.Database.Contracts;
 
 namespace Cloud.Backup.Tests.Kit;
 
-/// <summary>Databases that are files in memory.</summary>
+/// <summary>
+/// Databases that are files in memory: a base backup is a copy of them, the log what a test appends to it. A copy has its files below
+/// <c>data/</c> and <c>wal/</c>, as they were handed over.
+/// </summary>
 internal sealed class FakeDatabases : IDatabases
 {
     private readonly ConcurrentDictionary<string, DatabaseState> _databases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Dictionary<string, byte[]>> _files = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Dictionary<string, byte[]>> _before = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Dictionary<string, byte[]>> _staged = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Archive> _archives = new(StringComparer.Ordinal);
     private int _ids;
+
+    /// <summary>What was read, each as the database and the name of a base backup or of a file of the log.</summary>
+    public ConcurrentQueue<string> Reads { get; } = new();
+
+    /// <summary>To which time each database was made or brought back; null for all.</summary>
+    public ConcurrentDictionary<string, DateTimeOffset?> RestoredTo { get; } = new(StringComparer.Ordinal);
 
     /// <summary>What the next checks answer.</summary>
     public string? Wrong { get; set; }
@@ -24,6 +34,8 @@ internal sealed class FakeDatabases : IDatabases
     {
         var id = $"db-{Interlocked.Increment(ref _ids):00000000000000000000000000}";
         _files[id] = files;
+        _archives[id] = new Archive([], new SortedList<string, byte[]>(StringComparer.Ordinal));
+        TakeBase(id);
         _databases[id] = new DatabaseState(
             id, name, DatabaseState.Available, null, true, origin,
             new DatabaseSettings { Type = "db-small", SizeBytes = 1 << 30, AdminPassword = "admin", OwnerPassword = "owner" });
@@ -38,13 +50,21 @@ internal sealed class FakeDatabases : IDatabases
     public Task<IReadOnlyList<string>> ListAsync(string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<string>>([]);
 
-    public async Task<Stream> ReadAsync(string project, string database, CancellationToken ct)
+    public Task<DatabaseArchiveState> ReadArchiveAsync(string project, string database, CancellationToken ct)
     {
+        var archive = _archives[database];
+        return Task.FromResult(new DatabaseArchiveState(
+            1, archive.Bases[^1].Row, [.. archive.Log.Select(file => new DatabaseLogFile(file.Key, file.Value.Length))], Now()));
+    }
+
+    public async Task<Stream> ReadBaseAsync(string project, string database, string backup, CancellationToken ct)
+    {
+        Reads.Enqueue($"{database} {backup}");
         var stream = new MemoryStream();
         await using (var tar = new TarWriter(stream, TarEntryFormat.Ustar, leaveOpen: true))
         {
             await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.Directory, "base/"), ct);
-            foreach (var (name, bytes) in _files[database])
+            foreach (var (name, bytes) in _archives[database].Bases.Single(one => one.Row.Id == backup).Files)
             {
                 await tar.WriteEntryAsync(
                     new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) }, ct);
@@ -54,6 +74,36 @@ internal sealed class FakeDatabases : IDatabases
         stream.Position = 0;
         return stream;
     }
+
+    public Task<Stream> ReadLogAsync(string project, string database, int generation, string name, CancellationToken ct)
+    {
+        Reads.Enqueue($"{database} {name}");
+        return Task.FromResult<Stream>(new MemoryStream(_archives[database].Log[name]));
+    }
+
+    /// <summary>Has a base backup made of what the database holds.</summary>
+    public void TakeBase(string database)
+    {
+        var archive = _archives[database];
+        var first = archive.Log.Count == 0 ? NameOfLog(1) : archive.Log.Keys.Last();
+        archive.Bases.Add((
+            new DatabaseBase($"base-{archive.Bases.Count + 1}", first, Now()),
+            _files[database].ToDictionary(file => file.Key, file => file.Value.ToArray())));
+    }
+
+    /// <summary>Has the database write a file of its log, or more of it.</summary>
+    public void Write(string database, int number, byte[] bytes) => _archives[database].Log[NameOfLog(number)] = bytes;
+
+    /// <summary>What the archive forgets before a file of the log.</summary>
+    public void Trim(string database, int number)
+    {
+        for (var gone = 1; gone < number; gone++)
+        {
+            _archives[database].Log.Remove(NameOfLog(gone));
+        }
+    }
+
+    public static string NameOfLog(int number) => $"{number:X24}";
 
     public async Task StageAsync(string key, Stream tar, CancellationToken ct)
     {
@@ -79,10 +129,12 @@ internal sealed class FakeDatabases : IDatabases
     }
 
     public async Task<DatabaseState> CreateAsync(string project, NewDatabaseCopy copy, CancellationToken ct) =>
-        await FindAsync(project, copy.Name, ct) ?? _databases[Add(copy.Name, _staged[copy.Staged], copy.Staged)];
+        await FindAsync(project, copy.Name, ct) ?? Made(copy);
 
-    public Task<DatabaseState> RestoreAsync(string project, string database, string staged, CancellationToken ct)
+    public Task<DatabaseState> RestoreAsync(
+        string project, string database, string staged, DateTimeOffset? to, CancellationToken ct)
     {
+        RestoredTo[database] = to;
         (_before[database], _files[database]) = (_files[database], _staged[staged]);
         return Task.FromResult(_databases[database]);
     }
@@ -104,4 +156,18 @@ internal sealed class FakeDatabases : IDatabases
 
         return true;
     }
+
+    private DatabaseState Made(NewDatabaseCopy copy)
+    {
+        var id = Add(copy.Name, _staged[copy.Staged], copy.Staged);
+        RestoredTo[id] = copy.To;
+        return _databases[id];
+    }
+
+    /// <summary>In whole milliseconds, as answers say it.</summary>
+    private static DateTimeOffset Now() =>
+        DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+
+    private sealed record Archive(
+        List<(DatabaseBase Row, Dictionary<string, byte[]> Files)> Bases, SortedList<string, byte[]> Log);
 }

@@ -21,6 +21,18 @@ internal sealed class FolderObjects(string root) : IPrivateObjects
     public Task<Stream?> OpenAsync(string bucket, string key, CancellationToken ct) =>
         Task.FromResult<Stream?>(File.Exists(PathOf(bucket, key)) ? File.OpenRead(PathOf(bucket, key)) : null);
 
+    public async Task<byte[]?> ReadAsync(string bucket, string key, long offset, int lengthBytes, CancellationToken ct)
+    {
+        if (!File.Exists(PathOf(bucket, key)))
+        {
+            return null;
+        }
+
+        using var file = File.OpenHandle(PathOf(bucket, key));
+        var bytes = new byte[Math.Clamp(RandomAccess.GetLength(file) - offset, 0, lengthBytes)];
+        return bytes[..await RandomAccess.ReadAsync(file, bytes, offset, ct)];
+    }
+
     public Task<IReadOnlyList<PrivateObject>> ListAsync(string bucket, string prefix, CancellationToken ct)
     {
         var folder = new DirectoryInfo(Path.Combine(root, bucket));

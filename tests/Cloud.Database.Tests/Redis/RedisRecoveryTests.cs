@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -124,9 +125,21 @@ public sealed class RedisRecoveryTests(DatabaseServices services) : RedisTest(se
         await WriteAsync(url, 0, Each);
         var state = (await databases.FindAsync(Project, id, ct))!;
         using var tar = new MemoryStream();
-        await using (var files = await databases.ReadAsync(Project, id, ct))
+        var archive = await databases.ReadArchiveAsync(Project, id, ct);
+        archive.Log.ShouldBeEmpty();
+        await using (var writer = new TarWriter(tar, leaveOpen: true))
         {
-            await files.CopyToAsync(tar, ct);
+            await using var reader = new TarReader(await databases.ReadBaseAsync(Project, id, archive.Base.Id, ct));
+            while (await reader.GetNextEntryAsync(copyData: true, ct) is { } entry)
+            {
+                var below = new PaxTarEntry(entry.EntryType, $"data/{entry.Name}") { Mode = entry.Mode };
+                if (entry.DataStream is { } content)
+                {
+                    below.DataStream = content;
+                }
+
+                await writer.WriteEntryAsync(below, ct);
+            }
         }
 
         await SayAsync(url, "FLUSHALL");
@@ -140,7 +153,7 @@ public sealed class RedisRecoveryTests(DatabaseServices services) : RedisTest(se
 
         tar.Position = 0;
         await databases.StageAsync(key, tar, ct);
-        await SettleAsync(await databases.RestoreAsync(Project, id, key, ct));
+        await SettleAsync(await databases.RestoreAsync(Project, id, key, null, ct));
         (await NumbersAsync(url)).ShouldBe(Enumerable.Range(0, Each));
         await SettleAsync(await databases.UndoRestoreAsync(Project, id, ct));
         (await NumbersAsync(url)).ShouldBeEmpty();

@@ -73,6 +73,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                     b.Property<string>("Restored")
                         .HasColumnType("text");
 
+                    b.Property<long?>("RestoresTo")
+                        .HasColumnType("bigint");
+
                     b.Property<string>("Safety")
                         .HasColumnType("text");
 
@@ -240,6 +243,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                     b.Property<string>("ResourceName")
                         .IsRequired()
                         .HasColumnType("text");
+
+                    b.Property<long?>("RestorableFrom")
+                        .HasColumnType("bigint");
 
                     b.Property<long>("SizeBytes")
                         .HasColumnType("bigint");

@@ -68,6 +68,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                     b.Property<string>("Restored")
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("RestoresTo")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Safety")
                         .HasColumnType("TEXT");
 
@@ -235,6 +238,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                     b.Property<string>("ResourceName")
                         .IsRequired()
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("RestorableFrom")
+                        .HasColumnType("INTEGER");
 
                     b.Property<long>("SizeBytes")
                         .HasColumnType("INTEGER");

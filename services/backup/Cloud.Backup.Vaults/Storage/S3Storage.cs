@@ -1,4 +1,5 @@
 using System.Net;
+using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -13,11 +14,11 @@ public sealed class S3Storage(IAmazonS3 client, string bucket, string prefix) : 
     public async Task PutAsync(string name, ReadOnlyMemory<byte> bytes, CancellationToken ct)
     {
         using var body = new MemoryStream(bytes.ToArray(), writable: false);
-        await client.PutObjectAsync(
-            new PutObjectRequest { BucketName = bucket, Key = prefix + name, InputStream = body, AutoCloseStream = false }, ct);
+        await AskAsync(() => client.PutObjectAsync(
+            new PutObjectRequest { BucketName = bucket, Key = prefix + name, InputStream = body, AutoCloseStream = false }, ct));
     }
 
-    public async Task<byte[]?> ReadAsync(string name, long offset, int length, CancellationToken ct)
+    public Task<byte[]?> ReadAsync(string name, long offset, int length, CancellationToken ct) => AskAsync<byte[]?>(async () =>
     {
         try
         {
@@ -36,7 +37,7 @@ public sealed class S3Storage(IAmazonS3 client, string bucket, string prefix) : 
         {
             return [];
         }
-    }
+    });
 
     public async Task<IReadOnlyList<StoredFile>> ListAsync(string below, CancellationToken ct)
     {
@@ -45,7 +46,7 @@ public sealed class S3Storage(IAmazonS3 client, string bucket, string prefix) : 
         ListObjectsV2Response page;
         do
         {
-            page = await client.ListObjectsV2Async(request, ct);
+            page = await AskAsync(() => client.ListObjectsV2Async(request, ct));
             files.AddRange((page.S3Objects ?? []).Select(file => new StoredFile(file.Key[prefix.Length..], file.Size ?? 0)));
             request.ContinuationToken = page.NextContinuationToken;
         }
@@ -53,7 +54,20 @@ public sealed class S3Storage(IAmazonS3 client, string bucket, string prefix) : 
         return files;
     }
 
-    public Task DeleteAsync(string name, CancellationToken ct) => client.DeleteObjectAsync(bucket, prefix + name, ct);
+    public Task DeleteAsync(string name, CancellationToken ct) => AskAsync(() => client.DeleteObjectAsync(bucket, prefix + name, ct));
 
     public void Dispose() => client.Dispose();
+
+    /// <exception cref="IOException">The endpoint is away, or refuses.</exception>
+    private async Task<T> AskAsync<T>(Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (Exception failed) when (failed is AmazonServiceException or AmazonClientException)
+        {
+            throw new IOException($"The bucket '{bucket}' does not answer as it should: {failed.Message}", failed);
+        }
+    }
 }

@@ -50,6 +50,9 @@ internal sealed class BackupJob : IVersioned
     /// <summary>The name of what a restore makes; null where it goes in place.</summary>
     public string? TargetName { get; private init; }
 
+    /// <summary>The time that a restore goes to, of those that its point opens; null for the point's own.</summary>
+    public DateTimeOffset? RestoresTo { get; private init; }
+
     /// <summary>What a restore made or brought back.</summary>
     public string? Restored { get; private set; }
 
@@ -93,6 +96,17 @@ internal sealed class BackupJob : IVersioned
 
     public long Version { get; set; }
 
+    /// <summary>
+    /// What no other job may write to, or take for whole, meanwhile: the resource for its backup and a restore in place; what a restore
+    /// makes; the whole vault for a verify. One that tries or copies a point has only itself.
+    /// </summary>
+    public string Target => Kind switch
+    {
+        JobKind.Backup => Resource,
+        JobKind.Restore => TargetName is null ? Resource : $"{Project}/{Resource.Split('-')[0]}/{TargetName}",
+        _ => RecoveryPoint is null ? Vault.Value : Id.Value,
+    };
+
     public bool Settled => Status is JobStatus.Succeeded or JobStatus.Failed or JobStatus.Cancelled;
 
     public static BackupJob Backup(JobId id, BackupPlan plan, string resource, RecoveryPointId point, DateTimeOffset now) => new()
@@ -111,7 +125,8 @@ internal sealed class BackupJob : IVersioned
     };
 
     public static BackupJob Of(
-        JobId id, JobKind kind, RecoveryPoint point, DateTimeOffset now, string? targetName = null, VaultId? targetVault = null) => new()
+        JobId id, JobKind kind, RecoveryPoint point, DateTimeOffset now, string? targetName = null, VaultId? targetVault = null,
+        DateTimeOffset? to = null) => new()
         {
             Id = id,
             Project = point.Project,
@@ -122,6 +137,7 @@ internal sealed class BackupJob : IVersioned
             RecoveryPoint = point.Id,
             TargetName = targetName,
             TargetVault = targetVault,
+            RestoresTo = to,
             Status = JobStatus.Queued,
             CreatedAt = now,
             UpdatedAt = now,
@@ -182,6 +198,14 @@ internal sealed class BackupJob : IVersioned
     {
         Status = JobStatus.Queued;
         Note("interrupted", now);
+    }
+
+    /// <summary>A restore goes over what it reads: it is begun again after that, and no attempt is counted.</summary>
+    public void MakesWay(DateTimeOffset now)
+    {
+        Status = JobStatus.Queued;
+        Attempts--;
+        Note("made way for a restore", now);
     }
 
     /// <summary>What it needs is away, and may be back by then.</summary>

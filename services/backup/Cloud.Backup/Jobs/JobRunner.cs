@@ -9,8 +9,9 @@ using Microsoft.Extensions.Options;
 namespace Cloud.Backup.Jobs;
 
 /// <summary>
-/// Takes queued jobs, a few at once and never two of one resource, and sees them to their end. What the process died under is begun again:
-/// what it had stored is found in the vault and not stored twice. One process does this: a vault has one writer.
+/// Takes queued jobs, a few at once and never two that write to the same, and sees them to their end. Restores come first: they have places
+/// of their own, and a backup makes way for a restore over what it reads. What the process died under is begun again: what it had stored is
+/// found in the vault and not stored twice. One process does this: a vault has one writer.
 /// </summary>
 internal sealed partial class JobRunner(
     IDbContextFactory<BackupDbContext> databases, JobChanges changes, JobWork work, ReconcilerSignals signals,
@@ -45,18 +46,31 @@ internal sealed partial class JobRunner(
             }
         }
 
-        foreach (var job in open.Where(job => job.Status == JobStatus.Queued && !(job.NotBefore > time.GetUtcNow())))
+        var due = open.Where(job => job.Status == JobStatus.Queued && !(job.NotBefore > time.GetUtcNow()));
+        foreach (var job in due.OrderBy(job => job.Kind != JobKind.Restore))
         {
-            if (_running.Count >= options.Value.JobsMax)
+            if (!HasPlace(job.Kind))
             {
-                break;
+                continue;
             }
 
-            if (!_running.Values.Any(running => running.Resource == job.Resource))
+            if (_running.Values.FirstOrDefault(running => running.Target == job.Target) is not { } other)
             {
                 Start(job, ct);
             }
+            else if (job.Kind == JobKind.Restore && other.Kind == JobKind.Backup)
+            {
+                other.MakesWay = true;
+                await other.Cancel.CancelAsync();
+            }
         }
+    }
+
+    private bool HasPlace(JobKind kind)
+    {
+        var isRestore = kind == JobKind.Restore;
+        return _running.Values.Count(running => running.Kind == JobKind.Restore == isRestore)
+            < (isRestore ? options.Value.RestoresMax : options.Value.JobsMax);
     }
 
     private Task ResumeAsync(BackupJob job, CancellationToken ct) => changes.ApplyAsync(job.Id, "interrupted", (_, row, now) =>
@@ -86,16 +100,16 @@ internal sealed partial class JobRunner(
     private void Start(BackupJob job, CancellationToken stopping)
     {
         var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        _running[job.Id] = new Running(job.Resource, cancel);
-        _ = RunAsync(job.Id, cancel, stopping);
+        var running = _running[job.Id] = new Running(job.Target, job.Kind, cancel);
+        _ = RunAsync(job.Id, running, stopping);
     }
 
-    private async Task RunAsync(JobId id, CancellationTokenSource cancel, CancellationToken stopping)
+    private async Task RunAsync(JobId id, Running running, CancellationToken stopping)
     {
         await Task.Yield();
         try
         {
-            await SeeThroughAsync(id, cancel.Token, stopping);
+            await SeeThroughAsync(id, running, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -109,13 +123,14 @@ internal sealed partial class JobRunner(
         finally
         {
             _running.TryRemove(id, out _);
-            cancel.Dispose();
+            running.Cancel.Dispose();
             signals.Wake<JobRunner>();
         }
     }
 
-    private async Task SeeThroughAsync(JobId id, CancellationToken ct, CancellationToken stopping)
+    private async Task SeeThroughAsync(JobId id, Running running, CancellationToken stopping)
     {
+        var ct = running.Cancel.Token;
         var begun = false;
         await changes.ApplyAsync(id, "running", (_, row, now) =>
         {
@@ -144,8 +159,18 @@ internal sealed partial class JobRunner(
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested && !stopping.IsCancellationRequested)
         {
-            what = "cancelled";
-            end = Ends((row, now) => row.IsCancelled(now));
+            what = running.MakesWay ? "interrupted" : "cancelled";
+            end = Ends((row, now) =>
+            {
+                if (running.MakesWay && !row.CancelRequested)
+                {
+                    row.MakesWay(now);
+                }
+                else
+                {
+                    row.IsCancelled(now);
+                }
+            });
         }
         catch (Exception failed) when (!stopping.IsCancellationRequested)
         {
@@ -226,5 +251,9 @@ internal sealed partial class JobRunner(
     [LoggerMessage(EventId = 10002, Level = LogLevel.Warning, Message = "The progress of backup job {Job} is not shown any more")]
     private static partial void LogProgress(ILogger log, Exception exception, JobId job);
 
-    private sealed record Running(string Resource, CancellationTokenSource Cancel);
+    private sealed record Running(string Target, JobKind Kind, CancellationTokenSource Cancel)
+    {
+        /// <summary>It is stopped for a restore, and begun again after it.</summary>
+        public bool MakesWay { get; set; }
+    }
 }

@@ -61,7 +61,7 @@ internal sealed class JobWork(
             var made = RecoveryPoint.Create(
                 new NewRecoveryPoint(
                     point, job.Project, job.Plan, job.Vault, job.Resource, taken.ResourceName, taken.SizeBytes, writer.StoredBytes,
-                    taken.Snapshot, null, lockedUntil, taken.TakenAt), now);
+                    taken.Snapshot, null, lockedUntil, taken.TakenAt, taken.RestorableFrom), now);
             db.RecoveryPoints.Add(made);
             db.AddPointEvent(made, "available");
             row.Succeeds(null, now);
@@ -88,6 +88,7 @@ internal sealed class JobWork(
                 ResourceName = taken.ResourceName,
                 TakenAt = taken.TakenAt,
                 LockedUntil = lockedUntil,
+                RestorableFrom = taken.RestorableFrom,
                 Streams = taken.Streams,
                 Properties = taken.Properties,
             }, ct);
@@ -120,7 +121,7 @@ internal sealed class JobWork(
     {
         var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
         var source = sources.OfKind(point.Kind);
-        var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress);
+        var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress) { To = job.RestoresTo };
         if (job.TargetName is { } name)
         {
             var made = await source.RestoreAsync(run, name, ct);
@@ -238,7 +239,8 @@ internal sealed class JobWork(
             var copy = RecoveryPoint.Create(
                 new NewRecoveryPoint(
                     copyId, job.Project, job.Plan, targetRow.Id, original.Resource, original.ResourceName, original.SizeBytes,
-                    Math.Max(0, target.StoredBytes - before), null, original.Id.Value, lockedUntil, original.CreatedAt), now);
+                    Math.Max(0, target.StoredBytes - before), null, original.Id.Value, lockedUntil, original.CreatedAt,
+                    original.RestorableFrom), now);
             db.RecoveryPoints.Add(copy);
             db.AddPointEvent(copy, "available");
             await HoldsAsync(db, targetRow.Id, target, ct);

@@ -83,6 +83,7 @@ public sealed class BackupDbContext(DbContextOptions<BackupDbContext> options) :
         modelBuilder.Entity<BackupJob>(job =>
         {
             job.Ignore(row => row.Settled);
+            job.Ignore(row => row.Target);
             job.Property(row => row.Timeline).HasJsonConversion();
             job.HasIndex(row => row.Status);
             job.HasIndex(row => new { row.Project, row.Resource });

@@ -46,6 +46,9 @@ internal sealed class RecoveryPoint : IVersioned
 
     public DateTimeOffset? LockedUntil { get; private init; }
 
+    /// <summary>It can be restored to all times from this one to its own; null where to its own only.</summary>
+    public DateTimeOffset? RestorableFrom { get; private init; }
+
     public Verification? Verified { get; private set; }
 
     public RecoveryPointStatus Status { get; private set; }
@@ -72,6 +75,7 @@ internal sealed class RecoveryPoint : IVersioned
         Snapshot = made.Snapshot,
         CopyOf = made.CopyOf,
         LockedUntil = made.LockedUntil,
+        RestorableFrom = made.RestorableFrom,
         Status = RecoveryPointStatus.Available,
         CreatedAt = made.TakenAt,
         UpdatedAt = now,
@@ -102,6 +106,18 @@ internal sealed class RecoveryPoint : IVersioned
         }
     }
 
+    /// <exception cref="CloudException">It does not open this time; the times that it opens are in the answer.</exception>
+    public void RequireOpens(DateTimeOffset to)
+    {
+        if (RestorableFrom is not { } from || to < from || to > CreatedAt)
+        {
+            throw CloudException.Invalid(
+                "to", RestorableFrom is { } earliest
+                    ? $"Expected a time from {earliest.UtcDateTime:O} to {CreatedAt.UtcDateTime:O}."
+                    : "Only a recovery point of a database opens more times than its own.");
+        }
+    }
+
     /// <exception cref="CloudException">It is locked.</exception>
     public void BeginDelete(DateTimeOffset now)
     {
@@ -120,4 +136,4 @@ internal sealed class RecoveryPoint : IVersioned
 /// <summary>What a recovery point is made of.</summary>
 internal sealed record NewRecoveryPoint(
     RecoveryPointId Id, string Project, PlanId? Plan, VaultId Vault, string Resource, string ResourceName, long SizeBytes, long StoredBytes,
-    string? Snapshot, string? CopyOf, DateTimeOffset? LockedUntil, DateTimeOffset TakenAt);
+    string? Snapshot, string? CopyOf, DateTimeOffset? LockedUntil, DateTimeOffset TakenAt, DateTimeOffset? RestorableFrom);

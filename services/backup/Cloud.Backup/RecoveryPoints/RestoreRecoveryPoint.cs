@@ -15,6 +15,12 @@ public sealed record RestoreRequest
 
     /// <summary>Over what the resource holds now, which is kept: <c>undo-restore</c> brings it back.</summary>
     public bool InPlace { get; init; }
+
+    /// <summary>
+    /// For a database: every commit up to this time, and none after. It lies between the point's <c>restorableFrom</c> and
+    /// <c>createdAt</c>; left out, it is the latter.
+    /// </summary>
+    public DateTimeOffset? To { get; init; }
 }
 
 /// <summary>Restores a recovery point; answers the job, whose <c>restored</c> is the resource.</summary>
@@ -30,12 +36,17 @@ internal static class RestoreRecoveryPoint
         errors.ThrowIfAny();
         var point = await db.RecoveryPoints.FindVisibleAsync(caller, id, ct);
         point.RequireRestorable();
+        if (request.To is { } to)
+        {
+            point.RequireOpens(to);
+        }
+
         if (request.Name is { } name && await sources.Of(point.Resource).FindNameAsync(point.Project, name, ct) is not null)
         {
             throw CloudException.Conflict("name-taken", $"There is already a {sources.Of(point.Resource).Kind} '{name}' in this project.");
         }
 
-        var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Restore, point, time.GetUtcNow(), request.Name);
+        var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Restore, point, time.GetUtcNow(), request.Name, to: request.To);
         return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
     }
 }

@@ -52,6 +52,9 @@ internal sealed record RestoreRun(string Project, string Job, Vault Vault, Point
 {
     /// <summary>For a try: what is run in the guest, and must end with 0; null for nothing.</summary>
     public IReadOnlyList<string>? Command { get; init; }
+
+    /// <summary>For a point that opens more times than its own: which one; null for its own.</summary>
+    public DateTimeOffset? To { get; init; }
 }
 
 /// <summary>What a try came to.</summary>
@@ -73,6 +76,9 @@ internal sealed record TakenBackup(
     string Kind, string ResourceName, DateTimeOffset TakenAt, IReadOnlyList<PointStream> Streams, string? Snapshot)
 {
     public long SizeBytes => Streams.Sum(stream => stream.SizeBytes);
+
+    /// <summary>The earliest time that it can be restored to; null where there is its own only.</summary>
+    public DateTimeOffset? RestorableFrom { get; init; }
 
     /// <summary>What else a restore asks for.</summary>
     public IReadOnlyDictionary<string, JsonElement> Properties { get; init; } = new Dictionary<string, JsonElement>();

@@ -25,7 +25,7 @@ internal sealed class BackupVault : IVersioned
 
     public VaultKind Kind { get; private init; }
 
-    /// <summary>A folder's path, or an endpoint, a bucket and a prefix as JSON.</summary>
+    /// <summary>A folder's path; an endpoint, a bucket and a prefix as JSON; or a prefix in the private bucket.</summary>
     public string Location { get; private init; } = "";
 
     /// <summary>The vault's key and what opens its endpoint, sealed by the service's own key.</summary>

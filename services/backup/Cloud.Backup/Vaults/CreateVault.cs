@@ -117,7 +117,7 @@ internal static class CreateVault
 
         if (request.Folder is not { } folder)
         {
-            return (VaultKind.Managed, settings.FolderOf);
+            return (VaultKind.Managed, NewVaults.PlaceOf);
         }
 
         if (!caller.IsAdmin)

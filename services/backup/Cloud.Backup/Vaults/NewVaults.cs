@@ -7,7 +7,7 @@ namespace Cloud.Backup.Vaults;
 
 /// <summary>Makes vaults: the place first, then the row, so that a row has a place.</summary>
 internal sealed class NewVaults(
-    IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, SecretSeal seal, BackupSettings settings, TimeProvider time)
+    IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, SecretSeal seal, TimeProvider time)
 {
     public async Task<BackupVault> CreateAsync(
         string project, string name, Labels labels, VaultKind kind, Func<VaultId, string> locationOf, VaultSecrets secrets, int lockDays,
@@ -38,6 +38,9 @@ internal sealed class NewVaults(
         }
     }
 
+    /// <summary>Where the cloud keeps a vault itself: its prefix in the private bucket.</summary>
+    public static string PlaceOf(VaultId vault) => $"{vault}/";
+
     /// <summary>The project's default vault, made on first use.</summary>
     public async Task<BackupVault> DefaultAsync(string project, CancellationToken ct)
     {
@@ -49,7 +52,7 @@ internal sealed class NewVaults(
         try
         {
             return await CreateAsync(
-                project, BackupVault.DefaultName, Labels.None, VaultKind.Managed, settings.FolderOf,
+                project, BackupVault.DefaultName, Labels.None, VaultKind.Managed, PlaceOf,
                 new VaultSecrets(VaultKey.Create().Export()), 0, ct);
         }
         catch (CloudException taken) when (taken.Code == "name-taken")
@@ -81,7 +84,7 @@ internal sealed class NewVaults(
                 db.RecoveryPoints.Add(RecoveryPoints.RecoveryPoint.Create(
                     new RecoveryPoints.NewRecoveryPoint(
                         pointId, row.Project, null, row.Id, point.Resource, point.ResourceName, point.Streams.Sum(one => one.SizeBytes), 0,
-                        null, null, point.LockedUntil, point.TakenAt), time.GetUtcNow()));
+                        null, null, point.LockedUntil, point.TakenAt, point.RestorableFrom), time.GetUtcNow()));
             }
             catch (VaultException damaged)
             {

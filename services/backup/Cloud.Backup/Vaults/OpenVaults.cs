@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Text.Json;
 using Amazon.Runtime;
 using Amazon.S3;
 using Cloud.Backup.Persistence;
 using Cloud.Backup.Vaults.Storage;
+using Cloud.ObjectStorage.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Outbound;
 using Microsoft.EntityFrameworkCore;
@@ -15,7 +17,7 @@ internal sealed record S3Location(string Endpoint, string Region, string Bucket,
 
 /// <summary>The vaults that this process has opened. A vault is opened once, so that all who write to it know of one another.</summary>
 internal sealed class OpenVaults(
-    IDbContextFactory<BackupDbContext> databases, SecretSeal seal, OutboundHttp outbound) : IDisposable
+    IDbContextFactory<BackupDbContext> databases, SecretSeal seal, OutboundHttp outbound, IPrivateObjects objects) : IDisposable
 {
     private readonly ConcurrentDictionary<VaultId, Lazy<Task<Vault>>> _open = new();
 
@@ -76,7 +78,8 @@ internal sealed class OpenVaults(
     {
         if (kind != VaultKind.S3)
         {
-            return new FolderStorage(location);
+            // One that the cloud keeps lay in a folder before it lay in a bucket, and goes on there.
+            return Path.IsPathRooted(location) ? new FolderStorage(location) : new PrivateBucketStorage(objects, location);
         }
 
         var s3 = JsonSerializer.Deserialize<S3Location>(location, JsonSerializerOptions.Web)!;
@@ -94,12 +97,17 @@ internal sealed class OpenVaults(
 
     private static CloudException ToRefusal(string vault, Exception failed) => failed switch
     {
-        CloudException refused => refused,
         VaultException { Fault: VaultFault.WrongKey } wrong => CloudException.Invalid("key", wrong.Message),
         VaultException broken => CloudException.Conflict("vault-damaged", broken.Message),
-        AmazonServiceException { InnerException.InnerException: CloudException refused } => refused,
+        _ when RefusalIn(failed) is { } refused => refused,
+        IOException { InnerException: AmazonServiceException { StatusCode: >= (HttpStatusCode)400 and < (HttpStatusCode)500 } said } =>
+            CloudException.Conflict("vault-refused", $"The vault's endpoint answers {said.ErrorCode}: {said.Message}"),
         _ => new CloudException(ErrorKind.Unavailable, "vault-unreachable", $"The place of vault {vault} cannot be reached now.", failed),
     };
+
+    /// <summary>A refusal of the cloud's own at the bottom of it, as of an address that users' URLs do not reach.</summary>
+    private static CloudException? RefusalIn(Exception? failed) =>
+        failed is null or CloudException ? failed as CloudException : RefusalIn(failed.InnerException);
 
     /// <summary>An endpoint that a user gave is reached as every URL that a user gives.</summary>
     private sealed class OutboundClients(OutboundHttp outbound) : HttpClientFactory

@@ -12,8 +12,8 @@ namespace Cloud.Backup.Vaults;
 
 /// <summary>Takes out of vaults what goes: recovery points, then the chunks that only they named, then vaults.</summary>
 internal sealed partial class VaultKeeper(
-    IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, BackupSources sources, IOptions<BackupOptions> options,
-    TimeProvider time, ILogger<VaultKeeper> log) : IReconciler
+    IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, BackupSources sources, ReconcilerSignals signals,
+    IOptions<BackupOptions> options, TimeProvider time, ILogger<VaultKeeper> log) : IReconciler
 {
     /// <summary>A round removes no more points; the next goes on.</summary>
     private const int PointsMax = 1000;
@@ -161,6 +161,7 @@ internal sealed partial class VaultKeeper(
         db.AddJobEvent(verify, "queued");
         await db.SaveChangesAsync(ct);
         await transaction.CommitAsync(ct);
+        signals.Wake<JobRunner>();
     }
 
     private async Task ChangeVaultAsync(

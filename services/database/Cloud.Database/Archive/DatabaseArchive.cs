@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
+using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
@@ -68,20 +69,65 @@ internal sealed class DatabaseArchive(
             FolderCopy.Copy(from.Log, unfinished.Log, ct);
         });
 
-    /// <summary>What a server's files are now, as a tar, with the log that makes them consistent.</summary>
-    public Task ReadAsync(ManagedDatabase source, Func<Stream, Task> read, CancellationToken ct) =>
-        ReadServerAsync(source, read, withLog: true, ct);
+    /// <summary>The newest base backup and the log; all that was committed until now is stored first.</summary>
+    public async Task<DatabaseArchiveState> DescribeAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var window = await new RecoveryWindow(db, archivers, connections).ReadAsync(database, ct);
+        var newest = await db.BaseBackups.AsNoTracking().Where(
+            backup => backup.Database == database.Id && backup.Generation == database.Generation)
+            .OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct);
+        if (window is null || newest is null)
+        {
+            throw new CloudException(ErrorKind.Unavailable, "no-recovery-window", $"Database '{database.Name}' has no base backup yet.");
+        }
 
-    /// <summary>Keeps such a tar. Durable when this returns.</summary>
+        var prefix = ArchiveKeys.LogPrefixOf(database.Id, database.Generation);
+        var log = await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct);
+        return new DatabaseArchiveState(
+            database.Generation,
+            new DatabaseBase(newest.Id, ArchiveKeys.SegmentName(newest.Timeline, newest.StartPosition), newest.CompletedAt),
+            [.. log.Select(one => new DatabaseLogFile(one.Key[prefix.Length..], one.SizeBytes))], window.Latest);
+    }
+
+    /// <summary>The tar of a base backup.</summary>
+    public async Task<Stream> OpenBaseAsync(DatabaseId database, string backup, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var found = await db.BaseBackups.AsNoTracking().SingleOrDefaultAsync(one => one.Database == database && one.Id == backup, ct)
+            ?? throw CloudException.NotFound("base backup", backup);
+        return new GZipStream(
+            await objects.OpenAsync(ArchiveKeys.Bucket, found.Key, ct) ?? throw Lost(found.Key), CompressionMode.Decompress);
+    }
+
+    /// <summary>A file of the log, as far as it is stored.</summary>
+    public async Task<Stream> OpenLogAsync(DatabaseId database, int generation, string name, CancellationToken ct)
+    {
+        var key = ArchiveKeys.LogPrefixOf(database, generation) + name;
+        return await objects.OpenAsync(ArchiveKeys.Bucket, key, ct) ?? throw CloudException.NotFound("log file", name);
+    }
+
+    /// <summary>Keeps the tar of a server's folder. Durable when this returns.</summary>
     public Task StageAsync(string key, Stream tar, CancellationToken ct) =>
         objects.PutAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), tar, ct);
 
-    /// <summary>Lays out what was staged: the server recovers by the log in it.</summary>
-    public Task LayOutAsync(string key, ServerFolder to, CancellationToken ct) => to.FillAsync(async unfinished =>
+    /// <summary>Lays out what was staged: the server replays the log that is beside its files, or recovers by that among them.</summary>
+    /// <param name="time">Every commit up to then, and none after; null for all there is.</param>
+    public Task LayOutAsync(string key, DateTimeOffset? time, ServerFolder to, CancellationToken ct) => to.FillAsync(async unfinished =>
     {
         await using var tar = await objects.OpenAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct)
             ?? throw CloudException.NotFound("staged database", key);
-        await ExtractAsync(tar, unfinished.Data, ct);
+        await ExtractAsync(tar, unfinished.Root, ct);
+        if (Directory.Exists(unfinished.Replayed))
+        {
+            foreach (var path in Directory.GetFiles(unfinished.Replayed))
+            {
+                await using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
+                FillUp(file);
+            }
+
+            await ReplayAsync(unfinished, time, ct);
+        }
     });
 
     public Task UnstageAsync(string key, CancellationToken ct) =>
@@ -110,8 +156,7 @@ internal sealed class DatabaseArchive(
             }
 
             await LayOutLogAsync(chosen, unfinished.Replayed, ct);
-            await File.WriteAllTextAsync(unfinished.Recovery, ServerSettings.Recovery(time), ct);
-            await File.WriteAllTextAsync(unfinished.RecoverySignal, "", ct);
+            await ReplayAsync(unfinished, time, ct);
         });
     }
 
@@ -199,9 +244,17 @@ internal sealed class DatabaseArchive(
             await using var file = new FileStream(Path.Combine(folder, name), FileMode.Create, FileAccess.Write);
             await stored.CopyToAsync(file, ct);
 
-            // Of the newest there may be only the beginning: the rest is as the server would have it, zeros.
-            file.SetLength(ArchiveKeys.SegmentBytes);
+            FillUp(file);
         }
+    }
+
+    /// <summary>Of the newest file of the log there may be only the beginning: the rest is as the server would have it, zeros.</summary>
+    private static void FillUp(FileStream log) => log.SetLength(ArchiveKeys.SegmentBytes);
+
+    private static async Task ReplayAsync(ServerFolder unfinished, DateTimeOffset? time, CancellationToken ct)
+    {
+        await File.WriteAllTextAsync(unfinished.Recovery, ServerSettings.Recovery(time), ct);
+        await File.WriteAllTextAsync(unfinished.RecoverySignal, "", ct);
     }
 
     /// <summary>To whole milliseconds.</summary>

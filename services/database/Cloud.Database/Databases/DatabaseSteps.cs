@@ -22,7 +22,7 @@ internal sealed class DatabaseSteps(
         using var turn = await turns.TakeAsync(row.Id, ct);
         if (data.Staged is { } staged)
         {
-            await engine.LayOutAsync(row, processes.FolderOf(row), staged, ct);
+            await engine.LayOutAsync(row, processes.FolderOf(row), staged, data.To, ct);
         }
         else if (data.Source is not { } source)
         {
@@ -61,7 +61,7 @@ internal sealed class DatabaseSteps(
         var folder = ServerFolder.Of(options, data.Database, data.Generation);
         if (data.Staged is { } staged)
         {
-            await engines.Of(row).LayOutAsync(row, folder, staged, ct);
+            await engines.Of(row).LayOutAsync(row, folder, staged, data.To, ct);
         }
         else
         {

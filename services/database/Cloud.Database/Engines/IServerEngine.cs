@@ -1,4 +1,5 @@
 using Cloud.Database.Archive;
+using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Insight;
 using Cloud.Database.Servers;
@@ -27,7 +28,8 @@ internal interface IServerEngine
     Task RestoreAsync(ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct);
 
     /// <summary>Fills a folder of the database with what was handed over.</summary>
-    Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, CancellationToken ct);
+    /// <param name="time">Every write up to then, and none after; null for all there is.</param>
+    Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, DateTimeOffset? time, CancellationToken ct);
 
     /// <summary>Starts a server and waits until it takes connections.</summary>
     Task StartAsync(ManagedDatabase database, CancellationToken ct);
@@ -62,8 +64,11 @@ internal interface IServerEngine
     /// <summary>Ends what users' sessions have begun.</summary>
     Task EndSessionsAsync(ManagedDatabase database, CancellationToken ct);
 
-    /// <summary>What a server's files are now, as a tar that a server can be made of.</summary>
-    Task ReadAsync(ManagedDatabase database, Func<Stream, Task> read, CancellationToken ct);
+    /// <summary>What a server can be made of elsewhere; all that was acknowledged until now is in it.</summary>
+    Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct);
+
+    /// <summary>The files of a base backup, as a tar.</summary>
+    Task<Stream> OpenBaseAsync(ManagedDatabase database, string backup, CancellationToken ct);
 
     /// <summary>Has the server's own programs check what it holds.</summary>
     /// <returns>Null where all is well; else what is not.</returns>

@@ -1,4 +1,5 @@
 using Cloud.Database.Archive;
+using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Insight;
 using Cloud.Database.Servers;
@@ -23,8 +24,8 @@ internal sealed class PostgresEngine(
         ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
         archive.RestoreAsync(source, time, to, ct);
 
-    public Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, CancellationToken ct) =>
-        archive.LayOutAsync(staged, to, ct);
+    public Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, DateTimeOffset? time, CancellationToken ct) =>
+        archive.LayOutAsync(staged, time, to, ct);
 
     public Task StartAsync(ManagedDatabase database, CancellationToken ct) => control.StartAsync(database, ct);
 
@@ -97,7 +98,11 @@ internal sealed class PostgresEngine(
             ServerSettings.Admin);
     }
 
-    public Task ReadAsync(ManagedDatabase database, Func<Stream, Task> read, CancellationToken ct) => archive.ReadAsync(database, read, ct);
+    public Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct) =>
+        archive.DescribeAsync(database, ct);
+
+    public Task<Stream> OpenBaseAsync(ManagedDatabase database, string backup, CancellationToken ct) =>
+        archive.OpenBaseAsync(database.Id, backup, ct);
 
     public Task<string?> CheckAsync(ManagedDatabase database, CancellationToken ct) => control.CheckAsync(database, ct);
 

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using Cloud.Database.Archive;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
@@ -39,18 +38,20 @@ internal sealed class DatabaseService(
         return (await rows.OrderBy(row => row.Id).Select(row => row.Id).ToListAsync(ct)).Select(id => id.Value).ToList();
     }
 
-    public async Task<Stream> ReadAsync(string project, string database, CancellationToken ct)
+    public async Task<DatabaseArchiveState> ReadArchiveAsync(string project, string database, CancellationToken ct)
     {
         var row = await RequireRowAsync(project, database, ct);
-        if (!row.ShouldRun)
-        {
-            throw CloudException.Conflict("wrong-status", $"Database '{row.Name}' is {EnumWords.Of(row.Status)}: its server does not run.");
-        }
-
-        var pipe = new Pipe();
-        _ = PumpAsync(row, pipe.Writer, ct);
-        return pipe.Reader.AsStream();
+        return await engines.Of(row).DescribeArchiveAsync(row, ct);
     }
+
+    public async Task<Stream> ReadBaseAsync(string project, string database, string backup, CancellationToken ct)
+    {
+        var row = await RequireRowAsync(project, database, ct);
+        return await engines.Of(row).OpenBaseAsync(row, backup, ct);
+    }
+
+    public async Task<Stream> ReadLogAsync(string project, string database, int generation, string name, CancellationToken ct) =>
+        await archive.OpenLogAsync((await RequireRowAsync(project, database, ct)).Id, generation, name, ct);
 
     public Task StageAsync(string key, Stream tar, CancellationToken ct) => archive.StageAsync(key, tar, ct);
 
@@ -77,11 +78,12 @@ internal sealed class DatabaseService(
         };
         await using var db = await databases.CreateDbContextAsync(ct);
         var (made, _) = await DatabaseMaker.StartAsync(
-            db, desired, data => data with { Staged = copy.Staged }, project, passwords, options, time, ct);
+            db, desired, data => data with { Staged = copy.Staged, To = copy.To }, project, passwords, options, time, ct);
         return ToState(await waiter.WaitAsync(made, AWhile, ct));
     }
 
-    public async Task<DatabaseState> RestoreAsync(string project, string database, string staged, CancellationToken ct)
+    public async Task<DatabaseState> RestoreAsync(
+        string project, string database, string staged, DateTimeOffset? to, CancellationToken ct)
     {
         var found = await RequireRowAsync(project, database, ct);
         await changes.ApplyAsync(found.Id, "restoring", (db, row, now) =>
@@ -94,7 +96,8 @@ internal sealed class DatabaseService(
             var (from, safety) = (row.Generation, row.SafetyGeneration);
             var generation = row.BeginRestore(now, staged);
             db.Sagas().Start<DatabaseRestoreSaga, DatabaseSagaData>(
-                new DatabaseSagaData(row.Id, now) { Staged = staged, From = from, Generation = generation, Safety = safety }, row.Id.Value);
+                new DatabaseSagaData(row.Id, now) { Staged = staged, To = to, From = from, Generation = generation, Safety = safety },
+                row.Id.Value);
             return Task.FromResult(true);
         }, ct);
         return ToState(await waiter.WaitAsync(found, AWhile, ct));
@@ -140,20 +143,6 @@ internal sealed class DatabaseService(
             return Task.FromResult(begins);
         }, ct);
         return (await waiter.WaitAsync(found, AWhile, ct)).Status == DatabaseStatus.Deleted;
-    }
-
-    /// <summary>Whatever ends it, the reader is told.</summary>
-    private async Task PumpAsync(ManagedDatabase row, PipeWriter to, CancellationToken ct)
-    {
-        try
-        {
-            await engines.Of(row).ReadAsync(row, tar => tar.CopyToAsync(to, ct), ct);
-            await to.CompleteAsync();
-        }
-        catch (Exception failed)
-        {
-            await to.CompleteAsync(failed);
-        }
     }
 
     private async Task<ManagedDatabase> RequireRowAsync(string project, string database, CancellationToken ct) =>

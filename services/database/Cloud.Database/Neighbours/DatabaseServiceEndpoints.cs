@@ -20,10 +20,17 @@ internal static class DatabaseServiceEndpoints
             await own.FindAsync(project, database, ct) ?? throw CloudException.NotFound("database", database));
         one.MapDelete("/", (string project, string database, IDatabases own, CancellationToken ct) =>
             own.DeleteAsync(project, database, ct));
-        one.MapGet("/files", async (string project, string database, IDatabases own, CancellationToken ct) =>
-            TypedResults.Stream(await own.ReadAsync(project, database, ct)));
-        one.MapPost("/restore", (string project, string database, string staged, IDatabases own, CancellationToken ct) =>
-            own.RestoreAsync(project, database, staged, ct));
+        one.MapGet("/archive", (string project, string database, IDatabases own, CancellationToken ct) =>
+            own.ReadArchiveAsync(project, database, ct));
+        one.MapGet("/archive/bases/{backup}", async (
+            string project, string database, string backup, IDatabases own, CancellationToken ct) =>
+            TypedResults.Stream(await own.ReadBaseAsync(project, database, backup, ct)));
+        one.MapGet("/archive/log/{generation:int}/{name}", async (
+            string project, string database, int generation, string name, IDatabases own, CancellationToken ct) =>
+            TypedResults.Stream(await own.ReadLogAsync(project, database, generation, name, ct)));
+        one.MapPost("/restore", (
+            string project, string database, string staged, DateTimeOffset? to, IDatabases own, CancellationToken ct) =>
+            own.RestoreAsync(project, database, staged, to, ct));
         one.MapPost("/undo-restore", (string project, string database, IDatabases own, CancellationToken ct) =>
             own.UndoRestoreAsync(project, database, ct));
         one.MapPost("/check", async (string project, string database, IDatabases own, CancellationToken ct) =>

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Globalization;
 using Cloud.Database.Archive;
+using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Engines;
 using Cloud.Database.Insight;
@@ -46,9 +47,9 @@ internal sealed partial class RedisEngine(
             WriteUsers(database, unfinished);
         });
 
-    public async Task LayOutAsync(ManagedDatabase database, ServerFolder to, string key, CancellationToken ct)
+    public async Task LayOutAsync(ManagedDatabase database, ServerFolder to, string key, DateTimeOffset? time, CancellationToken ct)
     {
-        await staged.LayOutAsync(key, to, ct);
+        await staged.LayOutAsync(key, time, to, ct);
         WriteUsers(database, to);
     }
 
@@ -141,9 +142,16 @@ internal sealed partial class RedisEngine(
         await admin.SendAsync(ct, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     }
 
-    public async Task ReadAsync(ManagedDatabase database, Func<Stream, Task> read, CancellationToken ct)
+    /// <summary>Its files as they are when they are read, without a log: they are a base backup of their own each time.</summary>
+    public Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct)
     {
-        var folder = processes.FolderOf(database);
+        var now = time.GetUtcNow();
+        return Task.FromResult(
+            new DatabaseArchiveState(database.Generation, new DatabaseBase(TypedId.NewValue("base", now), "", now), [], now));
+    }
+
+    public async Task<Stream> OpenBaseAsync(ManagedDatabase database, string backup, CancellationToken ct)
+    {
         var copy = new ServerFolder(Path.Combine(options.Folder, database.Id.Value, $"copy-{Guid.NewGuid():N}"));
         Directory.CreateDirectory(copy.Data);
         try
@@ -151,11 +159,11 @@ internal sealed partial class RedisEngine(
             await CopyFilesAsync(database, copy, ct);
             var path = Path.Combine(copy.Root, "copy.tar");
             await TarFile.CreateFromDirectoryAsync(copy.Data, path, includeBaseDirectory: false, ct);
-            await using var tar = File.OpenRead(path);
-            await read(tar);
+            return File.OpenRead(path);
         }
         finally
         {
+            // What is open stays until it is closed.
             Directory.Delete(copy.Root, recursive: true);
         }
     }

@@ -18,6 +18,11 @@ internal static class PrivateBucketEndpoints
             "/object",
             async (string bucket, string key, IPrivateObjects objects, CancellationToken ct) => TypedResults.Stream(
                 await objects.OpenAsync(bucket, key, ct) ?? throw CloudException.NotFound("object", key)));
+        buckets.MapGet(
+            "/part",
+            async (string bucket, string key, long offset, int length, IPrivateObjects objects, CancellationToken ct) =>
+                TypedResults.Bytes(
+                    await objects.ReadAsync(bucket, key, offset, length, ct) ?? throw CloudException.NotFound("object", key)));
         buckets.MapPut(
             "/object",
             (string bucket, string key, HttpContext context, IPrivateObjects objects, CancellationToken ct) =>

@@ -48,30 +48,40 @@ internal sealed class PrivateObjects(
 
     public async Task<Stream?> OpenAsync(string bucket, string key, CancellationToken ct)
     {
-        if (await FindAsync(bucket, ct) is not { } row)
+        if (await FindObjectAsync(bucket, key, ct) is not { } found)
         {
-            return null;
-        }
-
-        OpenObject? found;
-        try
-        {
-            found = await objects.OpenAsync(row, key, null, withBytes: true, ct);
-        }
-        catch (S3Exception refusal)
-        {
-            throw refusal.ToCloud();
-        }
-
-        if (found is null or { Version.IsDeleteMarker: true })
-        {
-            found?.Dispose();
             return null;
         }
 
         var pipe = new Pipe();
-        _ = SendAsync(found, pipe.Writer, ct);
+        _ = SendAsync(found, pipe.Writer, 0, found.Version.SizeBytes, ct);
         return pipe.Reader.AsStream();
+    }
+
+    public async Task<byte[]?> ReadAsync(string bucket, string key, long offset, int lengthBytes, CancellationToken ct)
+    {
+        try
+        {
+            if (await FindObjectAsync(bucket, key, ct) is not { } found)
+            {
+                return null;
+            }
+
+            var bytes = new byte[Math.Clamp(found.Version.SizeBytes - offset, 0, Math.Max(lengthBytes, 0))];
+            var pipe = new Pipe();
+            var sending = SendAsync(found, pipe.Writer, offset, bytes.Length, ct);
+            await using (var content = pipe.Reader.AsStream())
+            {
+                await content.ReadExactlyAsync(bytes, ct);
+            }
+
+            await sending;
+            return bytes;
+        }
+        catch (Exception lost) when (lost is S3Exception or EndOfStreamException or CloudException { Kind: ErrorKind.Forbidden })
+        {
+            throw new CloudException(ErrorKind.Conflict, IPrivateObjects.Damaged, $"Object '{key}' is damaged.", lost);
+        }
     }
 
     public async Task<IReadOnlyList<PrivateObject>> ListAsync(string bucket, string prefix, CancellationToken ct)
@@ -101,15 +111,42 @@ internal sealed class PrivateObjects(
         }
     }
 
+    /// <returns>Null where there is none. The caller disposes of it.</returns>
+    private async Task<OpenObject?> FindObjectAsync(string bucket, string key, CancellationToken ct)
+    {
+        if (await FindAsync(bucket, ct) is not { } row)
+        {
+            return null;
+        }
+
+        OpenObject? found;
+        try
+        {
+            found = await objects.OpenAsync(row, key, null, withBytes: true, ct);
+        }
+        catch (S3Exception refusal)
+        {
+            throw refusal.ToCloud();
+        }
+
+        if (found is null or { Version.IsDeleteMarker: true })
+        {
+            found?.Dispose();
+            return null;
+        }
+
+        return found;
+    }
+
     /// <summary>Whatever ends it, the reader is told.</summary>
-    private async Task SendAsync(OpenObject found, PipeWriter to, CancellationToken ct)
+    private async Task SendAsync(OpenObject found, PipeWriter to, long offset, long length, CancellationToken ct)
     {
         try
         {
             using (found)
             {
                 using var cipher = keys.Open(found.Attributes.Encryption, null);
-                await found.SendAsync(reader, cipher, 0, found.Version.SizeBytes, to, ct);
+                await found.SendAsync(reader, cipher, offset, length, to, ct);
             }
 
             await to.CompleteAsync();
