@@ -64,7 +64,9 @@ public sealed class PlanClockTests : IAsyncLifetime
     {
         var bytes = new byte[SizeBytes];
         new Random(8).NextBytes(bytes);
-        var plan = await PlanAsync(bytes);
+
+        // In half a year: what runs by itself would heal before anything is found.
+        var plan = await PlanAsync(bytes, schedule: $"0 3 1 {_clock.GetUtcNow().AddDays(180).Month} *");
         var first = await RunAsync(plan);
         bytes[0]++;
         var second = await RunAsync(plan);
@@ -115,14 +117,15 @@ public sealed class PlanClockTests : IAsyncLifetime
         await scope.ServiceProvider.GetRequiredService<PlanScheduler>().ReconcileAsync(CancellationToken.None);
     }
 
-    private async Task<JsonElement> PlanAsync(byte[] bytes, int? startWindowMinutes = null)
+    private async Task<JsonElement> PlanAsync(byte[] bytes, int? startWindowMinutes = null, string schedule = "0 3 * * *")
     {
         var (status, plan) = await _service.SendAsync(
             HttpMethod.Post, "/v1/backup-plans",
             new
             {
                 name = "clocked",
-                schedule = "0 3 * * *",
+                schedule,
+                retention = new { last = 10 },
                 resources = new[] { _service.Storage.AddVolume("data", bytes) },
                 verify = false,
                 startWindowMinutes,

@@ -1,5 +1,5 @@
-using System.Formats.Tar;
 using System.Diagnostics;
+using System.Formats.Tar;
 using System.Globalization;
 using System.Net;
 using Cloud.Database.Contracts;

@@ -69,25 +69,26 @@ internal sealed class DatabaseArchive(
             FolderCopy.Copy(from.Log, unfinished.Log, ct);
         });
 
-    /// <summary>The newest base backup and the log; all that was committed until now is stored first.</summary>
-    public async Task<DatabaseArchiveState> DescribeAsync(ManagedDatabase database, CancellationToken ct)
+    /// <summary>The newest base backup and the log.</summary>
+    /// <param name="storedTo">The time up to which everything is stored; null where only the archive knows.</param>
+    public async Task<DatabaseArchiveState> DescribeAsync(ManagedDatabase database, DateTimeOffset? storedTo, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
-        var window = await new RecoveryWindow(db, archivers, connections).ReadAsync(database, ct);
         var newest = await db.BaseBackups.AsNoTracking().Where(
             backup => backup.Database == database.Id && backup.Generation == database.Generation)
-            .OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct);
-        if (window is null || newest is null)
-        {
-            throw new CloudException(ErrorKind.Unavailable, "no-recovery-window", $"Database '{database.Name}' has no base backup yet.");
-        }
+            .OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct)
+            ?? throw new CloudException(
+                ErrorKind.Unavailable, "no-recovery-window", $"Database '{database.Name}' has no base backup yet.");
+        var at = storedTo ?? await db.ArchivedLogs.AsNoTracking().Where(log => log.Database == database.Id)
+            .OrderByDescending(log => log.At).Select(log => (DateTimeOffset?)log.At).FirstOrDefaultAsync(ct);
 
         var prefix = ArchiveKeys.LogPrefixOf(database.Id, database.Generation);
         var log = await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct);
         return new DatabaseArchiveState(
             database.Generation,
             new DatabaseBase(newest.Id, ArchiveKeys.SegmentName(newest.Timeline, newest.StartPosition), newest.CompletedAt),
-            [.. log.Select(one => new DatabaseLogFile(one.Key[prefix.Length..], one.SizeBytes))], window.Latest);
+            [.. log.Select(one => new DatabaseLogFile(one.Key[prefix.Length..], one.SizeBytes))],
+            at > newest.CompletedAt ? at.Value : newest.CompletedAt);
     }
 
     /// <summary>The tar of a base backup.</summary>

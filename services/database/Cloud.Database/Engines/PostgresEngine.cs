@@ -98,8 +98,8 @@ internal sealed class PostgresEngine(
             ServerSettings.Admin);
     }
 
-    public Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct) =>
-        archive.DescribeAsync(database, ct);
+    public async Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct) =>
+        await archive.DescribeAsync(database, database.ShouldRun ? await StoreAllAsync(database, ct) : null, ct);
 
     public Task<Stream> OpenBaseAsync(ManagedDatabase database, string backup, CancellationToken ct) =>
         archive.OpenBaseAsync(database.Id, backup, ct);
