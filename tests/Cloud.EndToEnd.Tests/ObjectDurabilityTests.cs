@@ -22,7 +22,7 @@ public sealed class ObjectDurabilityTests(LocalCloud cloud)
     private const int FirstPartBytes = 5 << 20;
 
     private static int Rounds => int.Parse(
-        Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "2", System.Globalization.CultureInfo.InvariantCulture);
+        Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", System.Globalization.CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task Kill_WhileManyWrite_LosesNothingThatWasAcknowledged()

@@ -12,7 +12,7 @@ namespace Cloud.Database.Tests.Databases;
 public sealed class DurabilityTests(DatabaseServices services) : DatabaseTest(services.OnSqlite)
 {
     private static readonly int Rounds =
-        int.Parse(Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "2", CultureInfo.InvariantCulture);
+        int.Parse(Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task KilledServer_RunsAgain_WithEveryAcknowledgedRow_AlsoInTheArchive()

@@ -11,7 +11,7 @@ public sealed partial class PgbenchTests(DatabaseServices services) : DatabaseTe
     private const int Clients = 3;
 
     private static readonly int Seconds =
-        int.Parse(Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "2", CultureInfo.InvariantCulture);
+        int.Parse(Environment.GetEnvironmentVariable("CLOUD_TEST_ROUNDS") ?? "1", CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task EveryAcknowledgedTransaction_IsThere_ThroughResizeRestartAndRestore()
