@@ -19,7 +19,7 @@ public sealed class MessagingOptions
     public TimeSpan Poll { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>The same on SQLite, where there are no others: a net under the signals.</summary>
-    public TimeSpan PollAlone { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan PollAlone { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Messages of different order keys that a replica handles at once, on PostgreSQL; on SQLite one.</summary>
     [Range(1, 8)]
