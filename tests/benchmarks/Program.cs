@@ -76,7 +76,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, migration, volumes, volume-io, gateway, "
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, volumes, volume-io, gateway, "
             + "objects, objects-large, backup, simulator. See README.md.");
         return 2;
 }
