@@ -146,7 +146,9 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         await cloud.DeleteInstanceAsync(id);
         foreach (var volume in volumes)
         {
-            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+            // An instance that was deleted lets go of its volumes within a moment.
+            await UntilAsync(async () =>
+                (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status == HttpStatusCode.NoContent);
         }
 
         await UntilAsync(() => Task.FromResult(
