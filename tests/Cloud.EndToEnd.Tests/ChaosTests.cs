@@ -19,7 +19,7 @@ public sealed class DistributedChaosTests(DistributedCloud cloud, ITestOutputHel
 /// </summary>
 public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
 {
-    private const int RoundsDefault = 2;
+    private const int RoundsDefault = 1;
     private const int OperationsPerRound = 4;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(60);
     private static readonly string[] Settled = ["running", "stopped", "paused", "failed"];

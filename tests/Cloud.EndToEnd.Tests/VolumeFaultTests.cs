@@ -129,7 +129,7 @@ public abstract class VolumeFaultTests(CloudUnderTest cloud, ITestOutputHelper o
     /// <summary>In each round another; what they are in a random order.</summary>
     private static readonly string[] Operations = ["attach", "detach", "snapshot", "merge", "clone", "resize", "delete"];
 
-    private const int RoundsDefault = 2;
+    private const int RoundsDefault = 1;
     private const long SizeBytes = 16 << 20;
     private const int SnapshotsMax = 10;
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(60);
