@@ -146,16 +146,10 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         await cloud.DeleteInstanceAsync(id);
         foreach (var volume in volumes)
         {
-            // An instance that was deleted lets go of its volumes after a moment.
-            for (var tries = 0; tries < 100; tries++)
-            {
-                if ((await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=60")).Status == HttpStatusCode.NoContent)
-                {
-                    break;
-                }
-
-                await Task.Delay(TimeSpan.FromMilliseconds(200));
-            }
+            // Let go of by what tells that the instance is gone, which comes a moment after its answer.
+            await UntilAsync(async () =>
+                (await cloud.GetAsync($"/v1/volumes/{volume}")).GetProperty("status").GetString() == "available");
+            await cloud.DeleteVolumeAsync(volume);
         }
     }
 
