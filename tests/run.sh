@@ -29,7 +29,7 @@ fi
 
 give_up() { say "$1"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-# The images that tests of whole clouds boot beside tiny. They take long: they are built while the other projects are tested.
+# The images that tests of whole clouds boot beside tiny. They take long: they are built while all else is tested, by what processors have left.
 slow_images=()
 case " ${projects[*]} " in *EndToEnd*) slow_images=(debian-12 tiny-riscv64) ;; esac
 
@@ -142,20 +142,14 @@ if [ ${#slow_images[@]} != 0 ]; then
   nice -n 19 "$root/infra/images/build.sh" "${slow_images[@]}" > "$root/artifacts/test-slow-images.log" 2>&1 < /dev/null & builder=$!
 fi
 
-await_images() {
-  [ -n "$builder" ] || return 0
-  step "Waiting for the images ${slow_images[*]}" "$root/artifacts/test-slow-images.log" tail --pid="$builder" -f /dev/null
-  wait "$builder" || say "An image could not be built: see artifacts/test-slow-images.log"
-  builder=''
-}
-
 passed=0 failed=0 skipped=0
 small=() whole=()
 for project in "${projects[@]}"; do
   case $project in *EndToEnd*) whole+=("$project") ;; *) small+=("$project") ;; esac
 done
 run_projects 3 "${small[@]}"
-[ ${#whole[@]} = 0 ] || await_images
 run_projects 1 "${whole[@]}"
+[ -z "$builder" ] || wait "$builder" || say "An image could not be built: see artifacts/test-slow-images.log"
+builder=''
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -2,6 +2,7 @@ using Xunit.Sdk;
 using Xunit.v3;
 
 [assembly: Parallelization(Mode = ParallelMode.Collections, MaxThreads = 2)]
+[assembly: TestCollectionOrderer(typeof(Cloud.EndToEnd.Tests.LongestFirst))]
 
 namespace Cloud.EndToEnd.Tests;
 
@@ -30,4 +31,22 @@ public sealed class OnSecondLocalCloud : ICollectionFixture<LocalCloud>
 public sealed class OnDistributedCloud : ICollectionFixture<DistributedCloud>
 {
     public const string Name = "distributed";
+}
+
+/// <summary>The suites of guests whose images take long to build: they come last, on a local cloud of theirs.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnCloudOfSlowImages : ICollectionFixture<LocalCloud>
+{
+    public const string Name = "slow images";
+}
+
+/// <summary>What takes longest begins first, so that none is left alone at the end.</summary>
+public sealed class LongestFirst : ITestCollectionOrderer
+{
+    private static readonly string[] Order =
+        [OnDistributedCloud.Name, OnLocalCloud.Name, OnSecondLocalCloud.Name, OnCloudOfSlowImages.Name];
+
+    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
+        where TTestCollection : ITestCollection =>
+        [.. testCollections.OrderBy(collection => Array.IndexOf(Order, collection.TestCollectionDisplayName))];
 }

@@ -3,7 +3,7 @@ using System.Net;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>The images of the cloud's own beside <c>tiny</c>.</summary>
-[Collection(OnSecondLocalCloud.Name)]
+[Collection(OnCloudOfSlowImages.Name)]
 public sealed class RecipeImageTests(LocalCloud cloud)
 {
     [Theory]

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cloud.EndToEnd.Tests;
 
 /// <summary>A guest that no QEMU runs: what it can do besides booting, over one boot.</summary>
-[Collection(OnSecondLocalCloud.Name)]
+[Collection(OnCloudOfSlowImages.Name)]
 public sealed class SimulatedGuestTests(LocalCloud cloud)
 {
     private const int Mebibyte = 1 << 20;
@@ -14,8 +14,11 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
 
     /// <summary>A megabyte of numbers, by programs that must all be right for its checksum to be.</summary>
     private const string Workload =
-        "seq 1 150000 | awk '{print $1 * 7 % 100003}' | sort -n > /tmp/sorted; gzip -c /tmp/sorted > /tmp/packed; "
-        + "gunzip -c /tmp/packed | cmp - /tmp/sorted && sha256sum < /tmp/sorted";
+        "seq 1 150000 | awk '{print $1 * 7 % 100003}' | sort -n > sorted; gzip -c sorted > packed; "
+        + "gunzip -c packed | cmp - sorted && sha256sum < sorted";
+
+    /// <summary>The same in a folder of the subshell's own, so that several run beside each other.</summary>
+    private const string InAFolder = "cd $(mktemp -d); " + Workload;
 
     [Fact]
     public async Task SimulatedGuest_Works_TakesAVolume_IsSuspendedRestoredAndForked()
@@ -24,7 +27,7 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
             "/v1/instances?wait=300", new { name = "simulated", image = "tiny-riscv64", engine = "simulation", type = "micro" });
         made.GetProperty("ready").GetBoolean().ShouldBeTrue(made.ToString());
         var id = made.GetProperty("id").GetString()!;
-        (await cloud.ShellAsync(id, Workload)).ShouldStartWith(Expected());
+        (await cloud.ShellAsync(id, "cd /tmp; " + Workload)).ShouldStartWith(Expected());
         await TakesAVolumeAsync(id);
 
         await cloud.ShellAsync(id, BeginCounting + " echo first > /root/file; sync");
@@ -53,6 +56,27 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
         }
 
         await cloud.SendAsync(HttpMethod.Delete, $"/v1/instance-snapshots/{snapshot}?wait=60");
+        await cloud.DeleteInstanceAsync(id);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task SimulatedGuest_OfSeveralHarts_ComputesOnAllOfThem(int harts)
+    {
+        await cloud.PostAsync("/v1/instance-types", new { name = $"harts-{harts}", vcpus = harts, memoryBytes = "192Mi" });
+        var made = await cloud.PostAsync(
+            "/v1/instances?wait=300",
+            new { name = $"of-{harts}-harts", image = "tiny-riscv64", engine = "simulation", type = $"harts-{harts}" });
+        made.GetProperty("ready").GetBoolean().ShouldBeTrue(made.ToString());
+        var id = made.GetProperty("id").GetString()!;
+        (await cloud.ShellAsync(id, "grep -c ^hart /proc/cpuinfo")).ShouldBe($"{harts}\n");
+        (await cloud.ShellAsync(id, $"for i in $(seq {harts}); do ({InAFolder}) > /tmp/sum$i & done; wait; cat /tmp/sum*"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0])
+            .ShouldBe(Enumerable.Repeat(Expected(), harts));
+        (await cloud.ShellAsync(id, "wget -q -O - http://169.254.169.254/latest/meta-data/instance-id")).Trim().ShouldBe(id);
+        var asked = await cloud.GetAsync($"/v1/instances/{id}/harts");
+        asked.GetProperty("items").GetArrayLength().ShouldBe(harts, asked.ToString());
         await cloud.DeleteInstanceAsync(id);
     }
 

@@ -45,3 +45,21 @@ public abstract class CreateTests(DatabaseUnderTest service) : DatabaseTest(serv
         return output.Trim();
     }
 }
+
+/// <summary>What new servers have to themselves.</summary>
+public sealed class AddressTests(DatabaseServices services)
+{
+    [Fact]
+    public async Task CreatesAtOnce_HavePortsOfTheirOwn_AsManyAsThereAre()
+    {
+        const int Ports = 4;
+        await using var service = await DatabaseUnderTest.StartAsync(services.NewFolder(), ports: Ports);
+        var answers = await Task.WhenAll(Enumerable.Range(0, Ports).Select(number => service.SendAsync(
+            HttpMethod.Post, "/v1/databases?wait=60", new { name = $"at-once-{number}", engine = "redis" }, $"prj-{number}")));
+        answers.Select(answer => answer.Body.GetProperty("status").GetString()).ShouldAllBe(status => status == "available");
+        answers.Select(answer => answer.Body.GetProperty("port").GetInt32()).ShouldBeUnique();
+        var (status, refusal) = await service.SendAsync(HttpMethod.Post, "/v1/databases", new { name = "one-more" }, "prj-0");
+        status.ShouldBe(HttpStatusCode.Conflict, refusal.ToString());
+        refusal.GetProperty("code").GetString().ShouldBe("no-port");
+    }
+}

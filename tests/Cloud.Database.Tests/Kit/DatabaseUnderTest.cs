@@ -24,7 +24,13 @@ namespace Cloud.Database.Tests.Kit;
 /// <summary>The whole service over its own database, on a real port, with real servers and an archive that is a folder.</summary>
 public sealed class DatabaseUnderTest : IAsyncDisposable
 {
+    private const int PortCount = 200;
+
     private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(5);
+
+    // Services know nothing of each other's ports.
+
+    private static int _portFirst = 15_000 - PortCount;
 
     private readonly WebApplication _app;
 
@@ -38,7 +44,7 @@ public sealed class DatabaseUnderTest : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<DatabaseUnderTest> StartAsync(string data, string? postgres = null)
+    public static async Task<DatabaseUnderTest> StartAsync(string data, string? postgres = null, int ports = PortCount)
     {
         var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -46,6 +52,8 @@ public sealed class DatabaseUnderTest : IAsyncDisposable
             ["Cloud:Data"] = data,
             ["Cloud:Postgres"] = postgres,
             ["Cloud:Database:ArchiveInterval"] = "00:00:00.2",
+            ["Cloud:Database:PortFirst"] = $"{Interlocked.Add(ref _portFirst, PortCount)}",
+            ["Cloud:Database:PortCount"] = $"{ports}",
         });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");

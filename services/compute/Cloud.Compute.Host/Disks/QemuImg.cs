@@ -15,6 +15,11 @@ internal static class QemuImg
     // Passphrases are random and as long as a key: no need to make each guess take long.
     private const int LuksIterationMilliseconds = 10;
 
+    // qemu-img times its own rounds by the kernel's count of ticks, and gives up where none fell into them: the busier the host, the likelier.
+    private const string ClockStoodStill = "Unable to get accurate CPU usage";
+
+    private const int LuksTriesMax = 10;
+
     /// <summary>Makes an empty qcow2 file, durable when this answers; what it lies over is named by whoever opens it.</summary>
     public static async Task CreateAsync(string path, long sizeBytes, CancellationToken ct)
     {
@@ -47,13 +52,26 @@ internal static class QemuImg
     {
         var beside = file.Path + ".new";
         var secrets = new DiskSecrets([file]);
-        await RunAsync(
-            [
-                "create", "-q", "-f", "qcow2", .. secrets.Arguments,
-                "-o", $"encrypt.format=luks,encrypt.key-secret={DiskSecrets.IdOf(0)},encrypt.iter-time={LuksIterationMilliseconds}",
-                beside, Bytes(SectorBytes),
-            ],
-            secrets, ct);
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                await RunAsync(
+                    [
+                        "create", "-q", "-f", "qcow2", .. secrets.Arguments,
+                        "-o", $"encrypt.format=luks,encrypt.key-secret={DiskSecrets.IdOf(0)},encrypt.iter-time={LuksIterationMilliseconds}",
+                        beside, Bytes(SectorBytes),
+                    ],
+                    secrets, ct);
+                break;
+            }
+            catch (CloudException failed)
+                when (tries < LuksTriesMax && failed.InnerException!.Message.Contains(ClockStoodStill, StringComparison.Ordinal))
+            {
+                // The next one has other luck.
+            }
+        }
+
         Keep(beside, file.Path);
     }
 

@@ -1,11 +1,12 @@
 using Cloud.Database.Databases;
 using Cloud.Database.Secrets;
+using Cloud.Primitives;
 using Npgsql;
 
 namespace Cloud.Database.Servers;
 
 /// <summary>Connections of the service's own superuser to a database's server.</summary>
-internal sealed class ServerConnections(PasswordBox passwords, ServerCertificates certificates)
+internal sealed class ServerConnections(PasswordBox passwords, ServerCertificates certificates, DatabaseOptions options)
 {
     private const int TimeoutSeconds = 10;
 
@@ -25,7 +26,12 @@ internal sealed class ServerConnections(PasswordBox passwords, ServerCertificate
         try
         {
             await connection.OpenAsync(ct);
-            return connection;
+
+            // Where a port was taken before the server of it came up, somebody else's answers there.
+            var folder = ServerFolder.Of(options, database.Id, database.Generation).Data;
+            return await connection.ScalarAsync<string>("SHOW data_directory", ct) == folder
+                ? connection
+                : throw new CloudException(ErrorKind.Unavailable, "port-taken", $"Another server has port {database.Port}.");
         }
         catch
         {
