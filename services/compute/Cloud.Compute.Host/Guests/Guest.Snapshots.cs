@@ -308,8 +308,11 @@ internal sealed partial class Guest
                 spec with { Id = snapshot.Id, Folder = folder, From = snapshot.State, Disks = [spec.Disks[0] with { Path = disk }] }, ct);
         }, ct);
 
-    /// <summary>The machine went on from a snapshot: what is to be put right in the guest is, and it is a run like any other.</summary>
-    private async Task GoOnAsync(CancellationToken ct)
+    /// <summary>
+    /// The machine went on from a snapshot: what is to be put right in the guest is, and it is a run like any other. Whoever asked for it may
+    /// be gone meanwhile: a guest that has another's secrets does not stay as it is.
+    /// </summary>
+    private async Task GoOnAsync()
     {
         if (_root.From is not { } from || _machine is not { } machine)
         {
@@ -319,7 +322,7 @@ internal sealed partial class Guest
         if (Spec.Image.GuestAgent)
         {
             // What it does next may look at the clock.
-            await machine.Agent.SetTimeAsync(_time.GetUtcNow(), SetTimeLimit, ct);
+            await machine.Agent.SetTimeAsync(_time.GetUtcNow(), SetTimeLimit, CancellationToken.None);
         }
 
         var begins = _root.Renews && Spec.BeginsAnew;
@@ -331,7 +334,7 @@ internal sealed partial class Guest
 
         if (_root.Renews)
         {
-            await RenewAsync(machine, ct);
+            await RenewAsync(machine);
         }
 
         ChangeRoot(_root with { From = null, Renews = false });
@@ -344,17 +347,16 @@ internal sealed partial class Guest
     }
 
     /// <summary>Gives a guest that was another's copy an identity of its own, or ends it.</summary>
-    private async Task RenewAsync(IVirtualMachine machine, CancellationToken ct)
+    private async Task RenewAsync(IVirtualMachine machine)
     {
         var seed = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RenewSeedBytes));
         string reason;
         try
         {
             using var limit = new CancellationTokenSource(RenewLimit, _time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
             var verb = Spec.BeginsAnew ? "begin" : "renew";
             var result = await machine.Agent.ExecAsync(
-                [RenewProgram, verb, Spec.Id, Spec.HostName, Spec.MacAddress, Spec.Address, seed], either.Token);
+                [RenewProgram, verb, Spec.Id, Spec.HostName, Spec.MacAddress, Spec.Address, seed], limit.Token);
             if (result.ExitCode == 0)
             {
                 return;
@@ -362,7 +364,7 @@ internal sealed partial class Guest
 
             reason = Encoding.UTF8.GetString(result.StandardError.AsSpan(0, Math.Min(result.StandardError.Length, RenewReasonMax))).Trim();
         }
-        catch (Exception failed) when (failed is VmException || (failed is OperationCanceledException && !ct.IsCancellationRequested))
+        catch (Exception failed) when (failed is VmException or OperationCanceledException)
         {
             reason = failed is VmException ? failed.Message : "It took too long.";
         }

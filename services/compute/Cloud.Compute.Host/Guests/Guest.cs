@@ -164,7 +164,7 @@ internal sealed partial class Guest : IAsyncDisposable
             throw;
         }
 
-        await GoOnAsync(ct);
+        await GoOnAsync();
     }
 
     public Task PowerDownAsync(CancellationToken ct) => WithMachineAsync(machine => machine.PowerDownAsync(ct), ct);
