@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Net;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
@@ -19,18 +17,13 @@ public sealed class DistributedChaosTests(DistributedCloud cloud, ITestOutputHel
 /// </summary>
 public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
 {
-    private const int RoundsDefault = 1;
     private const int OperationsPerRound = 4;
-    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(60);
     private static readonly string[] Settled = ["running", "stopped", "paused", "failed"];
 
     [Fact]
     public async Task KillsAtRandomMoments_LoseNothing_AndLeaveNothing()
     {
-        var seed = ReadNumber("CLOUD_TEST_SEED") ?? Environment.TickCount;
-        var rounds = ReadNumber("CLOUD_TEST_ROUNDS") ?? RoundsDefault;
-        output.WriteLine($"CLOUD_TEST_SEED={seed} CLOUD_TEST_ROUNDS={rounds}");
-        var chance = new Random(seed);
+        var (chance, rounds) = Chaos.Begin(output);
         var witness = (await cloud.CreateInstanceAsync("witness")).GetProperty("id").GetString()!;
         var boot = await cloud.ShellAsync(witness, "cat /proc/sys/kernel/random/boot_id");
         for (var round = 1; round <= rounds; round++)
@@ -45,7 +38,7 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             await cloud.DeleteInstanceAsync(instance.GetProperty("id").GetString()!);
         }
 
-        await UntilNothingIsWrongAsync(rounds, Leftovers);
+        await Chaos.UntilNothingIsWrongAsync(rounds, Leftovers);
     }
 
     private async Task RunAsync(int round, Random chance, string witness)
@@ -60,14 +53,9 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             operations.Add(OperateAsync(name, target, verb, delay));
         }
 
-        var units = cloud.Units.Where(unit => unit.Key != "supervisor").OrderBy(unit => unit.Key, StringComparer.Ordinal).ToList();
-        var unit = units[chance.Next(units.Count)].Key;
-        var moment = TimeSpan.FromMilliseconds(chance.Next(4000));
-        await Task.Delay(moment);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"round {round}: kill -9 {unit} after {moment.TotalSeconds:F2} s"));
-        await cloud.KillAsync(unit);
+        await Chaos.KillAsync(cloud, round, chance, output);
         await Task.WhenAll(operations);
-        await UntilNothingIsWrongAsync(round, FindWrongAsync);
+        await Chaos.UntilNothingIsWrongAsync(round, FindWrongAsync);
     }
 
     /// <summary>One request; whether it is answered does not matter, only what the cloud makes of it.</summary>
@@ -96,7 +84,7 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
     /// <summary>What is not as it should be, in words; empty when all is well.</summary>
     private async Task<IReadOnlyList<string>> FindWrongAsync()
     {
-        if (!await IsReadyAsync())
+        if (!await Chaos.IsReadyAsync(cloud))
         {
             return ["the cloud is not ready"];
         }
@@ -142,49 +130,9 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             .. GuestProcesses.All(cloud.Data).Select(process => $"process {process.Id}"),
         ]);
 
-    private static async Task UntilNothingIsWrongAsync(int round, Func<Task<IReadOnlyList<string>>> find)
-    {
-        var since = TimeProvider.System.GetTimestamp();
-        while (true)
-        {
-            IReadOnlyList<string> wrong;
-            try
-            {
-                wrong = await find();
-            }
-            catch (Exception away) when (away is HttpRequestException or JsonException or ShouldAssertException)
-            {
-                wrong = [$"the cloud does not answer: {away.Message}"];
-            }
-
-            if (wrong.Count == 0)
-            {
-                return;
-            }
-
-            if (TimeProvider.System.GetElapsedTime(since) > SettleLimit)
-            {
-                Assert.Fail($"round {round}: not settled after {SettleLimit.TotalSeconds} s:\n{string.Join('\n', wrong)}");
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(500));
-        }
-    }
-
-    private async Task<bool> IsReadyAsync()
-    {
-        using var response = await cloud.Http.GetAsync("/health/ready");
-        return response.StatusCode == HttpStatusCode.OK;
-    }
-
     private async Task<IReadOnlyList<JsonElement>> ListAsync() =>
         (await cloud.GetAsync("/v1/instances?limit=1000")).GetProperty("items").EnumerateArray().ToList();
 
     private List<string> GuestFolders() =>
         Directory.EnumerateDirectories(Path.Combine(cloud.Data, "host", "guests")).Select(path => Path.GetFileName(path)).ToList();
-
-    private static int? ReadNumber(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : null;
 }

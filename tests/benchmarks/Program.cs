@@ -74,9 +74,12 @@ switch (args)
         await LargeObjectBenchmark.RunAsync(
             cloud, rest is [var gibibytes] ? int.Parse(gibibytes, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
+    case ["databases"]:
+        await DatabaseBenchmark.RunAsync(cloud);
+        return 0;
     default:
         Console.Error.WriteLine(
             "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, volumes, volume-io, gateway, "
-            + "objects, objects-large, backup, simulator. See README.md.");
+            + "objects, objects-large, backup, databases, simulator. See README.md.");
         return 2;
 }

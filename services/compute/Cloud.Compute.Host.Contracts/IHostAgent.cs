@@ -119,6 +119,9 @@ public interface IHostAgent
     /// <summary>Joins this host's networks with those of others.</summary>
     Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct);
 
+    /// <summary>Has guests reach these servers of the cloud, and no others.</summary>
+    Task SetServicesAsync(IReadOnlyList<HostService> services, CancellationToken ct);
+
     Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct);
 
     /// <summary>Refused where the guest's engine counts none.</summary>

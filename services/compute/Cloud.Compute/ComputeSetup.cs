@@ -7,6 +7,7 @@ using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
 using Cloud.Compute.Neighbours;
+using Cloud.Compute.Networks;
 using Cloud.Compute.Persistence;
 using Cloud.Compute.Volumes;
 using Cloud.Compute.WarmStates;
@@ -70,9 +71,10 @@ public static class ComputeSetup
         builder.Services.AddSingleton<IVolumeHosts, VolumeHosts>();
         builder.Services.AddSingleton<IInstances, InstanceService>();
         builder.Services.AddScoped<InstanceAction>();
-        // What these two have seen is kept from one look to the next.
+        // What these have seen is kept from one look to the next.
         builder.Services.AddSingleton<HostLinks>();
         builder.Services.AddSingleton<ImageCatalog>();
+        builder.Services.AddSingleton<NetworkServices>();
         builder.AddServiceMessaging<ComputeDbContext>(Name, messaging =>
         {
             messaging.AddSaga<InstanceCreateSaga, InstanceSagaData>();
@@ -92,9 +94,11 @@ public static class ComputeSetup
             messaging.AddSaga<ImageImportSaga, ImageSagaData>();
             messaging.AddSaga<WarmStateSaga, WarmStateSagaData>();
             messaging.AddQuotas();
+            messaging.AddHandler<SetNetworkService, SetNetworkServiceHandler>();
             messaging.AddReconciler<InstanceTypePresets>(TimeSpan.FromMinutes(10));
             messaging.AddReconciler<ImageCatalog>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<HostLinks>(TimeSpan.FromSeconds(5));
+            messaging.AddReconciler<NetworkServices>(TimeSpan.FromSeconds(1));
             messaging.AddReconciler<GuestReaper>(TimeSpan.FromSeconds(10));
             messaging.AddReconciler<WarmStateKeeper>(TimeSpan.FromSeconds(10));
             messaging.AddReconciler<HostDrains>(TimeSpan.FromSeconds(1));

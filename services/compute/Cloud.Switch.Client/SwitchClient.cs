@@ -8,7 +8,7 @@ namespace Cloud.Switch.Client;
 public sealed class SwitchClient : IDisposable
 {
     /// <summary>The protocol that this client speaks.</summary>
-    public const int Protocol = 2;
+    public const int Protocol = 3;
 
     /// <summary>The longest line either side takes: user data of 1 MiB with every byte escaped, and the rest.</summary>
     public const int LineBytesMax = 8 << 20;
@@ -61,6 +61,11 @@ public sealed class SwitchClient : IDisposable
 
     /// <summary>Joins the networks of this switch's projects with those of others.</summary>
     public Task LinkAsync(SwitchTrunk trunk, CancellationToken ct) => AskAsync(new SwitchRequest(SwitchCommand.Link, Trunk: trunk), ct);
+
+    /// <summary>Has guests reach these servers of the cloud, and no others.</summary>
+    /// <exception cref="SwitchException">One of them is invalid; nothing has changed.</exception>
+    public Task ServeAsync(IReadOnlyList<SwitchService> services, CancellationToken ct) =>
+        AskAsync(new SwitchRequest(SwitchCommand.Serve, Services: services), ct);
 
     /// <summary>The ids of the ports whose guests are on this host, or come here.</summary>
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken ct) =>

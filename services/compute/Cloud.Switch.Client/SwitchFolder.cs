@@ -7,6 +7,8 @@ namespace Cloud.Switch.Client;
 ///        lock                    held by the running switch
 ///        switch.pid  switch.log
 ///        state/&lt;id&gt;.json          the ports; mode 0600, they hold user data
+///        services.json        the cloud's own servers that guests reach
+///        services/&lt;id&gt;.sock    where guests' connections to one of them end; the switch's own
 ///        metadata/&lt;id&gt;.sock      where a guest's connections to 169.254.169.254 end; the switch's own
 ///        trunk/in.sock        what the cloud's other switches send
 ///        ports/&lt;id&gt;/switch.sock  a guest's frames come in here
@@ -30,6 +32,10 @@ public sealed class SwitchFolder(string path)
     public string State => In("state");
 
     public string Metadata => In("metadata");
+
+    public string Services => In("services");
+
+    public string ServicesFile => In("services.json");
 
     public string Ports => In("ports");
 

@@ -11,4 +11,5 @@ namespace Cloud.Switch.Client;
 [JsonSerializable(typeof(SwitchRequest))]
 [JsonSerializable(typeof(SwitchResponse))]
 [JsonSerializable(typeof(SwitchPort))]
+[JsonSerializable(typeof(IReadOnlyList<SwitchService>))]
 public sealed partial class SwitchJson : JsonSerializerContext;

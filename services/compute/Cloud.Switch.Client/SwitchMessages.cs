@@ -22,12 +22,18 @@ public enum SwitchCommand
 
     /// <summary>Tells which other switches of the cloud there are.</summary>
     Link = 7,
+
+    /// <summary>Tells all of the cloud's own servers that guests reach. Kept over restarts of the switch.</summary>
+    Serve = 8,
 }
 
 /// <param name="Id">For <see cref="SwitchCommand.Leave"/>.</param>
 /// <param name="Port">For <see cref="SwitchCommand.Join"/>.</param>
 /// <param name="Trunk">For <see cref="SwitchCommand.Link"/>.</param>
-public sealed record SwitchRequest(SwitchCommand Command, string? Id = null, SwitchPort? Port = null, SwitchTrunk? Trunk = null);
+/// <param name="Services">For <see cref="SwitchCommand.Serve"/>.</param>
+public sealed record SwitchRequest(
+    SwitchCommand Command, string? Id = null, SwitchPort? Port = null, SwitchTrunk? Trunk = null,
+    IReadOnlyList<SwitchService>? Services = null);
 
 /// <summary>A switch among those of its cloud.</summary>
 /// <param name="Name">Its host's name: what the others know it by.</param>
@@ -50,7 +56,7 @@ public sealed record SwitchResponse
     public IReadOnlyList<PortStatistics>? Statistics { get; init; }
 }
 
-/// <param name="Code">Stable, for programs: <c>invalid-port</c>, <c>port-taken</c>, <c>failed</c>.</param>
+/// <param name="Code">Stable, for programs: <c>invalid-port</c>, <c>invalid-service</c>, <c>port-taken</c>, <c>failed</c>.</param>
 public sealed record SwitchError(string Code, string Message);
 
 /// <param name="Protocol">Equal numbers understand each other.</param>

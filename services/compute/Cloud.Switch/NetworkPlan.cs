@@ -20,7 +20,11 @@ internal static class NetworkPlan
 
     /// <summary>Guests have addresses from here on.</summary>
     public const uint GuestFirst = Subnet + 16;
-    public const uint GuestLast = Broadcast - 1;
+    public const uint GuestLast = ServiceFirst - 2;
+
+    /// <summary>10.80.15.1: from here on the cloud's own servers have addresses.</summary>
+    public const uint ServiceFirst = Subnet + (15 << 8) + 1;
+    public const uint ServiceLast = Broadcast - 1;
 
     /// <summary>169.254.169.254.</summary>
     public const uint Metadata = (169u << 24) | (254u << 16) | (169u << 8) | 254u;
@@ -36,6 +40,8 @@ internal static class NetworkPlan
     public const int Mtu = 1500;
 
     public static bool InSubnet(uint address) => (address & Mask) == Subnet;
+
+    public static bool IsService(uint address) => address is >= ServiceFirst and <= ServiceLast;
 
     public static bool IsGuest(uint address) => address is >= GuestFirst and <= GuestLast;
 }

@@ -5,6 +5,7 @@ using Cloud.Switch.Metadata;
 using Cloud.Switch.Nat;
 using Cloud.Switch.Native;
 using Cloud.Switch.Ports;
+using Cloud.Switch.Relays;
 using Cloud.Switch.State;
 using Cloud.Switch.Trunks;
 
@@ -77,10 +78,12 @@ internal static class SwitchProgram
         Directory.CreateDirectory(folder.Ports, Own);
         Directory.CreateDirectory(folder.State, Own);
         Directory.CreateDirectory(folder.Metadata, Own);
+        Directory.CreateDirectory(folder.Services, Own);
         Directory.CreateDirectory(folder.Trunk, Own);
         if (user is { } id)
         {
-            foreach (var own in (string[])[folder.Path, folder.Ports, folder.State, folder.Metadata, folder.Trunk, folder.Lock])
+            foreach (var own in (string[])[
+                folder.Path, folder.Ports, folder.State, folder.Metadata, folder.Services, folder.Trunk, folder.Lock])
             {
                 Libc.Require(Libc.ChangeOwner(own, id, id), "chown " + own);
             }
@@ -92,11 +95,14 @@ internal static class SwitchProgram
         var poll = new PollSet();
         var store = new PortStore(folder.State);
         using var metadata = new MetadataServer(folder, time);
+        var serviceStore = new ServiceStore(folder.ServicesFile);
+        using var services = new ServiceTable(folder);
         using var trunk = new Trunk(folder, home, user);
-        using var ports = new PortTable(home, folder, metadata, poll, trunk, user is null ? null : Root, time);
+        using var ports = new PortTable(home, folder, metadata, services, poll, trunk, user is null ? null : Root, time);
         using var loop = new SwitchLoop(poll, ports, trunk, store.Delete, time);
+        Restore(ports, serviceStore);
         Restore(ports, store);
-        using var control = new ControlServer(folder.ControlSocket, loop, trunk, store);
+        using var control = new ControlServer(folder.ControlSocket, loop, trunk, store, serviceStore);
         control.Listen();
         WriteProcessId(folder.ProcessId);
         OpenLog(folder);
@@ -124,6 +130,19 @@ internal static class SwitchProgram
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
         });
         file.WriteLine(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static void Restore(PortTable ports, ServiceStore store)
+    {
+        try
+        {
+            ports.Serve(store.Read((file, damaged) => SwitchLog.NotRestored(file, damaged.Message)));
+        }
+        catch (Exception failed) when (failed is SwitchException or IOException)
+        {
+            // The agent tells them again.
+            SwitchLog.NotRestored("services", failed.Message);
+        }
     }
 
     private static void Restore(PortTable ports, PortStore store)

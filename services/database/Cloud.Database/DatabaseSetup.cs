@@ -91,6 +91,7 @@ public static class DatabaseSetup
             messaging.AddSaga<DatabaseDeleteSaga, DatabaseSagaData>();
             messaging.AddReconciler<ServerKeeper>(TimeSpan.FromSeconds(2));
             messaging.AddReconciler<ArchiveKeeper>(TimeSpan.FromSeconds(2));
+            messaging.AddReconciler<DatabaseNetwork>(TimeSpan.FromMinutes(5));
             messaging.AddReconciler<ArchiveTrimmer>(TimeSpan.FromMinutes(10));
             messaging.AddQuotas();
         });

@@ -194,6 +194,9 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     /// <summary>The other hosts, as they were told last.</summary>
     public IReadOnlyList<HostPeer> Peers { get; private set; } = [];
 
+    /// <summary>The cloud's own servers that its guests reach, as it was told last.</summary>
+    public IReadOnlyList<HostService> Services { get; private set; } = [];
+
     /// <summary>Where guests of this host arrive that move.</summary>
     public FakeHost? Other { get; set; }
 
@@ -274,6 +277,12 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
     {
         Peers = peers;
+        return Task.CompletedTask;
+    }
+
+    public Task SetServicesAsync(IReadOnlyList<HostService> services, CancellationToken ct)
+    {
+        Services = services;
         return Task.CompletedTask;
     }
 

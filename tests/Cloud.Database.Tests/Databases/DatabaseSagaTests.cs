@@ -87,23 +87,17 @@ internal sealed class DatabaseTrial : SagaTrial<DatabaseSagaData>
         var passwords = service.Services.GetRequiredService<PasswordBox>();
         await using var db = await service.OpenDbAsync();
         var options = service.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value;
-        await DatabaseMaker.AddressTurn.WaitAsync();
-        try
-        {
-            var (port, uid) = await DatabaseAddress.ChooseAsync(db, options, default);
-            var row = ManagedDatabase.Create(
-                new NewDatabase(
-                    id, "prj-sagas", id.Value, Labels.None, DatabaseType.Require("nano"), 1 << 30, new Dictionary<string, string>(), false,
-                    port, uid, passwords.Seal("admin", id), passwords.Seal("owner", id), null),
-                now);
-            db.Databases.Add(row);
-            await db.SaveChangesAsync();
-            return new DatabaseTrial(service, row, sagaOf, assertDone, assertUndone);
-        }
-        finally
-        {
-            DatabaseMaker.AddressTurn.Release();
-        }
+        await using var transaction = await db.BeginAddressingAsync(default);
+        var (port, address, uid) = await DatabaseAddress.ChooseAsync(db, options, "prj-sagas", default);
+        var row = ManagedDatabase.Create(
+            new NewDatabase(
+                id, "prj-sagas", id.Value, Labels.None, DatabaseType.Require("nano"), 1 << 30, new Dictionary<string, string>(), false,
+                port, address, uid, passwords.Seal("admin", id), passwords.Seal("owner", id), null),
+            now);
+        db.Databases.Add(row);
+        await db.SaveChangesAsync();
+        await transaction.CommitAsync();
+        return new DatabaseTrial(service, row, sagaOf, assertDone, assertUndone);
     }
 
     /// <summary>Its server runs, and it was told to stop.</summary>

@@ -3,6 +3,7 @@ using System.Text;
 using Cloud.Switch.Client;
 using Cloud.Switch.Dns;
 using Cloud.Switch.Ports;
+using Cloud.Switch.Relays;
 
 namespace Cloud.Switch.Tests.Dns;
 
@@ -14,20 +15,24 @@ public sealed class DnsResponderTests
 
     private readonly Network _network = new();
 
-    public DnsResponderTests() => _network.TryAdd(new Port(
-        new SwitchPort
-        {
-            Id = "i-1",
-            Project = "p",
-            HostName = "Web-1",
-            MacAddress = "52:54:0a:50:00:10",
-            Address = "10.80.0.16",
-            GuestSocket = "/nowhere",
-            Published = [],
-            Metadata = new PortMetadata { AuthorizedKeys = [], MetaData = "", NetworkConfig = "" },
-        },
-        _network,
-        sockets: null!));
+    public DnsResponderTests()
+    {
+        _network.Serve([new ServiceEntry(["orders.db", "db-1.db"], (10u << 24) | (80u << 16) | (15 << 8) | 3, 5432, "/nowhere")]);
+        _network.TryAdd(new Port(
+            new SwitchPort
+            {
+                Id = "i-1",
+                Project = "p",
+                HostName = "Web-1",
+                MacAddress = "52:54:0a:50:00:10",
+                Address = "10.80.0.16",
+                GuestSocket = "/nowhere",
+                Published = [],
+                Metadata = new PortMetadata { AuthorizedKeys = [], MetaData = "", NetworkConfig = "" },
+            },
+            _network,
+            sockets: null!));
+    }
 
     [Theory]
     [InlineData("web-1")]
@@ -52,6 +57,31 @@ public sealed class DnsResponderTests
     }
 
     [Theory]
+    [InlineData("orders.db")]
+    [InlineData("Orders.DB")]
+    [InlineData("orders.db.cloud.internal")]
+    [InlineData("db-1.db")]
+    public void Name_OfAService_IsItsAddress(string name)
+    {
+        var response = Answer(Query(name, TypeA));
+
+        CodeOf(response).ShouldBe(0);
+        response[^4..].ShouldBe([10, 80, 15, 3]);
+    }
+
+    [Fact]
+    public void Address_OfAService_IsItsName()
+    {
+        var response = Answer(Query("3.15.80.10.in-addr.arpa", TypePointer));
+
+        CodeOf(response).ShouldBe(0);
+        Encoding.ASCII.GetString(response[^26..]).ShouldBe("\u0006orders\u0002db\u0005cloud\u0008internal\0"[^26..]);
+    }
+
+    [Theory]
+    [InlineData("other.db", TypeA)]
+    [InlineData("web-1.db", TypeA)]
+    [InlineData("orders.cloud.internal", TypeA)]
     [InlineData("other.cloud.internal", TypeA)]
     [InlineData("a.web-1.cloud.internal", TypeA)]
     [InlineData("17.0.80.10.in-addr.arpa", TypePointer)]
@@ -69,6 +99,7 @@ public sealed class DnsResponderTests
     [Theory]
     [InlineData("example.org", TypeA)]
     [InlineData("other", TypeA)]
+    [InlineData("orders", TypeA)]
     [InlineData("1.2.0.192.in-addr.arpa", TypePointer)]
     [InlineData("x.80.10.in-addr.arpa", TypePointer)]
     public void Name_OfTheWorld_IsNotAnswered(string name, ushort type) => Answer(Query(name, type)).ShouldBeEmpty();

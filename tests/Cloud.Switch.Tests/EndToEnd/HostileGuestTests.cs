@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Cloud.Switch.Client;
 using Cloud.Switch.Frames;
 
@@ -33,6 +35,25 @@ public sealed class HostileGuestTests(SwitchUnderTest under, ITestOutputHelper o
         var statistics = await under.Client.ReadStatisticsAsync(CancellationToken.None);
         statistics.Single(port => port.Id == "i-hostile-1").RefusedPackets.ShouldBeGreaterThan(0);
         statistics.Single(port => port.Id == "i-bystander-1").RefusedPackets.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Connections_ToTheMetadataThatSayNothing_KeepNobodyWaiting()
+    {
+        const int Connections = 100;
+        var silent = await under.BootWithAddressAsync(under.NewPort("silent", 1));
+        var sockets = new List<Socket>();
+        for (var count = 0; count < Connections; count++)
+        {
+            sockets.Add(await silent.SocketAsync(SocketType.Stream, ProtocolType.Tcp));
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        await Task.WhenAll(sockets.Select(socket => socket.ConnectAsync(IPAddress.Parse("169.254.169.254"), 80, limit.Token).AsTask()));
+
+        using var bystander = await under.PlugAsync(under.NewPort("polite", 1));
+        bystander.ReceiveAll().ShouldBeEmpty();
+        sockets.ForEach(socket => socket.Dispose());
     }
 
     [Fact]

@@ -78,6 +78,8 @@ internal static class HostApi
         host.MapPost("/guests/{id}/move/cancel", (string id, IHostAgent agent, CancellationToken ct) => agent.CancelMoveAsync(id, ct));
         host.MapPost("/guests/{id}/stay", (string id, IHostAgent agent, CancellationToken ct) => agent.StayAsync(id, ct));
         host.MapPut("/peers", (IReadOnlyList<HostPeer> peers, IHostAgent agent, CancellationToken ct) => agent.SetPeersAsync(peers, ct));
+        host.MapPut("/services", (IReadOnlyList<HostService> services, IHostAgent agent, CancellationToken ct) =>
+            agent.SetServicesAsync(services, ct));
     }
 
     private static void MapSnapshots(RouteGroupBuilder host)

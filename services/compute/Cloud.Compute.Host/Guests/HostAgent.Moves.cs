@@ -92,6 +92,8 @@ internal sealed partial class HostAgent : IArrivalSteps
 
     public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct) => network.LinkAsync(peers, ct);
 
+    public Task SetServicesAsync(IReadOnlyList<HostService> services, CancellationToken ct) => network.ServeAsync(services, ct);
+
     Task IArrivalSteps.TakeLayerAsync(Guest guest, MoveWay way, Stream content, CancellationToken ct) =>
         guest.TakeLayerAsync(way, content, ct);
 

@@ -20,6 +20,7 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     private readonly ConcurrentDictionary<string, SwitchPort> _wanted = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _one = new(1, 1);
     private volatile SwitchTrunk? _trunk;
+    private volatile IReadOnlyList<HostService>? _services;
     private readonly CancellationTokenSource _closing = new();
     private SwitchClient? _client;
     private int _processId;
@@ -113,6 +114,26 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
                 return true;
             },
             ct);
+    }
+
+    /// <summary>
+    /// Has guests reach these servers of the cloud, and no others. Until somebody has said which, the switch goes on with those it has.
+    /// </summary>
+    public async Task ServeAsync(IReadOnlyList<HostService> services, CancellationToken ct)
+    {
+        if (_services is { } told && IsSame(told, services))
+        {
+            return;
+        }
+
+        await AskAsync(
+            async client =>
+            {
+                await client.ServeAsync(ToSwitch(services), ct);
+                return true;
+            },
+            ct);
+        _services = services;
     }
 
     /// <summary>What went through each guest's port.</summary>
@@ -255,6 +276,19 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
             await client.LinkAsync(trunk, ct);
         }
 
+        if (_services is { } services)
+        {
+            try
+            {
+                await client.ServeAsync(ToSwitch(services), ct);
+            }
+            catch (SwitchException refused)
+            {
+                // No reason for guests to go without their ports either.
+                LogServicesRefused(log, refused.Message);
+            }
+        }
+
         foreach (var port in _wanted.Values)
         {
             try
@@ -328,6 +362,20 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
         }
     }
 
+    private static bool IsSame(IReadOnlyList<HostService> some, IReadOnlyList<HostService> others) =>
+        some.Count == others.Count && some.Zip(others).All(
+            pair => pair.First with { Names = pair.Second.Names } == pair.Second && pair.First.Names.SequenceEqual(pair.Second.Names));
+
+    private static List<SwitchService> ToSwitch(IReadOnlyList<HostService> services) => services.Select(service => new SwitchService
+    {
+        Id = service.Id,
+        Project = service.Project,
+        Names = service.Names,
+        Address = service.Address,
+        Port = service.Port,
+        HostPort = service.HostPort,
+    }).ToList();
+
     private SwitchPort ToPort(GuestSpec spec, PortPresence presence) => new()
     {
         Presence = presence,
@@ -365,6 +413,9 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     [LoggerMessage(EventId = 3105, Level = LogLevel.Error, Message = "The port of guest {Guest} was refused: {Reason}")]
     private static partial void LogRefused(ILogger log, string guest, string reason);
+
+    [LoggerMessage(EventId = 3109, Level = LogLevel.Error, Message = "The servers that guests reach were refused: {Reason}")]
+    private static partial void LogServicesRefused(ILogger log, string reason);
 
     [LoggerMessage(EventId = 3106, Level = LogLevel.Warning, Message = "Removed the port {Guest}: no guest has it")]
     private static partial void LogLeftOver(ILogger log, string guest);

@@ -509,6 +509,40 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                     b.ToTable("KeyPairs");
                 });
 
+            modelBuilder.Entity("Cloud.Compute.Networks.NetworkService", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<bool>("Gone")
+                        .HasColumnType("boolean");
+
+                    b.Property<int>("HostPort")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Names")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<int>("Port")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("Project")
+                        .IsRequired()
+                        .HasColumnType("text");
+
+                    b.Property<long>("ToldVersion")
+                        .HasColumnType("bigint");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("NetworkServices");
+                });
+
             modelBuilder.Entity("Cloud.Compute.WarmStates.WarmState", b =>
                 {
                     b.Property<string>("Id")

@@ -504,6 +504,40 @@ namespace Cloud.Compute.Migrations.Sqlite.Migrations
                     b.ToTable("KeyPairs");
                 });
 
+            modelBuilder.Entity("Cloud.Compute.Networks.NetworkService", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("Gone")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("HostPort")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Names")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Port")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Project")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("ToldVersion")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.ToTable("NetworkServices");
+                });
+
             modelBuilder.Entity("Cloud.Compute.WarmStates.WarmState", b =>
                 {
                     b.Property<string>("Id")

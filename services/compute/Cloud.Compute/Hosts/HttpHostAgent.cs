@@ -121,6 +121,11 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
         using var response = await SendAsync(HttpMethod.Put, $"{Root}/peers", peers, ct);
     }
 
+    public async Task SetServicesAsync(IReadOnlyList<HostService> services, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Put, $"{Root}/services", services, ct);
+    }
+
     public Task<GuestMetrics> ReadMetricsAsync(string id, CancellationToken ct) =>
         GetAsync<GuestMetrics>($"{Root}/guests/{id}/metrics", ct);
 

@@ -12,7 +12,9 @@ internal static class InstanceAddresses
 
     private const uint Base = (10u << 24) | (80u << 16);
     private const uint First = 16;
-    private const uint Last = (1u << 12) - 2;
+
+    /// <summary>10.80.14.255; what follows is for the cloud's own servers.</summary>
+    private const uint Last = (15u << 8) - 1;
 
     /// <summary>The lowest address that none of the project's instances has.</summary>
     public static string Choose(IReadOnlySet<string> taken)

@@ -5,6 +5,7 @@ using Cloud.Compute.Instances;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.InstanceTypes;
 using Cloud.Compute.KeyPairs;
+using Cloud.Compute.Networks;
 using Cloud.Compute.WarmStates;
 using Cloud.Messaging;
 using Cloud.Persistence;
@@ -37,6 +38,8 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
     internal DbSet<InstanceType> InstanceTypes => Set<InstanceType>();
 
     internal DbSet<KeyPair> KeyPairs => Set<KeyPair>();
+
+    internal DbSet<NetworkService> NetworkServices => Set<NetworkService>();
 
     internal DbSet<ComputeHost> Hosts => Set<ComputeHost>();
 
@@ -125,6 +128,11 @@ public sealed class ComputeDbContext(DbContextOptions<ComputeDbContext> options)
         {
             keyPair.Ignore(row => row.Labels);
             keyPair.HasIndex(row => new { row.Project, row.Name }).IsUnique().HasFilter(Quoted(nameof(KeyPair.Deleted), "= false"));
+        });
+        modelBuilder.Entity<NetworkService>(service =>
+        {
+            service.HasKey(row => row.Id);
+            service.Property(row => row.Names).HasJsonConversion();
         });
         modelBuilder.Entity<ComputeHost>(host =>
         {

@@ -3,13 +3,14 @@ using System.Reflection;
 using System.Text.Json;
 using Cloud.Switch.Client;
 using Cloud.Switch.Native;
+using Cloud.Switch.Relays;
 using Cloud.Switch.State;
 using Cloud.Switch.Trunks;
 
 namespace Cloud.Switch.Control;
 
 /// <summary>The control socket: a line of JSON in, a line out. The host agent is the only one who can open it.</summary>
-internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, PortStore store) : IDisposable
+internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, PortStore store, ServiceStore services) : IDisposable
 {
     private const uint SocketMode = 0x180;
     private const int Backlog = 16;
@@ -112,6 +113,9 @@ internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, P
                     return true;
                 });
                 return new SwitchResponse();
+            case { Command: SwitchCommand.Serve, Services: { } told }:
+                await ServeAsync(told);
+                return new SwitchResponse();
             case { Command: SwitchCommand.List }:
                 return new SwitchResponse
                 {
@@ -151,6 +155,24 @@ internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, P
             }
 
             return new SwitchResponse();
+        }
+        finally
+        {
+            _changes.Release();
+        }
+    }
+
+    private async Task ServeAsync(IReadOnlyList<SwitchService> told)
+    {
+        await _changes.WaitAsync();
+        try
+        {
+            await loop.InvokeAsync(ports =>
+            {
+                ports.Serve(told);
+                return true;
+            });
+            services.Write(told);
         }
         finally
         {

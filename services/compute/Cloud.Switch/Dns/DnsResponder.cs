@@ -1,13 +1,15 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Cloud.Switch.Client;
 using Cloud.Switch.Ports;
 
 namespace Cloud.Switch.Dns;
 
 /// <summary>
-/// Answers for the names and addresses of a project's guests (RFC 1035): <c>NAME</c>, <c>NAME.cloud.internal</c> and the reverse. What it
-/// does not answer is the host's resolver's to answer.
+/// Answers for the names and addresses of a project's guests (RFC 1035): <c>NAME</c>, <c>NAME.cloud.internal</c> and the reverse; and for
+/// the cloud's servers that they reach: <c>NAME.db</c>, <c>NAME.db.cloud.internal</c>. What it does not answer is the host's resolver's to
+/// answer.
 /// </summary>
 internal static class DnsResponder
 {
@@ -25,6 +27,7 @@ internal static class DnsResponder
     private const ushort TypeAny = 255;
     private const ushort ClassInternet = 1;
     private const string DomainSuffix = "." + NetworkPlan.Domain;
+    private const string ServiceSuffix = "." + SwitchNetwork.ServiceDomain;
     private const string ReverseSuffix = ".in-addr.arpa";
 
     private enum ResponseCode
@@ -44,18 +47,25 @@ internal static class DnsResponder
         if (name.EndsWith(ReverseSuffix, StringComparison.Ordinal))
         {
             return TryReadReverse(name, out var address) && NetworkPlan.InSubnet(address)
-                ? WritePointer(network.FindByAddress(address)?.Name, query, type, questionLength, response)
+                ? WritePointer(
+                    network.FindByAddress(address)?.Name ?? network.FindService(address)?.Names[0], query, type, questionLength, response)
                 : 0;
         }
 
         if (name.EndsWith(DomainSuffix, StringComparison.Ordinal))
         {
-            var port = network.FindByName(name[..^DomainSuffix.Length]);
-            return WriteAddress(port, query, type, questionLength, response);
+            return WriteAddress(FindAddress(network, name[..^DomainSuffix.Length]), query, type, questionLength, response);
         }
 
-        return network.FindByName(name) is { } sibling ? WriteAddress(sibling, query, type, questionLength, response) : 0;
+        // No name of the world ends in this: nobody else is asked for one.
+        var found = FindAddress(network, name);
+        return found is not null || name.EndsWith(ServiceSuffix, StringComparison.Ordinal)
+            ? WriteAddress(found, query, type, questionLength, response)
+            : 0;
     }
+
+    private static uint? FindAddress(Network network, string name) =>
+        network.FindByName(name)?.Address ?? network.FindService(name)?.Address;
 
     /// <summary>One question of the Internet class; its name in lower case.</summary>
     private static bool TryReadQuestion(ReadOnlySpan<byte> query, out string name, out ushort type, out int questionLength)
@@ -129,15 +139,15 @@ internal static class DnsResponder
         return true;
     }
 
-    private static int WriteAddress(Ports.IStation? port, ReadOnlySpan<byte> query, ushort type, int questionLength, Span<byte> response)
+    private static int WriteAddress(uint? found, ReadOnlySpan<byte> query, ushort type, int questionLength, Span<byte> response)
     {
-        if (port is null || type is not (TypeA or TypeAny))
+        if (found is null || type is not (TypeA or TypeAny))
         {
-            return WriteHeader(query, port is null ? ResponseCode.NoSuchName : ResponseCode.NoError, 0, questionLength, response);
+            return WriteHeader(query, found is null ? ResponseCode.NoSuchName : ResponseCode.NoError, 0, questionLength, response);
         }
 
         Span<byte> address = stackalloc byte[4];
-        BinaryPrimitives.WriteUInt32BigEndian(address, port.Address);
+        BinaryPrimitives.WriteUInt32BigEndian(address, found.Value);
         return WriteRecord(query, TypeA, address, questionLength, response);
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Cloud.Switch.Client;
+using Cloud.Switch.Nat;
 using Cloud.Switch.Native;
 
 namespace Cloud.Switch.Metadata;
@@ -12,7 +13,9 @@ namespace Cloud.Switch.Metadata;
 internal sealed class MetadataServer(SwitchFolder folder, TimeProvider time) : IDisposable
 {
     private const uint SocketMode = 0x180;
-    private const int Backlog = 16;
+
+    /// <summary>libslirp connects while the loop waits: there is room for all that a guest can have open.</summary>
+    private const int Backlog = Uplink.SocketsMax;
 
     private readonly ConcurrentDictionary<string, Endpoint> _endpoints = new(StringComparer.Ordinal);
 

@@ -5,12 +5,13 @@ using Cloud.Switch.Client;
 using Cloud.Switch.Frames;
 using Cloud.Switch.Native;
 using Cloud.Switch.Ports;
+using Cloud.Switch.Relays;
 
 namespace Cloud.Switch.Nat;
 
 /// <summary>
 /// A guest's way out: an instance of libslirp of its own, so that a guest's connections end with its port and no guest uses up another's.
-/// It ends connections to the outside, to the name server and to the metadata, and begins those of published ports.
+/// It ends connections to the outside, to the name server, the metadata and the cloud's own servers, and begins those of published ports.
 /// </summary>
 internal sealed unsafe class Uplink : IDisposable
 {
@@ -39,6 +40,9 @@ internal sealed unsafe class Uplink : IDisposable
     private readonly HashSet<int> _sockets = [];
     private readonly HashSet<int> _listeners = [];
     private readonly List<(int Descriptor, int Number)> _watched = [];
+
+    /// <summary>The services that the guest has asked for, by address: all that libslirp knows of them.</summary>
+    private readonly Dictionary<uint, ServiceEntry> _services = [];
     private bool _quiet;
     private long _lastActive;
 
@@ -104,6 +108,30 @@ internal sealed unsafe class Uplink : IDisposable
         _ = Libslirp.RemoveHostForward(_slirp, 0, Swap(LoopbackAddress), published.Host);
         _listeners.Clear();
         Wake();
+    }
+
+    /// <summary>The guest's connections to this address end at the service from now on. False where libslirp refuses it.</summary>
+    public bool Reach(ServiceEntry service)
+    {
+        if (_services.TryGetValue(service.Address, out var known))
+        {
+            if (known.Port == service.Port && known.Socket == service.Socket)
+            {
+                return true;
+            }
+
+            _ = Libslirp.RemoveGuestForward(_slirp, Swap(service.Address), known.Port);
+            _services.Remove(service.Address);
+        }
+
+        var address = Swap(service.Address);
+        if (Libslirp.AddUnix(_slirp, service.Socket, &address, service.Port) != 0)
+        {
+            return false;
+        }
+
+        _services.Add(service.Address, service);
+        return true;
     }
 
     /// <summary>

@@ -87,6 +87,9 @@ internal static unsafe partial class Libslirp
     [LibraryImport(Library, EntryPoint = "slirp_add_unix", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int AddUnix(nint slirp, string path, uint* guestAddress, int guestPort);
 
+    [LibraryImport(Library, EntryPoint = "slirp_remove_guestfwd")]
+    public static partial int RemoveGuestForward(nint slirp, uint guestAddress, int guestPort);
+
     [LibraryImport(Library, EntryPoint = "slirp_version_string")]
     public static partial byte* Version();
 }

@@ -54,6 +54,7 @@ internal sealed class Forwarder(RouteGuard guard)
             NetworkPlan.Router or NetworkPlan.NameServer or NetworkPlan.Metadata => NetworkPlan.RouterMac,
             // Its own: a probe for duplicates (RFC 5227) or an announcement. Silence says that nobody else has it.
             _ when target == port.Address => 0ul,
+            _ when port.Network.FindService(target) is not null => NetworkPlan.RouterMac,
             _ => port.Network.FindByAddress(target)?.Mac ?? 0,
         };
         if (mac != 0)
@@ -150,6 +151,7 @@ internal sealed class Forwarder(RouteGuard guard)
             NetworkPlan.NameServer => AllowsNameServer(port, packet, now),
             NetworkPlan.Router => AllowsRouter(packet),
             NetworkPlan.Metadata => AllowsMetadata(port, packet),
+            >= NetworkPlan.ServiceFirst and <= NetworkPlan.ServiceLast => AllowsService(port, packet),
             _ => AllowsOutside(port, packet),
         };
         if (allowed == Verdict.Pass)
@@ -215,6 +217,23 @@ internal sealed class Forwarder(RouteGuard guard)
         }
 
         return verdict;
+    }
+
+    /// <summary>Connections to the one port of a server of this network. What is no beginning of one goes on, or is reset.</summary>
+    private static Verdict AllowsService(Port port, in Ipv4 packet)
+    {
+        if (packet.Protocol != Ipv4.Tcp || !TcpHeader.TryRead(packet.Payload, out var header))
+        {
+            return Verdict.Refuse;
+        }
+
+        if (!header.Opens)
+        {
+            return Verdict.Pass;
+        }
+
+        return port.Network.FindService(packet.Destination) is { } service && service.Port == header.DestinationPort
+            && !port.Uplink.IsFull && port.Uplink.Reach(service) ? Verdict.Pass : Verdict.Refuse;
     }
 
     private Verdict AllowsOutside(Port port, in Ipv4 packet)

@@ -1,3 +1,5 @@
+using Cloud.Switch.Relays;
+
 namespace Cloud.Switch.Ports;
 
 /// <summary>
@@ -9,6 +11,8 @@ internal sealed class Network
     private readonly Dictionary<ulong, IStation> _byMac = [];
     private readonly Dictionary<uint, IStation> _byAddress = [];
     private readonly Dictionary<string, IStation> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<uint, ServiceEntry> _services = [];
+    private readonly Dictionary<string, ServiceEntry> _servicesByName = new(StringComparer.Ordinal);
 
     public bool IsEmpty => _byMac.Count == 0;
 
@@ -20,6 +24,27 @@ internal sealed class Network
 
     /// <param name="name">A host name in lower case.</param>
     public IStation? FindByName(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>A server of the cloud that the network's guests reach.</summary>
+    public ServiceEntry? FindService(uint address) => _services.GetValueOrDefault(address);
+
+    /// <param name="name"><c>NAME.db</c> in lower case.</param>
+    public ServiceEntry? FindService(string name) => _servicesByName.GetValueOrDefault(name);
+
+    /// <summary>Has the network's guests reach these servers of the cloud, and no others.</summary>
+    public void Serve(IReadOnlyList<ServiceEntry> services)
+    {
+        _services.Clear();
+        _servicesByName.Clear();
+        foreach (var service in services)
+        {
+            _services[service.Address] = service;
+            foreach (var name in service.Names)
+            {
+                _servicesByName[name] = service;
+            }
+        }
+    }
 
     /// <summary>False where another has one of its addresses; nothing has changed then.</summary>
     public bool TryAdd(IStation station)
@@ -35,6 +60,7 @@ internal sealed class Network
         return true;
     }
 
+    /// <summary>Without its stations.</summary>
     public void Clear()
     {
         _byMac.Clear();

@@ -17,7 +17,7 @@ internal static class PortRules
     public static void Check(SwitchPort port)
     {
         Require(IsId(port.Id), "The id has letters, digits and '-' only.");
-        Require(port.Project is { Length: > 0 and <= ProjectLengthMax }, "A port has a project.");
+        Require(IsProject(port.Project), "A port has a project.");
         Require(IsHostName(port.HostName), "The host name is one label of DNS.");
         Require(port.MacAddress is { Length: 17 } mac && IsMac(mac), "The MAC address is six octets of a single station.");
         Require(TryReadAddress(port.Address, out var address) && NetworkPlan.IsGuest(address), "The address is a guest's in 10.80.0.0/20.");
@@ -37,19 +37,12 @@ internal static class PortRules
         id is { Length: > 0 and <= IdLengthMax }
             && id.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-');
 
-    private static bool IsHostName(string? name) =>
+    public static bool IsProject(string? project) => project is { Length: > 0 and <= ProjectLengthMax };
+
+    public static bool IsHostName(string? name) =>
         name is { Length: > 0 and <= HostNameLengthMax } && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '-');
 
-    private static bool IsMac(string text)
-    {
-        var octets = text.Split(':');
-        return octets.Length == 6
-            && octets.All(
-                octet => octet.Length == 2 && byte.TryParse(octet, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _))
-            && (byte.Parse(octets[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) & 1) == 0;
-    }
-
-    private static bool TryReadAddress(string? text, out uint address)
+    public static bool TryReadAddress(string? text, out uint address)
     {
         address = 0;
         if (!IPAddress.TryParse(text, out var parsed) || parsed.AddressFamily != AddressFamily.InterNetwork)
@@ -59,6 +52,15 @@ internal static class PortRules
 
         address = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(parsed.GetAddressBytes());
         return true;
+    }
+
+    private static bool IsMac(string text)
+    {
+        var octets = text.Split(':');
+        return octets.Length == 6
+            && octets.All(
+                octet => octet.Length == 2 && byte.TryParse(octet, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _))
+            && (byte.Parse(octets[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) & 1) == 0;
     }
 
     private static void Require(bool right, string rule)

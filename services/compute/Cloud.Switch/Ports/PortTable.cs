@@ -1,6 +1,7 @@
 using Cloud.Switch.Client;
 using Cloud.Switch.Metadata;
 using Cloud.Switch.Nat;
+using Cloud.Switch.Relays;
 using Cloud.Switch.Trunks;
 
 namespace Cloud.Switch.Ports;
@@ -8,8 +9,8 @@ namespace Cloud.Switch.Ports;
 /// <summary>All ports and networks of the host. Only the loop touches it.</summary>
 /// <param name="home">The whole path of the current folder.</param>
 internal sealed class PortTable(
-    string home, SwitchFolder folder, MetadataServer metadata, PollSet poll, Trunk trunk, uint? guestSocketOwner, TimeProvider time)
-    : IDisposable
+    string home, SwitchFolder folder, MetadataServer metadata, ServiceTable services, PollSet poll, Trunk trunk, uint? guestSocketOwner,
+    TimeProvider time) : IDisposable
 {
     /// <summary>A guest that is away is looked for that long on the other hosts, while all of these answer.</summary>
     private const long LostAfterMilliseconds = 10_000;
@@ -58,6 +59,13 @@ internal sealed class PortTable(
         Refresh();
     }
 
+    /// <summary>Has guests reach these servers of the cloud, and no others.</summary>
+    public void Serve(IReadOnlyList<SwitchService> told)
+    {
+        services.Set(told);
+        Refresh();
+    }
+
     public void Leave(string id) => Leave(id, keepFolder: false);
 
     /// <summary>
@@ -91,6 +99,11 @@ internal sealed class PortTable(
             {
                 _networks.Remove(project);
             }
+        }
+
+        foreach (var (project, network) in _networks)
+        {
+            network.Serve(services.Of(project));
         }
 
         foreach (var port in _ports.Values)

@@ -9,24 +9,7 @@ internal sealed class PortStore(string folder)
 {
     private const string Suffix = ".json";
 
-    /// <summary>Durable: written beside, synced, renamed.</summary>
-    public void Write(SwitchPort port)
-    {
-        var path = PathOf(port.Id);
-        var beside = path + ".new";
-        using (var file = new FileStream(beside, new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }))
-        {
-            JsonSerializer.Serialize(file, port, SwitchJson.Default.SwitchPort);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(beside, path, overwrite: true);
-    }
+    public void Write(SwitchPort port) => StateFile.Write(PathOf(port.Id), port, SwitchJson.Default.SwitchPort);
 
     public void Delete(string id) => File.Delete(PathOf(id));
 

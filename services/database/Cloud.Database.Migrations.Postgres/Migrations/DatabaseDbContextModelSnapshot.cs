@@ -100,6 +100,10 @@ namespace Cloud.Database.Migrations.Postgres.Migrations
                     b.Property<int>("Generation")
                         .HasColumnType("integer");
 
+                    b.Property<string>("InternalAddress")
+                        .IsRequired()
+                        .HasColumnType("text");
+
                     b.Property<string>("LabelText")
                         .IsRequired()
                         .HasColumnType("text");

@@ -95,6 +95,10 @@ namespace Cloud.Database.Migrations.Sqlite.Migrations
                     b.Property<int>("Generation")
                         .HasColumnType("INTEGER");
 
+                    b.Property<string>("InternalAddress")
+                        .IsRequired()
+                        .HasColumnType("TEXT");
+
                     b.Property<string>("LabelText")
                         .IsRequired()
                         .HasColumnType("TEXT");

@@ -14,9 +14,6 @@ namespace Cloud.Database.Databases;
 internal sealed class DatabaseMaker(
     DatabaseDbContext db, DatabaseWaiter waiter, PasswordBox passwords, DatabaseOptions options, TimeProvider time)
 {
-    /// <summary>Held from the choice of a port and user to the commit of the row that says whose they are: no two get the same.</summary>
-    internal static readonly SemaphoreSlim AddressTurn = new(1);
-
     /// <summary>Answers 201 with the connection string, the password in it.</summary>
     public async Task<IResult> MakeAsync(
         DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, Caller caller, WaitQuery wait, HttpContext context,
@@ -35,29 +32,22 @@ internal sealed class DatabaseMaker(
         var now = time.GetUtcNow();
         var id = TypedId.New<DatabaseId>(time);
         var password = desired.OwnerPassword ?? PasswordBox.NewPassword();
-        await AddressTurn.WaitAsync(ct);
-        try
-        {
-            var (port, uid) = await DatabaseAddress.ChooseAsync(db, options, ct);
-            var row = ManagedDatabase.Create(
-                new NewDatabase(
-                    id, project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
-                    desired.DeletionProtection, port, uid, passwords.Seal(desired.AdminPassword ?? PasswordBox.NewPassword(), id),
-                    passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value, desired.Engine),
-                now);
-            await using var transaction = await db.Database.BeginTransactionAsync(ct);
-            await db.Quotas().ReserveAsync(project, "databases", 1, ct);
-            db.Databases.Add(row);
-            db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);
-            db.AddDatabaseEvent(row, "provisioning");
-            await db.SaveNamedAsync(row.Name, ct);
-            await transaction.CommitAsync(ct);
-            return (row, password);
-        }
-        finally
-        {
-            AddressTurn.Release();
-        }
+        await using var transaction = await db.BeginAddressingAsync(ct);
+        await db.Quotas().ReserveAsync(project, "databases", 1, ct);
+        var (port, address, uid) = await DatabaseAddress.ChooseAsync(db, options, project, ct);
+        var row = ManagedDatabase.Create(
+            new NewDatabase(
+                id, project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
+                desired.DeletionProtection, port, address, uid, passwords.Seal(desired.AdminPassword ?? PasswordBox.NewPassword(), id),
+                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value, desired.Engine),
+            now);
+        db.Databases.Add(row);
+        db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);
+        db.AddDatabaseEvent(row, "provisioning");
+        db.TellNetwork(row);
+        await db.SaveNamedAsync(row.Name, ct);
+        await transaction.CommitAsync(ct);
+        return (row, password);
     }
 }
 

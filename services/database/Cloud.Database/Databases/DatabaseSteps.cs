@@ -278,6 +278,7 @@ internal sealed class DatabaseSteps(
             }
 
             row.IsDeleted(now);
+            db.TellNetwork(row);
             await db.Quotas().ReserveAsync(row.Project, "databases", -1, ct);
             return true;
         }, ct);

@@ -9,6 +9,9 @@ namespace Cloud.Database.Databases;
 /// <param name="Host">Where its server listens.</param>
 /// <param name="ConnectionString">What <c>psql</c> takes, or <c>redis-cli -u</c>; with the password for whoever created the database or
 /// made the password, else without.</param>
+/// <param name="InternalHost">The name by which the project's instances reach it, on the port that is the engine's own.</param>
+/// <param name="InternalAddress">What that name is in the project's network.</param>
+/// <param name="InternalConnectionString">The same as <paramref name="ConnectionString"/>, for instances of the project.</param>
 /// <param name="RunsAs"><c>process</c>: an unprivileged process of this machine.</param>
 /// <param name="PlacementReason">Why it runs so.</param>
 /// <param name="CanUndoRestore">A restore in place has left a safety copy.</param>
@@ -16,15 +19,18 @@ namespace Cloud.Database.Databases;
 public sealed record DatabaseView(
     DatabaseId Id, string Name, Labels Labels, DatabaseStatus Status, string? StatusReason, DatabaseEngine Engine, string Version,
     string Type, long SizeBytes, IReadOnlyDictionary<string, string> Parameters, bool RestartPending, string Host, int Port,
-    string ConnectionString, string RunsAs, string PlacementReason, bool DeletionProtection, bool CanUndoRestore,
-    string? SourceDatabase, bool FinalBackup, DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    string ConnectionString, string InternalHost, string InternalAddress, int InternalPort, string InternalConnectionString, string RunsAs,
+    string PlacementReason, bool DeletionProtection, bool CanUndoRestore, string? SourceDatabase, bool FinalBackup,
+    DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     private const string Address = "127.0.0.1";
 
     /// <param name="password">Shown to whoever made it.</param>
     internal static DatabaseView From(ManagedDatabase row, string? password = null) => new(
         row.Id, row.Name, row.Labels, row.Status, row.StatusReason, row.Engine, VersionOf(row.Engine), row.Type, row.SizeBytes,
-        row.Parameters, row.RestartPending, Address, row.Port, ConnectionStringOf(row, ManagedDatabase.OwnerName, password), "process",
+        row.Parameters, row.RestartPending, Address, row.Port, ConnectionStringOf(row, ManagedDatabase.OwnerName, password),
+        DatabaseNetwork.NameOf(row), row.InternalAddress, DatabaseNetwork.PortOf(row.Engine),
+        InternalConnectionStringOf(row, ManagedDatabase.OwnerName, password), "process",
         "The server is an unprivileged process with a user, a folder and a port of its own; it shares the machine's kernel.",
         row.DeletionProtection, row.SafetyGeneration is not null, row.SourceDatabase, row.FinalBackup, row.DeletedAt, row.CreatedAt,
         row.UpdatedAt);
@@ -32,15 +38,21 @@ public sealed record DatabaseView(
     /// <summary>The version of an engine's servers.</summary>
     internal static string VersionOf(DatabaseEngine engine) => engine == DatabaseEngine.Redis ? "7.0" : "15";
 
-    internal static string ConnectionStringOf(ManagedDatabase row, string user, string? password, string? database = null)
+    internal static string ConnectionStringOf(ManagedDatabase row, string user, string? password) =>
+        ConnectionStringOf(row, $"{Address}:{row.Port}", user, password);
+
+    /// <summary>For instances of the project.</summary>
+    internal static string InternalConnectionStringOf(ManagedDatabase row, string user, string? password) =>
+        ConnectionStringOf(row, $"{DatabaseNetwork.NameOf(row)}:{DatabaseNetwork.PortOf(row.Engine)}", user, password);
+
+    private static string ConnectionStringOf(ManagedDatabase row, string server, string user, string? password)
     {
         var secret = password is null ? "" : $":{Uri.EscapeDataString(password)}";
         if (row.Engine == DatabaseEngine.Redis)
         {
-            return $"rediss://{Uri.EscapeDataString(user)}{secret}@{Address}:{row.Port}";
+            return $"rediss://{Uri.EscapeDataString(user)}{secret}@{server}";
         }
 
-        var name = Uri.EscapeDataString(database ?? ManagedDatabase.OwnerName);
-        return $"postgres://{Uri.EscapeDataString(user)}{secret}@{Address}:{row.Port}/{name}?sslmode=require";
+        return $"postgres://{Uri.EscapeDataString(user)}{secret}@{server}/{ManagedDatabase.OwnerName}?sslmode=require";
     }
 }

@@ -119,6 +119,7 @@ internal static class UndeleteDatabase
             await db.Quotas().ReserveAsync(row.Project, "databases", 1, ct);
             db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(new DatabaseSagaData(row.Id, now) { Source = row.Id }, row.Id.Value);
             db.AddDatabaseEvent(row, "provisioning");
+            db.TellNetwork(row);
             await db.SaveNamedAsync(row.Name, ct);
             await transaction.CommitAsync(ct);
         }

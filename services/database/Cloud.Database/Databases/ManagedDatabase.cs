@@ -59,6 +59,12 @@ internal sealed class ManagedDatabase : IVersioned
     /// <summary>Where its server listens on loopback, for its whole life.</summary>
     public int Port { get; private init; }
 
+    /// <summary>
+    /// Where its project's instances reach it, for its whole life. Empty of one that was made before there were such addresses, until it
+    /// is given one.
+    /// </summary>
+    public string InternalAddress { get; private set; } = "";
+
     /// <summary>The number of the user that its server runs as, where the service may choose one.</summary>
     public int ServerUid { get; private init; }
 
@@ -117,6 +123,7 @@ internal sealed class ManagedDatabase : IVersioned
         Parameters = asked.Parameters,
         DeletionProtection = asked.DeletionProtection,
         Port = asked.Port,
+        InternalAddress = asked.InternalAddress,
         ServerUid = asked.ServerUid,
         AdminSecret = asked.AdminSecret,
         OwnerSecret = asked.OwnerSecret,
@@ -133,6 +140,9 @@ internal sealed class ManagedDatabase : IVersioned
 
     public void Configure(IReadOnlyDictionary<string, string> parameters, bool needsRestart, DateTimeOffset now) =>
         (Parameters, RestartPending, UpdatedAt) = (parameters, RestartPending || (needsRestart && ShouldRun), now);
+
+    /// <summary>Gives one that has none the address by which instances reach it.</summary>
+    public void TakeInternalAddress(string address, DateTimeOffset now) => (InternalAddress, UpdatedAt) = (address, now);
 
     public void TakePassword(byte[] sealedPassword, DateTimeOffset now) => (OwnerSecret, UpdatedAt) = (sealedPassword, now);
 
@@ -260,5 +270,5 @@ internal sealed class ManagedDatabase : IVersioned
 /// <summary>What a database is to be.</summary>
 internal sealed record NewDatabase(
     DatabaseId Id, string Project, string Name, Labels Labels, DatabaseType Type, long SizeBytes,
-    IReadOnlyDictionary<string, string> Parameters, bool DeletionProtection, int Port, int ServerUid, byte[] AdminSecret,
-    byte[] OwnerSecret, string? Source, DatabaseEngine Engine = DatabaseEngine.Postgres);
+    IReadOnlyDictionary<string, string> Parameters, bool DeletionProtection, int Port, string InternalAddress, int ServerUid,
+    byte[] AdminSecret, byte[] OwnerSecret, string? Source, DatabaseEngine Engine = DatabaseEngine.Postgres);

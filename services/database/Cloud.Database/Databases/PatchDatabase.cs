@@ -1,4 +1,5 @@
 using Cloud.Database.Engines;
+using Cloud.Database.Persistence;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
 using Cloud.ServiceDefaults.Changes;
@@ -23,17 +24,23 @@ internal static class PatchDatabase
 {
     public static async Task<IResult> HandleAsync(
         string id, MergePatch<PatchDatabaseRequest> patch, Caller caller, IfMatch ifMatch, HttpContext context, DatabaseAction action,
-        ServerEngines engines, CancellationToken ct)
+        DatabaseDbContext db, ServerEngines engines, CancellationToken ct)
     {
+        var renames = patch.Has(nameof(PatchDatabaseRequest.Name));
         var database = await action.ChangeAsync(id, caller, ifMatch, "changed", async (row, now) =>
         {
             Apply(row, patch, now);
+            if (renames)
+            {
+                db.TellNetwork(row);
+            }
+
             if (patch.Has(nameof(PatchDatabaseRequest.Parameters)))
             {
                 await ConfigureAsync(row, patch.Fields.Parameters, engines.Of(row), now, ct);
             }
         }, ct);
-        if (database.ShouldRun && patch.Has(nameof(PatchDatabaseRequest.Parameters)))
+        if (database.ShouldRun && (renames || patch.Has(nameof(PatchDatabaseRequest.Parameters))))
         {
             await engines.Of(database).ApplySettingsAsync(database, ct);
         }

@@ -9,12 +9,16 @@ using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Idempotency;
 using Cloud.ServiceDefaults.Quotas;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Cloud.Database.Persistence;
 
 /// <summary>The database service's own tables.</summary>
 public sealed class DatabaseDbContext(DbContextOptions<DatabaseDbContext> options) : DbContext(options)
 {
+    /// <summary>The key of PostgreSQL's advisory lock for addresses; any number that nothing else locks.</summary>
+    private const long AddressingLock = 0x636c_6f75_6402;
+
     internal DbSet<ManagedDatabase> Databases => Set<ManagedDatabase>();
 
     internal DbSet<BaseBackup> BaseBackups => Set<BaseBackup>();
@@ -28,7 +32,28 @@ public sealed class DatabaseDbContext(DbContextOptions<DatabaseDbContext> option
             JsonSerializer.SerializeToElement(DatabaseView.From(database), JsonDefaults.Options)),
         database.Id.Value);
 
-    /// <summary>Saves, and says where a name or a port is taken and that is why it cannot.</summary>
+    /// <summary>
+    /// Says in the same save by what names and address the project's instances reach the database, or that they do no more.
+    /// </summary>
+    internal void TellNetwork(ManagedDatabase database) => this.Outbox().Add(
+        DatabaseNetwork.Of(database, database.Version + 1), database.Id.Value);
+
+    /// <summary>
+    /// Begins a transaction that is alone in choosing ports and addresses, over all replicas of this service. In SQLite every transaction
+    /// that writes is alone; in PostgreSQL an advisory lock is held until its end.
+    /// </summary>
+    internal async Task<IDbContextTransaction> BeginAddressingAsync(CancellationToken ct)
+    {
+        var transaction = await Database.BeginTransactionAsync(ct);
+        if (Database.IsNpgsql())
+        {
+            await Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({AddressingLock})", ct);
+        }
+
+        return transaction;
+    }
+
+    /// <summary>Saves, and says where a name is taken and that is why it cannot.</summary>
     internal async Task SaveNamedAsync(string name, CancellationToken ct)
     {
         try

@@ -56,12 +56,12 @@ internal sealed partial class RedisEngine(
     public async Task StartAsync(ManagedDatabase database, CancellationToken ct)
     {
         var folder = processes.FolderOf(database);
-        if (!processes.Runs(database))
+        if (!processes.Runs(database) && !ServerProcesses.IsStarting(folder))
         {
             RedisParameters.Require();
             await archive.BeginAsync(database, folder, ct);
             ServerProcesses.Replace(folder.RedisSettings, RedisSettings.Of(database, options.ListensEverywhere));
-            certificates.Write(folder, database.Id.Value);
+            certificates.Write(folder, database);
             Directory.CreateDirectory(folder.Logs);
 
             // No process of this folder lives: what the last one has left would be held against its number's next owner.
@@ -133,7 +133,11 @@ internal sealed partial class RedisEngine(
         ServerProcesses.Replace(
             processes.FolderOf(database).RedisSettings, RedisSettings.Of(database, options.ListensEverywhere));
         await using var admin = await OpenAsync(database, ct);
-        await admin.SendAsync(ct, ["CONFIG", "SET", .. RedisSettings.Live(database).SelectMany(one => (string[])[one.Name, one.Value])]);
+        IReadOnlyList<(string Name, string Value)> certificate = certificates.Write(processes.FolderOf(database), database)
+            ? RedisSettings.Certificate
+            : [];
+        await admin.SendAsync(
+            ct, ["CONFIG", "SET", .. RedisSettings.Live(database).Concat(certificate).SelectMany(one => (string[])[one.Name, one.Value])]);
     }
 
     public async Task EndSessionsAsync(ManagedDatabase database, CancellationToken ct)

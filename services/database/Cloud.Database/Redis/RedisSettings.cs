@@ -20,6 +20,10 @@ internal static class RedisSettings
         ("min-replicas-to-write", database.Status == DatabaseStatus.ReadOnly ? "1" : "0"),
     ];
 
+    /// <summary>Set once more, they are read once more.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Certificate =>
+        [("tls-cert-file", "../tls/server.crt"), ("tls-key-file", "../tls/server.key")];
+
     /// <param name="everywhere">It listens at every address, and not at loopback alone.</param>
     public static string Of(ManagedDatabase database, bool everywhere)
     {
@@ -29,8 +33,7 @@ internal static class RedisSettings
             ("bind", everywhere ? "0.0.0.0" : "127.0.0.1"),
             ("port", "0"),
             ("tls-port", database.Port.ToString(CultureInfo.InvariantCulture)),
-            ("tls-cert-file", "../tls/server.crt"),
-            ("tls-key-file", "../tls/server.key"),
+            .. Certificate,
             ("tls-auth-clients", "no"),
             ("tls-protocols", "TLSv1.2 TLSv1.3"),
             ("aclfile", "users.acl"),

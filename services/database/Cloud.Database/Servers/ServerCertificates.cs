@@ -1,6 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Cloud.Compute.Contracts;
+using Cloud.Database.Databases;
 using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.Database.Servers;
@@ -13,6 +15,9 @@ internal sealed class ServerCertificates(DatabaseOptions options, TimeProvider t
 
     // Clocks differ.
     private static readonly TimeSpan Before = TimeSpan.FromDays(1);
+
+    /// <summary>Where instances look for a name that they do not find.</summary>
+    private const string NetworkDomain = "cloud.internal";
 
     private readonly Lock _turn = new();
 
@@ -33,29 +38,72 @@ internal sealed class ServerCertificates(DatabaseOptions options, TimeProvider t
         return X509CertificateLoader.LoadCertificate(authority.RawData);
     }
 
-    /// <summary>Writes a key and a certificate for the loopback address; kept where they are.</summary>
-    public void Write(ServerFolder folder, string name)
+    /// <summary>
+    /// Writes a key, and a certificate for the addresses and names by which the database's server is reached; kept where they are.
+    /// </summary>
+    /// <returns>Whether there is another certificate now.</returns>
+    public bool Write(ServerFolder folder, ManagedDatabase database)
     {
         var (certificateFile, keyFile) = (Path.Combine(folder.Certificates, "server.crt"), Path.Combine(folder.Certificates, "server.key"));
-        if (File.Exists(certificateFile) && File.Exists(keyFile))
+        var names = NamesOf(database);
+        if (File.Exists(keyFile) && File.Exists(certificateFile) && IsFor(certificateFile, names))
         {
-            return;
+            return false;
         }
 
         Directory.CreateDirectory(folder.Certificates);
         using var authority = Authority();
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddDnsName("localhost");
-        names.AddDnsName(name);
-        request.CertificateExtensions.Add(names.Build());
+        if (File.Exists(keyFile))
+        {
+            key.ImportFromPem(File.ReadAllText(keyFile));
+        }
+        else
+        {
+            PrivateFile.Replace(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
+        }
+
+        var request = new CertificateRequest($"CN={database.Id.Value}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(names);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
         var now = time.GetUtcNow();
         using var certificate = request.Create(authority, now - Before, now + ServerLife, RandomNumberGenerator.GetBytes(16));
-        PrivateFile.Replace(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
-        File.WriteAllText(certificateFile, certificate.ExportCertificatePem() + "\n");
+        ServerProcesses.Replace(certificateFile, certificate.ExportCertificatePem() + "\n");
+        return true;
+    }
+
+    private static X509SubjectAlternativeNameExtension NamesOf(ManagedDatabase database)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        names.AddDnsName("localhost");
+        names.AddDnsName(database.Id.Value);
+        if (database.InternalAddress.Length > 0)
+        {
+            names.AddIpAddress(IPAddress.Parse(database.InternalAddress));
+            foreach (var name in new[] { DatabaseNetwork.NameOf(database), $"{database.Id}.{ServiceAddresses.Domain}" })
+            {
+                names.AddDnsName(name);
+                names.AddDnsName($"{name}.{NetworkDomain}");
+            }
+        }
+
+        return new X509SubjectAlternativeNameExtension(names.Build().RawData);
+    }
+
+    /// <summary>False also of one that is not whole.</summary>
+    private static bool IsFor(string certificateFile, X509SubjectAlternativeNameExtension names)
+    {
+        try
+        {
+            using var certificate = X509CertificateLoader.LoadCertificateFromFile(certificateFile);
+            return certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(
+                one => one.RawData.AsSpan().SequenceEqual(names.RawData));
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
     }
 
     private X509Certificate2 Authority()

@@ -33,14 +33,14 @@ internal sealed partial class ServerProcesses(
     public async Task StartAsync(ManagedDatabase database, CancellationToken ct)
     {
         var folder = FolderOf(database);
-        if (ProcessOf(folder) is not null)
+        if (ProcessOf(folder) is not null || IsStarting(folder))
         {
             return;
         }
 
         programs.Require();
         WriteSettings(database);
-        certificates.Write(folder, database.Id.Value);
+        certificates.Write(folder, database);
         Directory.CreateDirectory(folder.Logs);
 
         // No process of this folder lives: what the last one has left would be held against its number's next owner.
@@ -87,6 +87,7 @@ internal sealed partial class ServerProcesses(
     public void Reload(ManagedDatabase database)
     {
         WriteSettings(database);
+        certificates.Write(FolderOf(database), database);
         if (ProcessOf(FolderOf(database)) is { } process)
         {
             _ = SendSignal(process, Hangup);
@@ -94,6 +95,11 @@ internal sealed partial class ServerProcesses(
     }
 
     public bool Runs(ManagedDatabase database) => ProcessOf(FolderOf(database)) is not null;
+
+    /// <summary>It was started and has not written its process file yet: pg_ctl, or the shell that becomes the server.</summary>
+    public static bool IsStarting(ServerFolder folder) => Directory.EnumerateDirectories("/proc")
+        .Where(path => int.TryParse(Path.GetFileName(path), CultureInfo.InvariantCulture, out _))
+        .Any(path => CommandLine(path).Contains(folder.Data, StringComparison.Ordinal));
 
     /// <summary>Stops a server in good order: connections end, all is written down.</summary>
     public static async Task StopAsync(ServerFolder folder, CancellationToken ct)
@@ -189,11 +195,6 @@ internal sealed partial class ServerProcesses(
             return "";
         }
     }
-
-    /// <summary>It was started and has not written its process file yet: pg_ctl, or the shell that becomes the server.</summary>
-    private static bool IsStarting(ServerFolder folder) => Directory.EnumerateDirectories("/proc")
-        .Where(path => int.TryParse(Path.GetFileName(path), CultureInfo.InvariantCulture, out _))
-        .Any(path => CommandLine(path).Contains(folder.Data, StringComparison.Ordinal));
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int SendSignal(int process, int signal);

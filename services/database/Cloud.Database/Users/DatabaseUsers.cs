@@ -10,7 +10,13 @@ namespace Cloud.Database.Users;
 
 /// <summary>A user of a database's server.</summary>
 /// <param name="ConnectionString">With the password for whoever made it, else without.</param>
-public sealed record DatabaseUserView(string Name, bool IsOwner, string ConnectionString);
+/// <param name="InternalConnectionString">The same for instances of the project.</param>
+public sealed record DatabaseUserView(string Name, bool IsOwner, string ConnectionString, string InternalConnectionString)
+{
+    internal static DatabaseUserView Of(ManagedDatabase row, string name, string? password) => new(
+        name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, password),
+        DatabaseView.InternalConnectionStringOf(row, name, password));
+}
 
 /// <summary>The body of <c>POST /v1/databases/{id}/users</c>.</summary>
 public sealed record CreateDatabaseUserRequest
@@ -67,9 +73,7 @@ internal static class ListDatabaseUsers
     {
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
         var names = await engines.Of(row).ListUsersAsync(row, ct);
-        return new Page<DatabaseUserView>(
-            names.Select(name => new DatabaseUserView(
-                name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, null))).ToList(), null);
+        return new Page<DatabaseUserView>(names.Select(name => DatabaseUserView.Of(row, name, null)).ToList(), null);
     }
 }
 
@@ -82,9 +86,7 @@ internal static class CreateDatabaseUser
         var password = ServerPassword.Require(request.Password);
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
         await engines.Of(row).CreateUserAsync(row, name, password, ct);
-        return TypedResults.Created(
-            $"/v1/databases/{row.Id}/users/{name}",
-            new DatabaseUserView(name, false, DatabaseView.ConnectionStringOf(row, name, password)));
+        return TypedResults.Created($"/v1/databases/{row.Id}/users/{name}", DatabaseUserView.Of(row, name, password));
     }
 }
 
@@ -126,6 +128,6 @@ internal static class RotatePassword
         }
 
         await engines.Of(row).SetPasswordAsync(row, name, password, ct);
-        return new DatabaseUserView(name, name == ManagedDatabase.OwnerName, DatabaseView.ConnectionStringOf(row, name, password));
+        return DatabaseUserView.Of(row, name, password);
     }
 }

@@ -1,0 +1,330 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Cloud.Benchmarks;
+
+/// <summary>
+/// Databases beside a plain server of the same PostgreSQL that is made and started by hand on the same file system: a create, the load of
+/// pgbench, memory at rest, a restore in place, a clone.
+/// </summary>
+internal sealed partial class DatabaseBenchmark : IDisposable
+{
+    private const string Programs = "/usr/lib/postgresql/15/bin/";
+
+    /// <summary>Its shared buffers are what PostgreSQL takes where nothing is said.</summary>
+    private const string Type = "small";
+
+    private const int Creates = 5;
+    private const int LoadRounds = 3;
+    private const int LoadSeconds = 10;
+    private const int Scale = 10;
+    private const int Restores = 3;
+    private const int PlainPort = 15_299;
+
+    /// <summary>initdb asks who it is: a user that has a name.</summary>
+    private const string PlainUser = "nobody";
+    private const double Mebibyte = 1 << 20;
+
+    private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
+
+    private readonly CloudUnderMeasure _cloud;
+    private readonly string _plain;
+    private readonly List<string> _made = [];
+
+    private DatabaseBenchmark(CloudUnderMeasure cloud) => (_cloud, _plain) = (cloud, Path.Combine(cloud.Data, "bench-postgres"));
+
+    private static string PlainUrl => string.Create(CultureInfo.InvariantCulture, $"postgres://plain@127.0.0.1:{PlainPort}/postgres");
+
+    public static async Task RunAsync(CloudUnderMeasure cloud)
+    {
+        using var benchmark = new DatabaseBenchmark(cloud);
+        try
+        {
+            await benchmark.CreateAsync();
+            await benchmark.LoadAsync();
+            await benchmark.RestoreAsync();
+            await benchmark.CloneAsync();
+        }
+        finally
+        {
+            await benchmark.StopPlainAsync();
+            foreach (var id in benchmark._made)
+            {
+                using var response = await cloud.Http.DeleteAsync($"/v1/databases/{id}?wait=120&finalBackup=false");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_plain))
+        {
+            Directory.Delete(_plain, recursive: true);
+        }
+    }
+
+    /// <summary>POST to the first query's answer, and what the server then takes of memory.</summary>
+    private async Task CreateAsync()
+    {
+        var (ours, byHand, redis) = (new List<double>(), new List<double>(), new List<double>());
+        for (var round = 0; round < Creates; round++)
+        {
+            await StopPlainAsync();
+            ours.Add(await SecondsAsync(async () => await QueryAsync(UrlOf(await MakeAsync($"bench-{round}", new { })), "SELECT 1")));
+            byHand.Add(await SecondsAsync(async () =>
+            {
+                await StartPlainAsync();
+                await QueryAsync(PlainUrl, "SELECT 1");
+            }));
+            redis.Add(await SecondsAsync(async () => await PingAsync(UrlOf(await MakeAsync($"cache-{round}", new { engine = "redis" })))));
+        }
+
+        Figures.Print("PostgreSQL: POST to the first query", ours, "s");
+        Figures.Print("plain: initdb to the first query", byHand, "s");
+        Figures.Print("Redis: POST to the first PONG", redis, "s");
+        await Task.Delay(Rest);
+        var (servers, caches) = (_made.Where((_, at) => at % 2 == 0).ToList(), _made.Where((_, at) => at % 2 == 1).ToList());
+        Figures.Print("PostgreSQL at rest (PSS of all its processes)", servers.Select(MemoryOf).ToList(), "MiB");
+        Figures.Print("plain at rest", [MemoryIn(_plain)], "MiB");
+        Figures.Print("Redis at rest", caches.Select(MemoryOf).ToList(), "MiB");
+        foreach (var id in _made.ToList())
+        {
+            await DeleteAsync(id);
+        }
+    }
+
+    /// <summary>Ours is asked over TLS and archives its log; the plain one does neither.</summary>
+    private async Task LoadAsync()
+    {
+        var made = await MakeAsync("bench-load", new { type = Type });
+        foreach (var url in new[] { UrlOf(made), PlainUrl })
+        {
+            await RunAsync(Programs + "pgbench", "--initialize", "--quiet", $"--scale={Scale}", url);
+        }
+
+        var (ours, plain) = (new List<double>(), new List<double>());
+        for (var round = 0; round < LoadRounds; round++)
+        {
+            var turns = new[] { (ours, UrlOf(made)), (plain, PlainUrl) };
+            foreach (var (figures, url) in round % 2 == 0 ? turns : Enumerable.Reverse(turns))
+            {
+                var said = await RunAsync(
+                    Programs + "pgbench", "--no-vacuum", "--client=8", "--jobs=2", $"--time={LoadSeconds}", url);
+                figures.Add(double.Parse(Rate().Match(said).Groups[1].Value, CultureInfo.InvariantCulture));
+            }
+        }
+
+        Figures.Print("pgbench: transactions a second", ours, "");
+        Figures.Print("plain: pgbench", plain, "");
+        Figures.PrintRatio("pgbench, ours to plain", Figures.Median(ours) / Figures.Median(plain));
+        await DeleteAsync(IdOf(made));
+    }
+
+    /// <summary>A database of 100 MB goes back in place: from the call to the first query after it.</summary>
+    private async Task RestoreAsync()
+    {
+        var made = await MakeAsync("bench-restore", new { type = Type });
+        var (id, url) = (IdOf(made), UrlOf(made));
+        await FillAsync(url, mebibytes: 100);
+        var seconds = new List<double>();
+        for (var round = 0; round < Restores; round++)
+        {
+            var to = (await GetAsync($"/v1/databases/{id}/recovery-window")).GetProperty("latest").GetString();
+            await QueryAsync(url, "CREATE TABLE IF NOT EXISTS after (n int)");
+            seconds.Add(await SecondsAsync(async () =>
+            {
+                await PostAsync($"/v1/databases/{id}/restore?wait=120", new { to, inPlace = true });
+                await QueryAsync(url, "SELECT count(*) FROM filled");
+            }));
+        }
+
+        Figures.Print("restore in place of 100 MB to the first query", seconds, "s");
+        await FillAsync(PlainUrl, mebibytes: 100);
+        await StopServerAsync(_plain);
+        var copy = _plain + "-copy";
+        var byHand = await SecondsAsync(async () =>
+        {
+            await RunAsync("cp", "-a", _plain, copy);
+            await RunAsync("sync", "-f", copy);
+            await StartServerAsync(copy);
+            await QueryAsync(PlainUrl, "SELECT count(*) FROM filled");
+        });
+        Figures.Print("plain: cp -a of its folder, start, first query", [byHand], "s");
+        await StopServerAsync(copy);
+        Directory.Delete(copy, recursive: true);
+        await DeleteAsync(id);
+    }
+
+    /// <summary>A copy of 1 GiB: from the call to the first query of the copy; and what it takes of the disk.</summary>
+    private async Task CloneAsync()
+    {
+        var made = await MakeAsync("bench-source", new { type = Type, sizeBytes = "8Gi" });
+        await FillAsync(UrlOf(made), mebibytes: 1024);
+        await QueryAsync(UrlOf(made), "CHECKPOINT", mayFail: true);
+        var free = await FreeAsync();
+        JsonElement clone = default;
+        var seconds = await SecondsAsync(async () =>
+        {
+            clone = await PostAsync($"/v1/databases/{IdOf(made)}/clone?wait=300", new { name = "bench-clone" });
+            await QueryAsync(UrlOf(clone), "SELECT count(*) FROM filled");
+        });
+        _made.Add(IdOf(clone));
+        Figures.Print("clone of 1 GiB to its first query", [seconds], "s");
+        Figures.Print($"what it takes of the disk ({FileSystem()})", [(free - await FreeAsync()) / Mebibyte], "MiB");
+        var folder = Path.Combine(_cloud.Data, "databases", IdOf(made));
+        var copy = Path.Combine(_cloud.Data, "bench-copy");
+        var byHand = await SecondsAsync(() => RunAsync("cp", "-a", "--reflink=auto", folder, copy));
+        Figures.Print("by hand: cp -a --reflink=auto of its folder", [byHand], "s");
+        Directory.Delete(copy, recursive: true);
+    }
+
+    private async Task<JsonElement> MakeAsync(string name, object with)
+    {
+        var body = new Dictionary<string, object?> { ["name"] = name };
+        foreach (var property in with.GetType().GetProperties())
+        {
+            body[property.Name] = property.GetValue(with);
+        }
+
+        var made = await PostAsync("/v1/databases?wait=120", body);
+        _made.Add(IdOf(made));
+        return made.GetProperty("status").GetString() == "available" ? made : throw new InvalidOperationException(made.ToString());
+    }
+
+    private async Task<JsonElement> PostAsync(string path, object body)
+    {
+        using var response = await _cloud.Http.PostAsJsonAsync(path, body);
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
+    private Task<JsonElement> GetAsync(string path) => _cloud.Http.GetFromJsonAsync<JsonElement>(path);
+
+    private async Task DeleteAsync(string id)
+    {
+        using var response = await _cloud.Http.DeleteAsync($"/v1/databases/{id}?wait=120&finalBackup=false");
+        response.EnsureSuccessStatusCode();
+        _made.Remove(id);
+    }
+
+    private async Task StartPlainAsync()
+    {
+        await RunAsync(
+            "bash", "infra/unprivileged.sh", PlainUser, _plain, Programs + "initdb", "--pgdata=" + Path.Combine(_plain, "data"),
+            "--username=plain", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8");
+        await StartServerAsync(_plain);
+    }
+
+    private static async Task StartServerAsync(string folder) => await RunAsync(
+        "bash", "infra/unprivileged.sh", PlainUser, folder, Programs + "pg_ctl", "start", "--wait", "--silent",
+        "--pgdata=" + Path.Combine(folder, "data"), "--log=" + Path.Combine(folder, "log"),
+        $"--options=-p {Text(PlainPort)} -k {folder} -h 127.0.0.1");
+
+    private static async Task StopServerAsync(string folder) => await RunAsync(
+        "bash", "infra/unprivileged.sh", PlainUser, folder, Programs + "pg_ctl", "stop", "--wait", "--silent",
+        "--pgdata=" + Path.Combine(folder, "data"));
+
+    private async Task StopPlainAsync()
+    {
+        if (File.Exists(Path.Combine(_plain, "data", "postmaster.pid")))
+        {
+            await StopServerAsync(_plain);
+        }
+
+        Dispose();
+    }
+
+    private static Task FillAsync(string url, int mebibytes) => QueryAsync(
+        url,
+        "CREATE TABLE filled AS SELECT n, (SELECT string_agg(md5((n * 100 + k)::text), '') FROM generate_series(1, 31) k) AS t "
+        + $"FROM generate_series(1, {Text(mebibytes)} * 1000) n");
+
+    private static async Task QueryAsync(string url, string sql, bool mayFail = false)
+    {
+        try
+        {
+            await RunAsync("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", $"--command={sql}", url);
+        }
+        catch (InvalidOperationException) when (mayFail)
+        {
+            // Not a superuser's session.
+        }
+    }
+
+    private static async Task PingAsync(string url)
+    {
+        if ((await RunAsync("redis-cli", "--no-auth-warning", "--insecure", "-u", url, "PING")).Trim() != "PONG")
+        {
+            throw new InvalidOperationException("Redis does not answer.");
+        }
+    }
+
+    private double MemoryOf(string id) => MemoryIn(Path.Combine(_cloud.Data, "databases", id));
+
+    /// <summary>Of the process that runs in this folder and of its children, in MiB.</summary>
+    private static double MemoryIn(string folder)
+    {
+        var server = Processes().Single(pid => CommandLine(pid).Contains(folder + "/", StringComparison.Ordinal));
+        return Processes().Where(pid => pid == server || ParentOf(pid) == server).Sum(pid => CloudUnderMeasure.MemoryOf(pid)) / Mebibyte;
+    }
+
+    private static List<int> Processes() => Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+        .Where(name => char.IsAsciiDigit(name![0])).Select(name => int.Parse(name!, CultureInfo.InvariantCulture)).ToList();
+
+    private static string CommandLine(int pid) => ReadOf(pid, "cmdline");
+
+    private static int? ParentOf(int pid) => ReadOf(pid, "stat").Split(") ", 2) is [_, var rest]
+        ? int.Parse(rest.Split(' ')[1], CultureInfo.InvariantCulture)
+        : null;
+
+    private static string ReadOf(int pid, string file)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/{file}");
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private async Task<double> FreeAsync()
+    {
+        await RunAsync("sync", "-f", _cloud.Data);
+        return new DriveInfo(_cloud.Data).AvailableFreeSpace;
+    }
+
+    private string FileSystem() => new DriveInfo(_cloud.Data).DriveFormat;
+
+    private static async Task<double> SecondsAsync(Func<Task> work)
+    {
+        var watch = Stopwatch.StartNew();
+        await work();
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    private static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} failed: {await errors}");
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string IdOf(JsonElement database) => database.GetProperty("id").GetString()!;
+
+    private static string UrlOf(JsonElement database) => database.GetProperty("connectionString").GetString()!;
+
+    [GeneratedRegex(@"tps = ([\d.]+)")]
+    private static partial Regex Rate();
+}
