@@ -154,6 +154,11 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
 
                 // tests/run.sh has built the others; builds in the background would take the processors from what is tested.
                 ["CLOUD_IMAGES"] = "first",
+
+                // A vault may lie in the cloud's own S3; and what waits for a night or half a minute else is seen within a test.
+                ["Cloud__Outbound__Allow__0"] = $"127.0.0.1:{_s3Port}",
+                ["Cloud__Backup__PruneEvery"] = "00:00:00",
+                ["Cloud__Backup__RetryAfter"] = "00:00:01",
             },
         })!;
         using var limit = new CancellationTokenSource(UpLimit);

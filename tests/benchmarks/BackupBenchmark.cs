@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Cloud.Backup.Vaults;
@@ -10,12 +11,16 @@ namespace Cloud.Benchmarks;
 
 /// <summary>
 /// A vault beside restic, on the same volume in the same run: half of it text, 30 % noise, 20 % zeros. Processor time is the process's
-/// own and restic's.
+/// own, and what the kernel counts of a child that has ended.
 /// </summary>
 internal static class BackupBenchmark
 {
     private const int BlockBytes = ChunkTree.ChunkBytes;
     private const int ChangedBlocks = 320;
+    private const int Children = -1;
+    private const long IdleBytes = 10L << 30;
+    private const int Points = 1000;
+    private const int BlocksPerPoint = 4;
     private static readonly CancellationToken None = CancellationToken.None;
 
     public static async Task RunAsync(long sizeBytes)
@@ -32,27 +37,29 @@ internal static class BackupBenchmark
             var resticFull = await MeasuredResticAsync(folder, "backup", "-q", volume);
             using var vault = await Vault.CreateAsync(
                 new FolderStorage(Path.Combine(folder, "vault")), VaultKey.Create(), "vault-bench", None);
-            var (full, first) = await BackUpAsync(vault, "rp-1", volume, [new ByteRun(0, sizeBytes)], null);
-            Compare("full backup, processor time", full.Seconds, resticFull.Seconds, "s");
-            Compare("full backup, stored", full.Stored / 1e6, resticFull.Stored / 1e6, "MB");
+            var (full, first) = await BackUpAsync(vault, "rp-full", volume, [new ByteRun(0, sizeBytes)], null);
+            var gibibytes = sizeBytes / (double)(1L << 30);
+            Compare("full, processor time a GiB", full.Seconds / gibibytes, resticFull.Seconds / gibibytes, "s");
+            Compare("full, stored", full.Stored / 1e6, resticFull.Stored / 1e6, "MB");
 
-            var (idle, _) = await BackUpAsync(vault, "rp-2", volume, [], first);
-            Print("second backup of the same, time", idle.Wall, "s");
-            Print("second backup of the same, stored", idle.Stored / 1e6, "MB");
-
-            var runs = await ChangeAsync(volume, sizeBytes, random);
+            var runs = await ChangeAsync(volume, sizeBytes, random, ChangedBlocks);
+            var changed = (double)runs.Sum(run => run.Length);
             var resticNext = await MeasuredResticAsync(folder, "backup", "-q", volume);
-            var (next, _) = await BackUpAsync(vault, "rp-3", volume, runs, first);
-            Compare("20 MB changed at random, processor time", next.Seconds, resticNext.Seconds, "s");
-            Compare("20 MB changed at random, stored", next.Stored / 1e6, resticNext.Stored / 1e6, "MB");
-            Print("20 MB changed at random, stored for each byte", next.Stored / (double)(ChangedBlocks * BlockBytes), "bytes");
+            var (next, last) = await BackUpAsync(vault, "rp-next", volume, runs, first);
+            Compare("20 MB changed, processor time", next.Seconds, resticNext.Seconds, "s");
+            Compare("20 MB changed, stored", next.Stored / 1e6, resticNext.Stored / 1e6, "MB");
+            Print("20 MB changed, read for each byte", next.Read / changed, "bytes");
+            Print("20 MB changed, stored for each byte", next.Stored / changed, "bytes");
 
             var resticBack = await MeasuredResticAsync(folder, "restore", "-q", "latest", "--target", Path.Combine(folder, "back"));
-            var back = await RestoreAsync(vault, "rp-3", Path.Combine(folder, "restored"));
-            Compare("restore, processor time", back, resticBack.Seconds, "s");
+            Directory.Delete(Path.Combine(folder, "back"), recursive: true);
+            var back = await RestoreAsync(vault, "rp-next", Path.Combine(folder, "restored"));
+            Compare("restore, processor time a GiB", back / gibibytes, resticBack.Seconds / gibibytes, "s");
             await RequireSameAsync(volume, Path.Combine(folder, "restored"));
+            File.Delete(Path.Combine(folder, "restored"));
+            await IdleAsync(vault, volume);
             await OneFileAsync(vault, folder);
-            await PruneAsync(vault, first, volume);
+            await PruneAsync(vault, last, volume, random);
         }
         finally
         {
@@ -92,10 +99,10 @@ internal static class BackupBenchmark
         }
     }
 
-    private static async Task<List<ByteRun>> ChangeAsync(string path, long sizeBytes, Random random)
+    private static async Task<List<ByteRun>> ChangeAsync(string path, long sizeBytes, Random random, int count)
     {
         var blocks = new SortedSet<long>();
-        while (blocks.Count < ChangedBlocks)
+        while (blocks.Count < count)
         {
             blocks.Add(random.NextInt64(sizeBytes / BlockBytes));
         }
@@ -112,23 +119,40 @@ internal static class BackupBenchmark
         return [.. blocks.Select(at => new ByteRun(at * BlockBytes, BlockBytes))];
     }
 
+    private static Task<(Cost Cost, PointDocument Point)> BackUpAsync(
+        Vault vault, string id, string volume, IReadOnlyList<ByteRun> runs, PointDocument? earlier) =>
+        BackUpAsync(vault, id, new FileInfo(volume).Length, runs, earlier, (offset, _, _) =>
+        {
+            var file = File.OpenRead(volume);
+            file.Position = offset;
+            return Task.FromResult<Stream>(file);
+        });
+
     private static async Task<(Cost Cost, PointDocument Point)> BackUpAsync(
-        Vault vault, string id, string volume, IReadOnlyList<ByteRun> runs, PointDocument? earlier)
+        Vault vault, string id, long sizeBytes, IReadOnlyList<ByteRun> runs, PointDocument? earlier, OpenRun open)
     {
         var (cpu, started) = (Process.GetCurrentProcess().TotalProcessorTime, TimeProvider.System.GetTimestamp());
+        var read = 0L;
         using var writer = vault.BeginWriting();
         var stream = await writer.PutStreamAsync(
-            vault, "content", new FileInfo(volume).Length, runs, earlier?.Streams[0], (offset, _, _) =>
-            {
-                var file = File.OpenRead(volume);
-                file.Position = offset;
-                return Task.FromResult<Stream>(file);
-            }, _ => { }, None);
+            vault, "content", sizeBytes, runs, earlier?.Streams[0], open, bytes => read += bytes, None);
         var point = new PointDocument { Id = id, Kind = "volume", Resource = "vol-bench", TakenAt = default, Streams = [stream] };
         await writer.SavePointAsync(point, None);
         return (new Cost(
             (Process.GetCurrentProcess().TotalProcessorTime - cpu).TotalSeconds, TimeProvider.System.GetElapsedTime(started).TotalSeconds,
-            writer.StoredBytes), point);
+            read, writer.StoredBytes), point);
+    }
+
+    /// <summary>A volume full of data: the other one over and over, each time moved by a block, so that no node is another's.</summary>
+    private static async Task IdleAsync(Vault vault, string volume)
+    {
+        var sizeBytes = new FileInfo(volume).Length;
+        Task<Stream> OpenAsync(long offset, long length, CancellationToken ct) =>
+            Task.FromResult<Stream>(new RepeatedFile(volume, (offset + (offset / sizeBytes * BlockBytes)) % sizeBytes));
+        var (_, first) = await BackUpAsync(vault, "rp-large", IdleBytes, [new ByteRun(0, IdleBytes)], null, OpenAsync);
+        var (idle, _) = await BackUpAsync(vault, "rp-idle", IdleBytes, [], first, OpenAsync);
+        Print("second backup of an idle volume of 10 GiB, time", idle.Wall, "s");
+        Print("second backup of an idle volume of 10 GiB, stored", idle.Stored / 1e6, "MB");
     }
 
     private static async Task<double> RestoreAsync(Vault vault, string id, string target)
@@ -177,12 +201,13 @@ internal static class BackupBenchmark
         Print("one file out of a volume of 2 GiB, time", TimeProvider.System.GetElapsedTime(started).TotalSeconds, "s");
     }
 
-    private static async Task PruneAsync(Vault vault, PointDocument first, string volume)
+    /// <summary>A thousand points, each of some changes, of which every other goes: what only these held is all over the vault.</summary>
+    private static async Task PruneAsync(Vault vault, PointDocument earlier, string volume, Random random)
     {
-        const int Points = 1000;
         for (var at = 0; at < Points; at++)
         {
-            await BackUpAsync(vault, $"rp-many-{at:0000}", volume, [], first);
+            var runs = await ChangeAsync(volume, new FileInfo(volume).Length, random, BlocksPerPoint);
+            (_, earlier) = await BackUpAsync(vault, $"rp-many-{at:0000}", volume, runs, earlier);
         }
 
         for (var at = 0; at < Points; at += 2)
@@ -191,26 +216,47 @@ internal static class BackupBenchmark
         }
 
         var started = TimeProvider.System.GetTimestamp();
+        var report = await vault.PruneAsync(None);
+        Print("prune after 500 of 1,000 points went, time", TimeProvider.System.GetElapsedTime(started).TotalSeconds, "s");
+        Print("prune after 500 of 1,000 points went, freed", report.FreedBytes / 1e6, "MB");
+        started = TimeProvider.System.GetTimestamp();
         await vault.PruneAsync(None);
-        Print("prune after 500 of 1,000 recovery points went, time", TimeProvider.System.GetElapsedTime(started).TotalSeconds, "s");
+        Print("prune of the 500 left, time", TimeProvider.System.GetElapsedTime(started).TotalSeconds, "s");
     }
 
     private static async Task<Cost> MeasuredResticAsync(string folder, params string[] arguments)
     {
         var before = SizeOf(Path.Combine(folder, "restic"));
-        var (seconds, wall) = await ResticAsync(arguments);
-        return new Cost(seconds, wall, SizeOf(Path.Combine(folder, "restic")) - before);
+        var (cpu, started) = (ProcessorTimeOfChildren(), TimeProvider.System.GetTimestamp());
+        await ResticAsync(arguments);
+        return new Cost(
+            ProcessorTimeOfChildren() - cpu, TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0,
+            SizeOf(Path.Combine(folder, "restic")) - before);
     }
 
-    private static async Task<(double Seconds, double Wall)> ResticAsync(params string[] arguments)
+    private static async Task ResticAsync(params string[] arguments)
     {
-        var started = TimeProvider.System.GetTimestamp();
         using var restic = Process.Start(new ProcessStartInfo("restic", arguments))!;
         await restic.WaitForExitAsync();
-        return restic.ExitCode == 0
-            ? (restic.TotalProcessorTime.TotalSeconds, TimeProvider.System.GetElapsedTime(started).TotalSeconds)
-            : throw new InvalidOperationException($"restic {arguments[0]} answers {restic.ExitCode}.");
+        if (restic.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"restic {arguments[0]} answers {restic.ExitCode}.");
+        }
     }
+
+    /// <summary>In seconds, of those that have ended and were waited for: a process that is gone cannot be asked any more.</summary>
+    private static double ProcessorTimeOfChildren()
+    {
+        // getrusage(2): two timevals, user and system, then 14 counters.
+        var usage = new long[18];
+        return GetResourceUsage(Children, usage) == 0
+            ? usage[0] + usage[2] + ((usage[1] + usage[3]) / 1e6)
+            : throw new InvalidOperationException($"getrusage: {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    [DllImport("libc", EntryPoint = "getrusage", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int GetResourceUsage(int who, [Out] long[] usage);
 
     private static async Task RequireSameAsync(string one, string other)
     {
@@ -234,8 +280,56 @@ internal static class BackupBenchmark
     {
         Print(what, value, unit);
         Print("  restic", restic, unit);
-        Figures.PrintRatio("  beside it", value / restic);
+        Figures.PrintRatio("  of restic's", value / restic);
     }
 
-    private sealed record Cost(double Seconds, double Wall, long Stored);
+    private sealed record Cost(double Seconds, double Wall, long Read, long Stored);
+
+    /// <summary>A file without end: after its last byte comes its first.</summary>
+    private sealed class RepeatedFile(string path, long offset) : Stream
+    {
+        private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read) { Position = offset };
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_file.Position == _file.Length)
+            {
+                _file.Position = 0;
+            }
+
+            return await _file.ReadAsync(buffer, cancellationToken);
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+        }
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            _file.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }

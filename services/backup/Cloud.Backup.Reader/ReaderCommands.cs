@@ -162,5 +162,7 @@ public static class ReaderCommands
         public Task<IReadOnlyList<StoredFile>> ListAsync(string below, CancellationToken ct) => inner.ListAsync(below, ct);
 
         public Task DeleteAsync(string name, CancellationToken ct) => Task.CompletedTask;
+
+        public Task TidyAsync(CancellationToken ct) => Task.CompletedTask;
     }
 }

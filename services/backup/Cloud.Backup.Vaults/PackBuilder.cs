@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace Cloud.Backup.Vaults;
 
@@ -9,8 +10,13 @@ internal sealed class PackBuilder : IDisposable
     /// <summary>A pack is written when it has this many bytes: large enough to be cheap to list, small enough to be rewritten.</summary>
     public const int TargetBytes = 8 * 1024 * 1024;
 
-    /// <summary>Measured: level 3 takes 1.7 times the time for 3 % less on what volumes hold.</summary>
+    /// <summary>
+    /// Measured: of chunks of 64 KiB, matches of six bytes and a table that holds all of them store 7 % less of text than level 1 does by
+    /// itself, in the same time, and not more than level 3 in nearly twice the time.
+    /// </summary>
     private const int CompressionLevel = 1;
+    private const int MatchBytesMin = 6;
+    private const int HashBits = 16;
 
     /// <summary>Below this saving the chunk is kept plain, as reading it back is then cheaper.</summary>
     private const int SavingBytesMin = 1024;
@@ -26,6 +32,8 @@ internal sealed class PackBuilder : IDisposable
     public PackBuilder(VaultKey key)
     {
         _key = key;
+        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_minMatch, MatchBytesMin);
+        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_hashLog, HashBits);
         Clear();
     }
 

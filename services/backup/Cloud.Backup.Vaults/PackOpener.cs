@@ -6,6 +6,10 @@ namespace Cloud.Backup.Vaults;
 /// <summary>Opens the records of packs.</summary>
 internal static class PackOpener
 {
+    /// <summary>It holds 160 KB: to make one for each chunk would cost as much as the chunk.</summary>
+    [ThreadStatic]
+    private static Decompressor? _decompressor;
+
     /// <summary>Decrypts a record, as it was packed.</summary>
     /// <param name="cipher">Of the pack's key.</param>
     /// <param name="bytes">The record with its header.</param>
@@ -36,14 +40,26 @@ internal static class PackOpener
     public static byte[]? Open(AesGcm cipher, in PackRecord record, ReadOnlySpan<byte> bytes)
     {
         var packed = Decrypt(cipher, record, bytes);
-        if (packed is null || record.Method == ChunkMethod.Plain)
+        return packed is null ? null : Unpack(record, packed);
+    }
+
+    /// <param name="packed">As <see cref="Decrypt"/> answers it: authenticated, so it is what was once packed.</param>
+    /// <returns>Null where it is not the chunk that its record says.</returns>
+    public static byte[]? Unpack(in PackRecord record, byte[] packed)
+    {
+        if (record.Method == ChunkMethod.Plain)
         {
-            return packed;
+            return packed.Length == record.PlainBytes ? packed : null;
         }
 
-        // Authenticated, so it is what this program once packed.
         var plain = new byte[record.PlainBytes];
-        using var decompressor = new Decompressor();
-        return decompressor.Unwrap(packed, plain) == plain.Length ? plain : null;
+        try
+        {
+            return (_decompressor ??= new Decompressor()).Unwrap(packed, plain) == plain.Length ? plain : null;
+        }
+        catch (ZstdException)
+        {
+            return null;
+        }
     }
 }

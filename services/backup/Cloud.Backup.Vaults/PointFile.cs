@@ -35,6 +35,9 @@ internal static class PointFile
         return bytes;
     }
 
+    /// <summary>What tells this very file from any other, also from one that somebody wrote who has the vault's key.</summary>
+    public static string DigestOf(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
     /// <exception cref="VaultException">It is not what was stored.</exception>
     public static PointDocument Read(string id, ReadOnlySpan<byte> bytes, VaultKey key)
     {

@@ -2,20 +2,31 @@ using System.Security.Cryptography;
 
 namespace Cloud.Backup.Vaults;
 
+/// <summary>A point that was copied.</summary>
+/// <param name="Digest">Of the copy's file.</param>
+/// <param name="Hashes">The SHA-256 of each stream, by its name; the same in both vaults.</param>
+public sealed record PointCopy(string Digest, IReadOnlyDictionary<string, string> Hashes);
+
 public sealed partial class Vault
 {
     /// <summary>
     /// Copies a point into another vault, whose key is another. What the other has already is not stored again. Both are read to the end
     /// afterwards, so that equal is proven and not believed.
     /// </summary>
+    /// <param name="point">The id of the point.</param>
+    /// <param name="digest">Of its file; null where nobody remembers.</param>
+    /// <param name="target">The other vault.</param>
+    /// <param name="targetPoint">The id of the copy.</param>
+    /// <param name="lockedUntil">How long the copy is locked.</param>
     /// <param name="copied">Told how many bytes more were copied.</param>
-    /// <returns>The SHA-256 of each stream, by its name; the same in both.</returns>
+    /// <param name="ct">Ends it.</param>
     /// <exception cref="VaultException">The point is damaged here, or its copy is not the same.</exception>
-    public async Task<IReadOnlyDictionary<string, string>> CopyPointAsync(
-        string point, Vault target, string targetPoint, DateTimeOffset? lockedUntil, Action<long> copied, CancellationToken ct)
+    public async Task<PointCopy> CopyPointAsync(
+        string point, string? digest, Vault target, string targetPoint, DateTimeOffset? lockedUntil, Action<long> copied,
+        CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(target);
-        var document = await ReadPointAsync(point, ct);
+        var document = await ReadPointAsync(point, digest, ct);
         var streams = new List<PointStream>();
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
         using var writer = target.BeginWriting();
@@ -30,8 +41,8 @@ public sealed partial class Vault
                 at += length;
             }
 
-            var copy = await writer.PutStreamAsync(target, stream.Name, stream.SizeBytes, runs, null, OpenAt, copied, ct);
-            streams.Add(copy with { Properties = stream.Properties });
+            var stored = await writer.PutStreamAsync(target, stream.Name, stream.SizeBytes, runs, null, OpenAt, copied, ct);
+            streams.Add(stored with { Properties = stream.Properties });
             Task<Stream> OpenAt(long offset, long length, CancellationToken token)
             {
                 var part = OpenStream(stream);
@@ -42,7 +53,8 @@ public sealed partial class Vault
             hashes[stream.Name] = await HashAsync(stream, ct);
         }
 
-        await writer.SavePointAsync(document with { Id = targetPoint, Streams = streams, LockedUntil = lockedUntil }, ct);
+        var copy = document with { Id = targetPoint, Streams = streams, LockedUntil = lockedUntil };
+        var copyDigest = await writer.SavePointAsync(copy, ct);
         foreach (var stream in streams)
         {
             if (await target.HashAsync(stream, ct) != hashes[stream.Name])
@@ -52,7 +64,7 @@ public sealed partial class Vault
             }
         }
 
-        return hashes;
+        return new PointCopy(copyDigest, hashes);
     }
 
     /// <summary>The SHA-256 of a stream's bytes.</summary>

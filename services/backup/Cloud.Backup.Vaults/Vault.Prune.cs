@@ -39,7 +39,9 @@ public sealed partial class Vault
                 await MarkAsync(point, named, ct);
             }
 
-            return await SweepAsync(named, ct);
+            var report = await SweepAsync(named, ct);
+            await RemoveStraysAsync(ct);
+            return report;
         }
         finally
         {
@@ -224,6 +226,32 @@ public sealed partial class Vault
         }
 
         emptied.Clear();
+    }
+
+    /// <summary>
+    /// Removes what was stored although it seemed to fail, and what was to be removed when the storage was away: files that nobody knows.
+    /// </summary>
+    private async Task RemoveStraysAsync(CancellationToken ct)
+    {
+        await Storage.TidyAsync(ct);
+        foreach (var folder in (string[])["index/", "packs/"])
+        {
+            foreach (var file in await Storage.ListAsync(folder, ct))
+            {
+                if (PackId.TryParse(file.Name, out var pack) && IsStray(pack))
+                {
+                    await Storage.DeleteAsync(file.Name, ct);
+                }
+            }
+        }
+    }
+
+    private bool IsStray(PackId pack)
+    {
+        lock (_gate)
+        {
+            return !_packs.ContainsKey(pack) && !_storing.Contains(pack);
+        }
     }
 
     /// <summary>The index first: a pack without one is read again, an index without a pack is nothing.</summary>

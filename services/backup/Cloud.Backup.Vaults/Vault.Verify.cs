@@ -10,11 +10,16 @@ public sealed record VerifyReport(long ReadBytes, IReadOnlyList<string> Lost, IR
 
 public sealed partial class Vault
 {
+    /// <inheritdoc cref="VerifyAsync(IReadOnlyDictionary{string, string}, CancellationToken)"/>
+    public Task<VerifyReport> VerifyAsync(CancellationToken ct) => VerifyAsync(new Dictionary<string, string>(), ct);
+
     /// <summary>
     /// Reads everything and says what is not as it was stored. A chunk found damaged is not found any more: the next backup that sees its
     /// bytes stores it again, and with it heals every point that names it. What is good of a damaged pack is kept in a new one.
     /// </summary>
-    public async Task<VerifyReport> VerifyAsync(CancellationToken ct)
+    /// <param name="digests">Those of the points' files, by who had them stored.</param>
+    /// <param name="ct">Ends it.</param>
+    public async Task<VerifyReport> VerifyAsync(IReadOnlyDictionary<string, string> digests, CancellationToken ct)
     {
         await _maintenance.WaitAsync(ct);
         try
@@ -34,7 +39,7 @@ public sealed partial class Vault
                 await RemovePackAsync(pack, ct);
             }
 
-            return new VerifyReport(read, lost, await FindDamagedPointsAsync(ct));
+            return new VerifyReport(read, lost, await FindDamagedPointsAsync(digests, ct));
         }
         finally
         {
@@ -43,12 +48,13 @@ public sealed partial class Vault
     }
 
     /// <summary>The points that name a chunk which the vault does not have; without reading the chunks themselves.</summary>
-    public async Task<IReadOnlyDictionary<string, string>> FindDamagedPointsAsync(CancellationToken ct)
+    private async Task<IReadOnlyDictionary<string, string>> FindDamagedPointsAsync(
+        IReadOnlyDictionary<string, string> digests, CancellationToken ct)
     {
         var damaged = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var point in await ListPointsAsync(ct))
         {
-            if (await FindDamageAsync(point, ct) is { } reason)
+            if (await FindDamageAsync(point, digests.GetValueOrDefault(point), ct) is { } reason)
             {
                 damaged[point] = reason;
             }
@@ -58,11 +64,11 @@ public sealed partial class Vault
     }
 
     /// <returns>Null where the vault has all that the point names.</returns>
-    public async Task<string?> FindDamageAsync(string point, CancellationToken ct)
+    public async Task<string?> FindDamageAsync(string point, string? digest, CancellationToken ct)
     {
         try
         {
-            var document = await ReadPointAsync(point, ct);
+            var document = await ReadPointAsync(point, digest, ct);
             foreach (var name in document.Streams.SelectMany(stream => stream.Nodes))
             {
                 var node = ChunkId.Parse(name);
@@ -113,7 +119,7 @@ public sealed partial class Vault
         foreach (var record in records)
         {
             var packed = record.Offset < bytes.Length ? PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) : null;
-            if (packed is not null)
+            if (packed is not null && PackOpener.Unpack(record, packed) is { } chunk && Key.NameOf(chunk) == record.Id)
             {
                 good.Add((record, packed));
             }

@@ -7,6 +7,9 @@ public sealed partial class Vault
     /// <summary>Writers that ended while a prune runs: their points may not be among those it has read.</summary>
     private readonly List<VaultWriter> _ended = [];
 
+    /// <summary>Packs that are being stored: there perhaps, and not registered yet.</summary>
+    private readonly HashSet<PackId> _storing = [];
+
     private bool _pruning;
 
     /// <summary>Begins to store.</summary>
@@ -57,12 +60,28 @@ public sealed partial class Vault
     /// <summary>Writes a pack and its index; then its chunks can be found.</summary>
     internal async Task WritePackAsync(PackBuilder pack, VaultWriter? writer, CancellationToken ct)
     {
-        await Storage.PutAsync(pack.Id.PackName, pack.Bytes, ct);
-        await Storage.PutAsync(pack.Id.IndexName, Pack.WriteIndex(pack.Id, pack.Records, Key), ct);
+        var id = pack.Id;
         lock (_gate)
         {
-            writer?.Pins.UnionWith(pack.Records.Select(record => record.Id));
-            Register(pack.Id, pack.Bytes.Length, pack.Records);
+            _storing.Add(id);
+        }
+
+        try
+        {
+            await Storage.PutAsync(id.PackName, pack.Bytes, ct);
+            await Storage.PutAsync(id.IndexName, Pack.WriteIndex(id, pack.Records, Key), ct);
+            lock (_gate)
+            {
+                writer?.Pins.UnionWith(pack.Records.Select(record => record.Id));
+                Register(id, pack.Bytes.Length, pack.Records);
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _storing.Remove(id);
+            }
         }
     }
 

@@ -114,12 +114,26 @@ public sealed partial class Vault : IDisposable
         [.. (await Storage.ListAsync("points/", ct)).Select(file => file.Name["points/".Length..]).Order(StringComparer.Ordinal)];
 
     /// <exception cref="VaultException">There is no such point, or it is damaged.</exception>
-    public async Task<PointDocument> ReadPointAsync(string point, CancellationToken ct)
+    public Task<PointDocument> ReadPointAsync(string point, CancellationToken ct) => ReadPointAsync(point, null, ct);
+
+    /// <param name="point">Its id.</param>
+    /// <param name="digest">Of its file, by who had it stored; null where nobody remembers.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <exception cref="VaultException">There is no such point, it is damaged, or its file is another.</exception>
+    public async Task<PointDocument> ReadPointAsync(string point, string? digest, CancellationToken ct)
     {
         var bytes = await Storage.ReadAsync(PointFile.NameOf(point), 0, PointBytesMax, ct)
             ?? throw new VaultException(VaultFault.Missing, $"The vault holds no recovery point {point}.");
-        return PointFile.Read(point, bytes, Key);
+        return digest is null || PointFile.DigestOf(bytes) == digest
+            ? PointFile.Read(point, bytes, Key)
+            : throw new VaultException(VaultFault.Damaged, $"The file of recovery point {point} is not the one that was stored.");
     }
+
+    /// <summary>The digest of a point's file as it is now.</summary>
+    /// <exception cref="VaultException">There is no such point.</exception>
+    public async Task<string> DigestOfPointAsync(string point, CancellationToken ct) => PointFile.DigestOf(
+        await Storage.ReadAsync(PointFile.NameOf(point), 0, PointBytesMax, ct)
+            ?? throw new VaultException(VaultFault.Missing, $"The vault holds no recovery point {point}."));
 
     /// <summary>Removes a point; its chunks go with the next prune. Who calls has seen to it that it is not locked.</summary>
     public Task DeletePointAsync(string point, CancellationToken ct) => Storage.DeleteAsync(PointFile.NameOf(point), ct);
@@ -149,7 +163,7 @@ public sealed partial class Vault : IDisposable
 
             var bytes = await _cache.ReadAsync(place.Pack, place.Record, ct);
             using var cipher = new AesGcm(Key.ForPack(place.Pack), Pack.TagBytes);
-            if (bytes is not null && PackOpener.Open(cipher, place.Record, bytes.Value.Span) is { } chunk)
+            if (bytes is not null && PackOpener.Open(cipher, place.Record, bytes.Value.Span) is { } chunk && Key.NameOf(chunk) == id)
             {
                 return chunk;
             }

@@ -66,8 +66,9 @@ public sealed class VaultWriter : IDisposable
     }
 
     /// <summary>Stores a recovery point, after all that it names.</summary>
+    /// <returns>The digest of its file.</returns>
     /// <exception cref="VaultException">In the meantime a verify has found damaged what this writer had found there.</exception>
-    public async Task SavePointAsync(PointDocument point, CancellationToken ct)
+    public async Task<string> SavePointAsync(PointDocument point, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(point);
         await FlushAsync(ct);
@@ -79,6 +80,7 @@ public sealed class VaultWriter : IDisposable
         var bytes = PointFile.Write(point, _vault.Key);
         await _vault.Storage.PutAsync(PointFile.NameOf(point.Id), bytes, ct);
         StoredBytes += bytes.Length;
+        return PointFile.DigestOf(bytes);
     }
 
     public void Dispose()

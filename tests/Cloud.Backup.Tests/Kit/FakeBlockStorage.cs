@@ -27,6 +27,12 @@ internal sealed class FakeBlockStorage : IBlockStorage
     /// <summary>Writes to a volume that a try makes, of this size, wait until it is done.</summary>
     public ConcurrentDictionary<long, Task> Tries { get; } = new();
 
+    /// <summary>Writes to a volume of this name are done when this is, and last.</summary>
+    public ConcurrentDictionary<string, Task> Writes { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Removals of this snapshot or volume, by its name, answer this instead.</summary>
+    public ConcurrentDictionary<string, CloudException> Removals { get; } = new(StringComparer.Ordinal);
+
     public string AddVolume(string name, byte[] bytes)
     {
         lock (_changing)
@@ -167,9 +173,16 @@ internal sealed class FakeBlockStorage : IBlockStorage
 
     public Task<bool> DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct)
     {
+        if (Removals.TryGetValue(snapshot, out var refusal))
+        {
+            throw refusal;
+        }
+
         lock (_changing)
         {
-            _snapshots.Remove(snapshot);
+            var found = _snapshots.Values.FirstOrDefault(one => one.Row.Id == snapshot || one.Row.Name == snapshot).Row;
+            _snapshots.Remove(found?.Id ?? snapshot);
+
             return Task.FromResult(true);
         }
     }
@@ -212,6 +225,11 @@ internal sealed class FakeBlockStorage : IBlockStorage
             }
 
             bytes.ToArray().CopyTo(_volumes[volume].Bytes, offset);
+        }
+
+        if (Writes.TryGetValue((await FindVolumeAsync(project, volume, ct))!.Name, out var end))
+        {
+            await end.WaitAsync(ct);
         }
     }
 

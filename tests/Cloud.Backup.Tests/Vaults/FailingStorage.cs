@@ -32,6 +32,8 @@ internal sealed class FailingStorage(IVaultStorage inner) : IVaultStorage
         return inner.DeleteAsync(name, ct);
     }
 
+    public Task TidyAsync(CancellationToken ct) => inner.TidyAsync(ct);
+
     private void Change()
     {
         if (_left == 0)

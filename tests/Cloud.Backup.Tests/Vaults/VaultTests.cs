@@ -174,8 +174,8 @@ public sealed class VaultTests : IDisposable
         var volume = TestVault.Bytes(_random, Size);
         volume.AsSpan(100_000, 2_000_000).Clear();
         var point = await TestVault.SaveAsync(vault, "rp-1", volume);
-        var hashes = await vault.CopyPointAsync("rp-1", target, "rp-copy", null, _ => { }, None);
-        var copy = await target.ReadPointAsync("rp-copy", None);
+        var (digest, hashes) = await vault.CopyPointAsync("rp-1", null, target, "rp-copy", null, _ => { }, None);
+        var copy = await target.ReadPointAsync("rp-copy", digest, None);
         hashes["volume"].ShouldBe(await target.HashAsync(copy.Streams[0], None));
         hashes["volume"].ShouldBe(await vault.HashAsync(point.Streams[0], None));
         (await TestVault.RestoreAsync(target, "rp-copy")).ShouldBe(volume);

@@ -94,6 +94,9 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                     b.Property<string>("TargetVault")
                         .HasColumnType("text");
 
+                    b.Property<bool>("TidyDue")
+                        .HasColumnType("boolean");
+
                     b.Property<string>("Timeline")
                         .IsRequired()
                         .HasColumnType("text");
@@ -118,6 +121,8 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
                     b.HasKey("Id");
 
                     b.HasIndex("Status");
+
+                    b.HasIndex("TidyDue");
 
                     b.HasIndex("WebhookDueAt");
 
@@ -225,6 +230,12 @@ namespace Cloud.Backup.Migrations.Postgres.Migrations
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("bigint");
+
+                    b.Property<string>("Digest")
+                        .HasColumnType("text");
+
+                    b.Property<bool>("IsForeign")
+                        .HasColumnType("boolean");
 
                     b.Property<long?>("LockedUntil")
                         .HasColumnType("bigint");

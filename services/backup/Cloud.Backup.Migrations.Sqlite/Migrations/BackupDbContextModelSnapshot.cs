@@ -89,6 +89,9 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                     b.Property<string>("TargetVault")
                         .HasColumnType("TEXT");
 
+                    b.Property<bool>("TidyDue")
+                        .HasColumnType("INTEGER");
+
                     b.Property<string>("Timeline")
                         .IsRequired()
                         .HasColumnType("TEXT");
@@ -113,6 +116,8 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                     b.HasKey("Id");
 
                     b.HasIndex("Status");
+
+                    b.HasIndex("TidyDue");
 
                     b.HasIndex("WebhookDueAt");
 
@@ -219,6 +224,12 @@ namespace Cloud.Backup.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT");
 
                     b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Digest")
+                        .HasColumnType("TEXT");
+
+                    b.Property<bool>("IsForeign")
                         .HasColumnType("INTEGER");
 
                     b.Property<long?>("LockedUntil")

@@ -10,6 +10,9 @@ public sealed class FolderStorage(string folder) : IVaultStorage
     private const int CloseOnExec = 0x80000;
     private const string Unfinished = ".tmp";
 
+    /// <summary>Tells the files that this object is storing from those of a process that died.</summary>
+    private readonly string _mark = Guid.NewGuid().ToString("N");
+
     public int ReadBytes => 1024 * 1024;
 
     public async Task PutAsync(string name, ReadOnlyMemory<byte> bytes, CancellationToken ct)
@@ -22,7 +25,7 @@ public sealed class FolderStorage(string folder) : IVaultStorage
             Flush(Path.GetDirectoryName(parent)!);
         }
 
-        var unfinished = $"{path}.{Guid.NewGuid():N}{Unfinished}";
+        var unfinished = $"{path}.{Guid.NewGuid():N}.{_mark}{Unfinished}";
         try
         {
             using (var file = File.OpenHandle(unfinished, FileMode.CreateNew, FileAccess.Write, preallocationSize: bytes.Length))
@@ -90,6 +93,17 @@ public sealed class FolderStorage(string folder) : IVaultStorage
         if (File.Exists(path))
         {
             File.Delete(path);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task TidyAsync(CancellationToken ct)
+    {
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles($"*{Unfinished}", SearchOption.AllDirectories)
+            .Where(file => !file.Name.EndsWith(_mark + Unfinished, StringComparison.Ordinal)))
+        {
+            file.Delete();
         }
 
         return Task.CompletedTask;

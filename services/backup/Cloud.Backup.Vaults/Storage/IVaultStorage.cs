@@ -19,6 +19,9 @@ public interface IVaultStorage
 
     /// <summary>Removes a file; done where there is none.</summary>
     Task DeleteAsync(string name, CancellationToken ct);
+
+    /// <summary>Removes what a process that died has left of files that it was storing. Only the vault's writer asks.</summary>
+    Task TidyAsync(CancellationToken ct);
 }
 
 /// <summary>A file of a vault.</summary>

@@ -56,6 +56,9 @@ public sealed class S3Storage(IAmazonS3 client, string bucket, string prefix) : 
 
     public Task DeleteAsync(string name, CancellationToken ct) => AskAsync(() => client.DeleteObjectAsync(bucket, prefix + name, ct));
 
+    /// <summary>An object is whole or not there.</summary>
+    public Task TidyAsync(CancellationToken ct) => Task.CompletedTask;
+
     public void Dispose() => client.Dispose();
 
     /// <exception cref="IOException">The endpoint is away, or refuses.</exception>

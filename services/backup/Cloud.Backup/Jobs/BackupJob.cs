@@ -79,6 +79,9 @@ internal sealed class BackupJob : IVersioned
 
     public bool CancelRequested { get; private set; }
 
+    /// <summary>It ended before its end: what it was making is removed.</summary>
+    public bool TidyDue { get; private set; }
+
     public IReadOnlyList<JobStep> Timeline { get; private set; } = [];
 
     /// <summary>When its end is told to the plan's webhook; null for never or no more.</summary>
@@ -215,6 +218,12 @@ internal sealed class BackupJob : IVersioned
         Note($"failed, again in {after.TotalSeconds:0} s: {reason}", now);
     }
 
+    public void IsTidied() => (TidyDue, NotBefore) = (false, null);
+
+    /// <summary>What is to be removed cannot be now; each time it is waited for twice as long.</summary>
+    public void IsTidiedLater(TimeSpan after, DateTimeOffset now) =>
+        NotBefore = now + (now - EndedAt is { } waited && waited > after ? waited : after);
+
     /// <exception cref="CloudException">It has ended.</exception>
     public void Cancel(DateTimeOffset now)
     {
@@ -239,6 +248,7 @@ internal sealed class BackupJob : IVersioned
         }
 
         (Status, StatusReason, CancelRequested, Attempts, EndedAt, NotBefore) = (JobStatus.Queued, null, false, 0, null, null);
+        TidyDue = false;
         Note("queued again", now);
     }
 
@@ -249,6 +259,7 @@ internal sealed class BackupJob : IVersioned
     private void End(JobStatus status, string? reason, DateTimeOffset now)
     {
         (Status, StatusReason, EndedAt) = (status, reason, now);
+        (TidyDue, NotBefore) = (status != JobStatus.Succeeded && StartedAt is not null, null);
         Note(reason is null ? ServiceDefaults.EnumWords.Of(status) : $"{ServiceDefaults.EnumWords.Of(status)}: {reason}", now);
     }
 }

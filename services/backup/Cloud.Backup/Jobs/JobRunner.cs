@@ -19,6 +19,9 @@ internal sealed partial class JobRunner(
 {
     private static readonly TimeSpan ProgressEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>So many jobs are tidied up after in a round.</summary>
+    private const int UntidyMax = 20;
+
     private readonly ConcurrentDictionary<JobId, Running> _running = new();
 
     public async Task ReconcileAsync(CancellationToken ct)
@@ -26,7 +29,8 @@ internal sealed partial class JobRunner(
         await using var db = await databases.CreateDbContextAsync(ct);
         var open = await db.Jobs.AsNoTracking().Where(job => job.Status == JobStatus.Queued || job.Status == JobStatus.Running)
             .OrderBy(job => job.Id).ToListAsync(ct);
-        if (open.Count == 0)
+        var untidy = await db.Jobs.AsNoTracking().Where(job => job.TidyDue).OrderBy(job => job.Id).Take(UntidyMax).ToListAsync(ct);
+        if (open.Count == 0 && untidy.Count == 0)
         {
             signals.RestUntilWoken<JobRunner>();
         }
@@ -56,7 +60,7 @@ internal sealed partial class JobRunner(
 
             if (_running.Values.FirstOrDefault(running => running.Target == job.Target) is not { } other)
             {
-                Start(job, ct);
+                Start(job, SeeThroughAsync, ct);
             }
             else if (job.Kind == JobKind.Restore && other.Kind == JobKind.Backup)
             {
@@ -64,7 +68,14 @@ internal sealed partial class JobRunner(
                 await other.Cancel.CancelAsync();
             }
         }
+
+        foreach (var job in untidy.Where(job => !(job.NotBefore > time.GetUtcNow()) && IsFree(job.Target)))
+        {
+            Start(job, TidyAsync, ct);
+        }
     }
+
+    private bool IsFree(string target) => _running.Values.All(running => running.Target != target);
 
     private bool HasPlace(JobKind kind)
     {
@@ -97,19 +108,20 @@ internal sealed partial class JobRunner(
         return Task.FromResult(true);
     }, ct);
 
-    private void Start(BackupJob job, CancellationToken stopping)
+    private void Start(BackupJob job, Func<JobId, Running, CancellationToken, Task> see, CancellationToken stopping)
     {
         var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var running = _running[job.Id] = new Running(job.Target, job.Kind, cancel);
-        _ = RunAsync(job.Id, running, stopping);
+        _ = RunAsync(job.Id, running, see, stopping);
     }
 
-    private async Task RunAsync(JobId id, Running running, CancellationToken stopping)
+    private async Task RunAsync(
+        JobId id, Running running, Func<JobId, Running, CancellationToken, Task> see, CancellationToken stopping)
     {
         await Task.Yield();
         try
         {
-            await SeeThroughAsync(id, running, stopping);
+            await see(id, running, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -211,6 +223,24 @@ internal sealed partial class JobRunner(
         signals.Wake<WebhookSender>();
     }
 
+    private async Task TidyAsync(JobId id, Running running, CancellationToken stopping)
+    {
+        try
+        {
+            await work.TidyAsync(id, running.Cancel.Token);
+            signals.Wake<VaultKeeper>();
+        }
+        catch (Exception away) when (away is CloudException or IOException or HttpRequestException)
+        {
+            LogUntidy(log, away, id);
+            await changes.ApplyAsync(id, null, (_, row, now) =>
+            {
+                row.IsTidiedLater(options.Value.RetryAfter, now);
+                return Task.FromResult(true);
+            }, stopping);
+        }
+    }
+
     private static Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>> Ends(Action<BackupJob, DateTimeOffset> end) =>
         (_, row, now) =>
         {
@@ -244,6 +274,10 @@ internal sealed partial class JobRunner(
 
     [LoggerMessage(EventId = 10000, Level = LogLevel.Warning, Message = "Backup job {Job} failed")]
     private static partial void LogFailed(ILogger log, Exception exception, JobId job);
+
+    [LoggerMessage(
+        EventId = 10003, Level = LogLevel.Warning, Message = "What backup job {Job} was making cannot be removed yet; it is tried again")]
+    private static partial void LogUntidy(ILogger log, Exception exception, JobId job);
 
     [LoggerMessage(EventId = 10001, Level = LogLevel.Error, Message = "The end of backup job {Job} could not be written down")]
     private static partial void LogLost(ILogger log, Exception exception, JobId job);

@@ -3,6 +3,7 @@ using Cloud.Backup.Plans;
 using Cloud.Backup.RecoveryPoints;
 using Cloud.Backup.Sources;
 using Cloud.Backup.Vaults;
+using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Backup.Jobs;
@@ -10,7 +11,7 @@ namespace Cloud.Backup.Jobs;
 /// <summary>What jobs do. Each can be begun again after any crash, with the outcome of once.</summary>
 internal sealed class JobWork(
     IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, BackupSources sources, PlanRetention retention, DamageMarks damage,
-    TimeProvider time)
+    JobChanges changes, TimeProvider time)
 {
     /// <summary>So many damaged packs a vault's reason names.</summary>
     private const int LostNamedMax = 3;
@@ -34,20 +35,65 @@ internal sealed class JobWork(
         };
     }
 
+    /// <summary>Removes what a job was making that failed or was cancelled; what it has stored goes with the next prune.</summary>
+    public async Task TidyAsync(JobId id, CancellationToken ct)
+    {
+        BackupJob job;
+        await using (var db = await databases.CreateDbContextAsync(ct))
+        {
+            job = await db.Jobs.AsNoTracking().SingleAsync(row => row.Id == id, ct);
+        }
+
+        if (!job.TidyDue)
+        {
+            // Somebody has it tried again.
+            return;
+        }
+
+        if (sources.FindOf(job.Resource) is { } source)
+        {
+            await source.TidyAsync(EndedOf(job), ct);
+        }
+
+        await changes.ApplyAsync(id, null, async (db, row, _) =>
+        {
+            row.IsTidied();
+            var stored = row.Kind switch
+            {
+                JobKind.Backup => row.Vault,
+                JobKind.Copy => row.TargetVault,
+                _ => (VaultId?)null,
+            };
+            if (stored is { } written)
+            {
+                (await db.Vaults.SingleAsync(vault => vault.Id == written, ct)).NeedsPrune();
+            }
+
+            return true;
+        }, ct);
+    }
+
     private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> BackUpAsync(
         BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
     {
         var point = job.RecoveryPoint!.Value;
         var source = sources.Of(job.Resource);
+        if (job.Attempts > 1)
+        {
+            // What the process died under kept the resource as it was then; the point says that it is as of now.
+            await source.TidyAsync(EndedOf(job), ct);
+        }
+
         var (earlier, earlierSnapshot) = await FindEarlierAsync(job, vault, ct);
         using var writer = vault.BeginWriting();
         meter.Measure(writer);
         var taken = await source.BackUpAsync(
             new BackupRun(job.Project, job.Resource, TailOf(job), vault, writer, earlier, earlierSnapshot, meter.Progress), ct);
         DateTimeOffset? lockedUntil;
+        string digest;
         try
         {
-            lockedUntil = await SavePointAsync(job, vault, writer, taken, ct);
+            (lockedUntil, digest) = await SavePointAsync(job, vault, writer, taken, ct);
         }
         catch when (taken.Snapshot is not null)
         {
@@ -61,7 +107,7 @@ internal sealed class JobWork(
             var made = RecoveryPoint.Create(
                 new NewRecoveryPoint(
                     point, job.Project, job.Plan, job.Vault, job.Resource, taken.ResourceName, taken.SizeBytes, writer.StoredBytes,
-                    taken.Snapshot, null, lockedUntil, taken.TakenAt, taken.RestorableFrom), now);
+                    taken.Snapshot, null, lockedUntil, taken.TakenAt, taken.RestorableFrom, digest), now);
             db.RecoveryPoints.Add(made);
             db.AddPointEvent(made, "available");
             row.Succeeds(null, now);
@@ -71,15 +117,15 @@ internal sealed class JobWork(
         };
     }
 
-    /// <returns>How long it is locked.</returns>
-    private async Task<DateTimeOffset?> SavePointAsync(
+    /// <returns>How long it is locked, and the digest of its file.</returns>
+    private async Task<(DateTimeOffset? LockedUntil, string Digest)> SavePointAsync(
         BackupJob job, Vault vault, VaultWriter writer, TakenBackup taken, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var row = await db.Vaults.AsNoTracking().SingleAsync(other => other.Id == job.Vault, ct);
         row.RequireActive();
         var lockedUntil = row.LockedUntil(taken.TakenAt);
-        await writer.SavePointAsync(
+        var digest = await writer.SavePointAsync(
             new PointDocument
             {
                 Id = job.RecoveryPoint!.Value.Value,
@@ -92,7 +138,7 @@ internal sealed class JobWork(
                 Streams = taken.Streams,
                 Properties = taken.Properties,
             }, ct);
-        return lockedUntil;
+        return (lockedUntil, digest);
     }
 
     /// <summary>The newest point of the resource that the vault still has.</summary>
@@ -107,7 +153,7 @@ internal sealed class JobWork(
 
         try
         {
-            return (await vault.ReadPointAsync(row.Id.Value, ct), row.Snapshot);
+            return (await vault.ReadPointAsync(row.Id.Value, row.Digest, ct), row.Snapshot);
         }
         catch (VaultException)
         {
@@ -119,9 +165,16 @@ internal sealed class JobWork(
     private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> RestoreAsync(
         BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
     {
-        var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
-        var source = sources.OfKind(point.Kind);
-        var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress) { To = job.RestoresTo };
+        var (point, source) = await ReadPointAsync(job, vault, ct);
+        var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress)
+        {
+            To = job.RestoresTo,
+            KeepAsync = kept => changes.ApplyAsync(job.Id, null, (_, row, _) =>
+            {
+                row.Keeps(kept);
+                return Task.FromResult(true);
+            }, ct),
+        };
         if (job.TargetName is { } name)
         {
             var made = await source.RestoreAsync(run, name, ct);
@@ -136,6 +189,20 @@ internal sealed class JobWork(
         });
     }
 
+    /// <summary>What the job's point holds, if it is the one that was stored, and how that is restored.</summary>
+    private async Task<(PointDocument Point, IBackupSource Source)> ReadPointAsync(BackupJob job, Vault vault, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.RecoveryPoints.AsNoTracking().SingleAsync(other => other.Id == job.RecoveryPoint, ct);
+        var point = await vault.ReadPointAsync(row.Id.Value, row.Digest, ct);
+        var source = sources.OfKind(point.Kind);
+        return row.IsForeign && source.RunsOnTheHost
+            ? throw new CloudException(
+                ErrorKind.Forbidden, "recovery-point-untrusted",
+                $"Recovery point {row.Id} came with a vault that no admin took over: what is started of it would run beside the cloud.")
+            : (point, source);
+    }
+
     private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyPointAsync(
         BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
     {
@@ -143,9 +210,9 @@ internal sealed class JobWork(
         TryResult tried;
         try
         {
-            var point = await vault.ReadPointAsync(job.RecoveryPoint!.Value.Value, ct);
+            var (point, source) = await ReadPointAsync(job, vault, ct);
             var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress) { Command = await CommandAsync(job, ct) };
-            tried = await sources.OfKind(point.Kind).TryAsync(run, ct);
+            tried = await source.TryAsync(run, ct);
         }
         catch (VaultException damaged)
         {
@@ -184,10 +251,10 @@ internal sealed class JobWork(
         return (await db.Plans.AsNoTracking().SingleOrDefaultAsync(plan => plan.Id == job.Plan, ct))?.VerifyCommand;
     }
 
-    private static async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyVaultAsync(
+    private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> VerifyVaultAsync(
         BackupJob job, Vault vault, CancellationToken ct)
     {
-        var report = await vault.VerifyAsync(ct);
+        var report = await vault.VerifyAsync(await DigestsAsync(job.Vault, ct), ct);
         return async (db, row, now) =>
         {
             var owner = await db.Vaults.SingleAsync(other => other.Id == job.Vault, ct);
@@ -214,6 +281,14 @@ internal sealed class JobWork(
         };
     }
 
+    /// <summary>The digests of a vault's points, by their ids.</summary>
+    private async Task<IReadOnlyDictionary<string, string>> DigestsAsync(VaultId vault, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.RecoveryPoints.AsNoTracking().Existing().Where(point => point.Vault == vault && point.Digest != null)
+            .ToDictionaryAsync(point => point.Id.Value, point => point.Digest!, ct);
+    }
+
     private async Task<Func<BackupDbContext, BackupJob, DateTimeOffset, Task<bool>>> CopyAsync(
         BackupJob job, Vault vault, JobMeter meter, CancellationToken ct)
     {
@@ -233,14 +308,15 @@ internal sealed class JobWork(
         var copyId = RecoveryPointId.FromValue($"{RecoveryPointId.Prefix}-{TailOf(job)}");
         meter.Progress.Expect(original.SizeBytes);
         var before = target.StoredBytes;
-        await vault.CopyPointAsync(original.Id.Value, target, copyId.Value, lockedUntil, meter.Progress.Advance, ct);
+        var made = await vault.CopyPointAsync(
+            original.Id.Value, original.Digest, target, copyId.Value, lockedUntil, meter.Progress.Advance, ct);
         return async (db, row, now) =>
         {
             var copy = RecoveryPoint.Create(
                 new NewRecoveryPoint(
                     copyId, job.Project, job.Plan, targetRow.Id, original.Resource, original.ResourceName, original.SizeBytes,
                     Math.Max(0, target.StoredBytes - before), null, original.Id.Value, lockedUntil, original.CreatedAt,
-                    original.RestorableFrom), now);
+                    original.RestorableFrom, made.Digest, original.IsForeign), now);
             db.RecoveryPoints.Add(copy);
             db.AddPointEvent(copy, "available");
             await HoldsAsync(db, targetRow.Id, target, ct);
@@ -258,6 +334,8 @@ internal sealed class JobWork(
             end(row, now);
             return Task.FromResult(true);
         };
+
+    private static EndedJob EndedOf(BackupJob job) => new(job.Project, TailOf(job), job.Kind, job.Resource, job.TargetName);
 
     /// <summary>A job's id without its kind, for names.</summary>
     private static string TailOf(BackupJob job) => job.Id.Value[(JobId.Prefix.Length + 1)..];

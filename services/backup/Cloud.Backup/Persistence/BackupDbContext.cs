@@ -88,6 +88,7 @@ public sealed class BackupDbContext(DbContextOptions<BackupDbContext> options) :
             job.HasIndex(row => row.Status);
             job.HasIndex(row => new { row.Project, row.Resource });
             job.HasIndex(row => row.WebhookDueAt);
+            job.HasIndex(row => row.TidyDue);
         });
         modelBuilder.Entity<RecoveryPoint>(point =>
         {

@@ -33,11 +33,11 @@ internal sealed class DamageMarks(IDbContextFactory<BackupDbContext> databases, 
         await using var db = await databases.CreateDbContextAsync(ct);
         var healed = new List<RecoveryPointId>();
         foreach (var point in await db.RecoveryPoints.AsNoTracking()
-            .Where(row => row.Vault == id && row.Status == RecoveryPointStatus.Damaged).Select(row => row.Id).ToListAsync(ct))
+            .Where(row => row.Vault == id && row.Status == RecoveryPointStatus.Damaged).ToListAsync(ct))
         {
-            if (await vault.FindDamageAsync(point.Value, ct) is null)
+            if (await vault.FindDamageAsync(point.Id.Value, point.Digest, ct) is null)
             {
-                healed.Add(point);
+                healed.Add(point.Id);
             }
         }
 

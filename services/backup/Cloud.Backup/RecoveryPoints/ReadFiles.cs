@@ -34,7 +34,7 @@ internal static class ReadFiles
         try
         {
             var vault = await vaults.OpenAsync(row.Vault, ct);
-            var point = await vault.ReadPointAsync(row.Id.Value, ct);
+            var point = await vault.ReadPointAsync(row.Id.Value, row.Digest, ct);
             var stream = point.Streams.FirstOrDefault(one => disk is null || one.Name == disk);
             var content = vault.OpenStream(stream ?? throw CloudException.NotFound("disk", disk ?? ""));
             context.Response.RegisterForDisposeAsync(content);

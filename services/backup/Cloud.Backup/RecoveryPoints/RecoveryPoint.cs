@@ -46,6 +46,12 @@ internal sealed class RecoveryPoint : IVersioned
 
     public DateTimeOffset? LockedUntil { get; private init; }
 
+    /// <summary>Of its file in the vault, as it was stored; null for one that is older than these digests.</summary>
+    public string? Digest { get; private init; }
+
+    /// <summary>It came with a vault that somebody took over who is no admin: who has the vault's key may have made it up.</summary>
+    public bool IsForeign { get; private init; }
+
     /// <summary>It can be restored to all times from this one to its own; null where to its own only.</summary>
     public DateTimeOffset? RestorableFrom { get; private init; }
 
@@ -76,6 +82,8 @@ internal sealed class RecoveryPoint : IVersioned
         CopyOf = made.CopyOf,
         LockedUntil = made.LockedUntil,
         RestorableFrom = made.RestorableFrom,
+        Digest = made.Digest,
+        IsForeign = made.IsForeign,
         Status = RecoveryPointStatus.Available,
         CreatedAt = made.TakenAt,
         UpdatedAt = now,
@@ -136,4 +144,5 @@ internal sealed class RecoveryPoint : IVersioned
 /// <summary>What a recovery point is made of.</summary>
 internal sealed record NewRecoveryPoint(
     RecoveryPointId Id, string Project, PlanId? Plan, VaultId Vault, string Resource, string ResourceName, long SizeBytes, long StoredBytes,
-    string? Snapshot, string? CopyOf, DateTimeOffset? LockedUntil, DateTimeOffset TakenAt, DateTimeOffset? RestorableFrom);
+    string? Snapshot, string? CopyOf, DateTimeOffset? LockedUntil, DateTimeOffset TakenAt, DateTimeOffset? RestorableFrom, string Digest,
+    bool IsForeign = false);

@@ -12,16 +12,25 @@ namespace Cloud.Backup.RecoveryPoints;
 internal static class UndoRestore
 {
     public static async Task<IResult> HandleAsync(
-        string id, Caller caller, HttpContext context, BackupDbContext db, BackupSources sources, TimeProvider time, CancellationToken ct)
+        string id, Caller caller, HttpContext context, BackupDbContext db, BackupSources sources, JobChanges changes, CancellationToken ct)
     {
         var point = await db.RecoveryPoints.AsNoTracking().FindVisibleAsync(caller, id, ct);
-        var job = await db.Jobs.Where(row => row.RecoveryPoint == point.Id && row.Kind == JobKind.Restore && row.Safety != null)
+        var job = await db.Jobs.AsNoTracking().Where(row => row.RecoveryPoint == point.Id && row.Kind == JobKind.Restore && row.Safety != null)
             .OrderByDescending(row => row.Id).FirstOrDefaultAsync(ct)
             ?? throw CloudException.Conflict("nothing-to-undo", $"Recovery point {point.Id} was not restored in place, or that is undone.");
+        if (!job.Settled)
+        {
+            throw CloudException.Conflict("restore-under-way", $"Job {job.Id} restores it now: cancel it, or wait for its end.");
+        }
+
         await sources.Of(job.Resource).UndoAsync(job.Project, job.Resource, job.Safety!, ct);
-        job.IsUndone(time.GetUtcNow());
-        db.AddJobEvent(job, "undone");
-        await db.SaveChangesAsync(ct);
-        return ResourceResults.Ok(context, JobView.From(job, job.UpdatedAt), job.Version);
+        await changes.ApplyAsync(job.Id, null, (own, row, now) =>
+        {
+            row.IsUndone(now);
+            own.AddJobEvent(row, "undone");
+            return Task.FromResult(true);
+        }, ct);
+        var undone = await db.Jobs.AsNoTracking().SingleAsync(row => row.Id == job.Id, ct);
+        return ResourceResults.Ok(context, JobView.From(undone, undone.UpdatedAt), undone.Version);
     }
 }

@@ -142,11 +142,19 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
     public Task DeleteAsync(string project, string volume, CancellationToken ct) => UntilAsync(
         () => storage.DeleteVolumeAsync(project, volume, ct), gone => gone, _ => null, ct);
 
-    /// <summary>Removes a volume whose instance has been removed, when block storage has heard of that; done where there is none.</summary>
-    public async Task DeleteFreedAsync(string project, string volume, CancellationToken ct)
+    /// <summary>Removes the volumes that a job made.</summary>
+    /// <param name="areFreed">Their instance has been removed: it is waited for until block storage has heard of that.</param>
+    public async Task DeleteMadeByAsync(string project, string job, bool areFreed, CancellationToken ct)
     {
-        await UntilAsync(() => storage.FindVolumeAsync(project, volume, ct), one => one?.Instance is null, _ => null, ct);
-        await DeleteAsync(project, volume, ct);
+        foreach (var id in await storage.ListVolumesAsync(project, new Dictionary<string, string> { [RestoredBy] = job }, ct))
+        {
+            var volume = await UntilAsync(
+                () => storage.FindVolumeAsync(project, id, ct), one => one?.Instance is null || !areFreed, _ => null, ct);
+            if (volume is { Instance: null })
+            {
+                await DeleteAsync(project, id, ct);
+            }
+        }
     }
 
     private async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> isDone, Func<T, string?> whyNot, CancellationToken ct)

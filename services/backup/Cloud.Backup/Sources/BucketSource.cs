@@ -19,6 +19,8 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
 
     public string Kind => "bucket";
 
+    public bool RunsOnTheHost => false;
+
     public bool Owns(string resource) => resource.StartsWith("bkt-", StringComparison.Ordinal);
 
     public async Task<string?> FindNameAsync(string project, string resource, CancellationToken ct) =>
@@ -70,7 +72,7 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
     public async Task<string> RestoreInPlaceAsync(RestoreRun run, CancellationToken ct)
     {
         var bucket = await RequireAsync(run.Project, run.Point.Resource, ct);
-        var (filled, safety) = ($"restored-{run.Job}", $"before-{run.Job}");
+        var (filled, safety) = (NameOfFilled(run.Job), NameOfSafety(run.Job));
         var made = await FillAsync(run, filled, bucket, ct);
         var kept = await buckets.FindAsync(run.Project, safety, ct);
         if (kept is null || kept.Labels.Count > 0)
@@ -81,6 +83,7 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
             await buckets.FinishAsync(kept.Id, kept with { Labels = new Dictionary<string, string>() }, ct);
         }
 
+        await run.KeepAsync(safety);
         await buckets.ReplaceAsync(bucket.Id, made.Id, ct);
         await buckets.DeleteAsync(run.Project, filled, ct);
         return safety;
@@ -96,7 +99,7 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
     /// <summary>Fills a bucket that is thrown away, and reads it back.</summary>
     public async Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct)
     {
-        var name = $"try-{run.Job}";
+        var name = NameOfTry(run.Job);
         try
         {
             var made = await FillAsync(run, name, SettingsOf(run.Point), ct, locks: false);
@@ -150,6 +153,24 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
             (_, _, _) => Task.FromResult<Stream>(new UnownedStream(content)), run.Progress.Advance, ct);
         return stored with { Properties = properties };
     }
+
+    public async Task TidyAsync(EndedJob job, CancellationToken ct)
+    {
+        foreach (var name in (string?[])[NameOfTry(job.Id), NameOfFilled(job.Id), NameOfSafety(job.Id), job.TargetName])
+        {
+            // What is whole does not carry the label of its making any more.
+            if (name is not null && await buckets.FindAsync(job.Project, name, ct) is { } made && made.Labels.Values.Contains(job.Id))
+            {
+                await buckets.DeleteAsync(job.Project, name, ct);
+            }
+        }
+    }
+
+    private static string NameOfTry(string job) => $"try-{job}";
+
+    private static string NameOfFilled(string job) => $"restored-{job}";
+
+    private static string NameOfSafety(string job) => $"before-{job}";
 
     private async Task<StoredBucket> FillAsync(
         RestoreRun run, string name, StoredBucket like, CancellationToken ct, bool locks = true)

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Json;
+using Cloud.Backup.Jobs;
 using Cloud.Backup.Vaults;
 using Cloud.Database.Contracts;
 using Cloud.Primitives;
@@ -32,6 +33,8 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(500);
 
     public string Kind => "database";
+
+    public bool RunsOnTheHost => true;
 
     public bool Owns(string resource) => resource.StartsWith("db-", StringComparison.Ordinal);
 
@@ -74,9 +77,9 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
     {
         var database = await RequireAsync(run.Project, run.Point.Resource, ct);
         await StageAsync(run, ct);
-        var begun = await databases.RestoreAsync(run.Project, database.Id, KeyOf(run), run.To, ct);
+        var begun = await databases.RestoreAsync(run.Project, database.Id, KeyOf(run.Job), run.To, ct);
         RequireWell(await SettleAsync(run.Project, begun, ct));
-        await databases.UnstageAsync(KeyOf(run), ct);
+        await databases.UnstageAsync(KeyOf(run.Job), ct);
 
         // The generation before it stays with the database.
         return database.Id;
@@ -88,7 +91,7 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
     /// <summary>Starts a server of the point that is thrown away, and has it check all that it holds.</summary>
     public async Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct)
     {
-        var name = $"try-{run.Job}";
+        var name = NameOfTry(run.Job);
         try
         {
             var database = await MakeAsync(run, name, ct);
@@ -101,13 +104,28 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
         finally
         {
             // Also where the job was cancelled.
-            while (!await databases.DeleteAsync(run.Project, name, CancellationToken.None))
-            {
-                await Task.Delay(LookAgain, time, CancellationToken.None);
-            }
-
-            await databases.UnstageAsync(KeyOf(run), CancellationToken.None);
+            await DeleteAsync(run.Project, name, CancellationToken.None);
+            await databases.UnstageAsync(KeyOf(run.Job), CancellationToken.None);
         }
+    }
+
+    public async Task TidyAsync(EndedJob job, CancellationToken ct)
+    {
+        if (job.Kind == JobKind.Backup)
+        {
+            return;
+        }
+
+        var key = KeyOf(job.Id);
+        foreach (var name in (string?[])[NameOfTry(job.Id), job.TargetName])
+        {
+            if (name is not null && await databases.FindAsync(job.Project, name, ct) is { } made && made.Origin == key)
+            {
+                await DeleteAsync(job.Project, made.Id, ct);
+            }
+        }
+
+        await databases.UnstageAsync(key, ct);
     }
 
     /// <summary>Nothing is kept for the next backup: the archive's files never change.</summary>
@@ -215,9 +233,9 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
         }
 
         var settings = run.Point.Properties[Settings].Deserialize<DatabaseSettings>(JsonSerializerOptions.Web)!;
-        var made = await databases.CreateAsync(run.Project, new NewDatabaseCopy(name, settings, KeyOf(run), run.To), ct);
+        var made = await databases.CreateAsync(run.Project, new NewDatabaseCopy(name, settings, KeyOf(run.Job), run.To), ct);
         RequireWell(made = await SettleAsync(run.Project, made, ct));
-        await databases.UnstageAsync(KeyOf(run), ct);
+        await databases.UnstageAsync(KeyOf(run.Job), ct);
         return made;
     }
 
@@ -227,7 +245,7 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
         run.Progress.Expect(run.Point.SizeBytes);
         var pipe = new Pipe();
         var writing = WriteAsync(run, pipe.Writer, ct);
-        await databases.StageAsync(KeyOf(run), pipe.Reader.AsStream(), ct);
+        await databases.StageAsync(KeyOf(run.Job), pipe.Reader.AsStream(), ct);
         await writing;
     }
 
@@ -297,7 +315,17 @@ internal sealed class DatabaseSource(IDatabases databases, TimeProvider time) : 
     private async Task<DatabaseState> RequireAsync(string project, string database, CancellationToken ct) =>
         await databases.FindAsync(project, database, ct) ?? throw CloudException.NotFound("database", database);
 
-    private static string KeyOf(RestoreRun run) => $"backup-{run.Job}";
+    private async Task DeleteAsync(string project, string database, CancellationToken ct)
+    {
+        while (!await databases.DeleteAsync(project, database, ct))
+        {
+            await Task.Delay(LookAgain, time, ct);
+        }
+    }
+
+    private static string KeyOf(string job) => $"backup-{job}";
+
+    private static string NameOfTry(string job) => $"try-{job}";
 
     private static bool IsLog(PointStream stream) => FileOf(stream).Path.StartsWith(Log, StringComparison.Ordinal);
 

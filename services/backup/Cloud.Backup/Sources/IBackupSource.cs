@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cloud.Backup.Jobs;
 using Cloud.Backup.Vaults;
 
 namespace Cloud.Backup.Sources;
@@ -8,6 +9,9 @@ internal interface IBackupSource
 {
     /// <summary>As a recovery point calls it: <c>volume</c>.</summary>
     string Kind { get; }
+
+    /// <summary>What is restored runs as a process of the host, with no guest around it: its bytes must be the cloud's own.</summary>
+    bool RunsOnTheHost { get; }
 
     /// <summary>Whether a resource is of this kind, by the form of its id.</summary>
     bool Owns(string resource);
@@ -35,6 +39,12 @@ internal interface IBackupSource
     /// <summary>Restores a point to something that is thrown away, and sees whether that is what it should be, and works.</summary>
     Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct);
 
+    /// <summary>
+    /// Removes what a job was making that ended before its end: snapshots, what was to be thrown away, what is restored in part. What
+    /// undoes a restore in place stays. Done where there is nothing.
+    /// </summary>
+    Task TidyAsync(EndedJob job, CancellationToken ct);
+
     /// <summary>What the next backup would have read its changes since is of no more use.</summary>
     Task ForgetAsync(string project, string snapshot, CancellationToken ct);
 }
@@ -47,9 +57,17 @@ internal sealed record BackupRun(
     string Project, string Resource, string Job, Vault Vault, VaultWriter Writer, PointDocument? Earlier, string? EarlierSnapshot,
     RunProgress Progress);
 
+/// <summary>A job that failed or was cancelled.</summary>
+/// <param name="Id">As in the names of what it made.</param>
+/// <param name="TargetName">The name of what it was to restore; null for none, or in place.</param>
+internal sealed record EndedJob(string Project, string Id, JobKind Kind, string Resource, string? TargetName);
+
 /// <summary>A restore under way.</summary>
 internal sealed record RestoreRun(string Project, string Job, Vault Vault, PointDocument Point, RunProgress Progress)
 {
+    /// <summary>Writes down what undoes a restore in place, before anything is overwritten.</summary>
+    public Func<string, Task> KeepAsync { get; init; } = _ => Task.CompletedTask;
+
     /// <summary>For a try: what is run in the guest, and must end with 0; null for nothing.</summary>
     public IReadOnlyList<string>? Command { get; init; }
 

@@ -43,8 +43,8 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
     {
         var host = instance.Host
             ?? throw CloudException.Conflict("instance-not-placed", $"Instance '{instance.Name}' has no host yet.");
-        var names = attached.ToDictionary(one => one.Volume.Id, one => NameOf(one.Volume.Id), StringComparer.Ordinal);
-        var root = instance.Settings.IsContainer ? null : $"root-{name}";
+        var names = attached.ToDictionary(one => one.Volume.Id, one => NameOf(name, one.Volume.Id), StringComparer.Ordinal);
+        var root = instance.Settings.IsContainer ? null : NameOf(name, null);
         if (root is not null)
         {
             names[instance.Id] = root;
@@ -53,7 +53,7 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
         var kept = attached.Count == 0 ? [] : (await volumes.SnapshotAsync(project, names, ct)).ToList();
         foreach (var other in others.Except(names.Keys))
         {
-            kept.AddRange(await volumes.FindSnapshotAsync(project, NameOf(other), ct) is { } made ? [made] : []);
+            kept.AddRange(await volumes.FindSnapshotAsync(project, NameOf(name, other), ct) is { } made ? [made] : []);
         }
 
         if (root is not null)
@@ -65,8 +65,20 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
         return new KeptDisks(
             host, root, kept.ToDictionary(one => one.Volume, one => one.Id, StringComparer.Ordinal),
             instance.Status == InstanceState.Running);
+    }
 
-        string NameOf(string volume) => $"{name}-{volume[(volume.IndexOf('-', StringComparison.Ordinal) + 1)..]}";
+    /// <summary>Removes what <see cref="KeepAsync"/> kept under a name that was told nobody.</summary>
+    public async Task ForgetAsync(string project, InstanceState instance, string name, CancellationToken ct)
+    {
+        if (instance.Host is { } host && !instance.Settings.IsContainer)
+        {
+            await hosts.DeleteSnapshotAsync(host, NameOf(name, null), ct);
+        }
+
+        foreach (var one in await ListAsync(project, instance, ct))
+        {
+            await volumes.DeleteSnapshotAsync(project, NameOf(name, one.Volume.Id), ct);
+        }
     }
 
     /// <summary>Removes snapshots; done where they are gone.</summary>
@@ -129,23 +141,31 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
     /// <returns>The host and the snapshot there.</returns>
     public async Task<(string Host, string Snapshot)> MakeRootAsync(RestoreRun run, PointStream root, CancellationToken ct)
     {
-        var volume = await volumes.CreateAsync(run.Project, NameOfRoot(run), root.SizeBytes, run.Job, ct);
+        var volume = await volumes.CreateAsync(run.Project, NameOfRoot(run.Job), root.SizeBytes, run.Job, ct);
         await volumes.FillAsync(run, root, volume.Id, ct);
-        await hosts.SnapshotAsync(volume.Host!, new Dictionary<string, string> { [volume.Id] = NameOfRoot(run) }, ct);
-        return (volume.Host!, NameOfRoot(run));
+        await hosts.SnapshotAsync(volume.Host!, new Dictionary<string, string> { [volume.Id] = NameOfRoot(run.Job) }, ct);
+        return (volume.Host!, NameOfRoot(run.Job));
     }
 
     /// <summary>Removes what <see cref="MakeRootAsync"/> made; an instance that went on from it keeps what it needs.</summary>
-    public async Task DropRootAsync(RestoreRun run, CancellationToken ct)
+    public async Task DropRootAsync(string project, string job, CancellationToken ct)
     {
-        if (await volumes.FindAsync(run.Project, NameOfRoot(run), ct) is { } volume)
+        if (await volumes.FindAsync(project, NameOfRoot(job), ct) is { } volume)
         {
-            await hosts.DeleteSnapshotAsync(volume.Host!, NameOfRoot(run), ct);
-            await volumes.DeleteAsync(run.Project, volume.Id, ct);
+            if (volume.Host is { } host)
+            {
+                await hosts.DeleteSnapshotAsync(host, NameOfRoot(job), ct);
+            }
+
+            await volumes.DeleteAsync(project, volume.Id, ct);
         }
     }
 
-    public static string NameOfRoot(RestoreRun run) => $"restored-root-{run.Job}";
+    public static string NameOfRoot(string job) => $"restored-root-{job}";
+
+    /// <summary>The name of a snapshot of a volume, or of the root disk.</summary>
+    private static string NameOf(string name, string? volume) =>
+        volume is null ? $"root-{name}" : $"{name}-{volume[(volume.IndexOf('-', StringComparison.Ordinal) + 1)..]}";
 
     /// <returns>Null where the earlier one is gone.</returns>
     private async Task<IReadOnlyList<ByteRun>?> ChangesAsync(string host, string snapshot, string? since, CancellationToken ct)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cloud.Backup.Jobs;
 using Cloud.Backup.Vaults;
 using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
@@ -21,6 +22,8 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
 
     public string Kind => "instance";
 
+    public bool RunsOnTheHost => false;
+
     public bool Owns(string resource) => resource.StartsWith("i-", StringComparison.Ordinal);
 
     public async Task<string?> FindNameAsync(string project, string resource, CancellationToken ct) =>
@@ -34,7 +37,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         var instance = await RequireAsync(run.Project, run.Resource, ct);
         var takenAt = time.GetUtcNow();
         var attached = await disks.ListAsync(run.Project, instance, ct);
-        var kept = await disks.KeepAsync(run.Project, instance, attached, $"backup-{run.Job}", [], ct);
+        var kept = await disks.KeepAsync(run.Project, instance, attached, NameOfBackup(run.Job), [], ct);
         try
         {
             var earlier = run.EarlierSnapshot is { } before ? KeptDisks.Parse(before) : null;
@@ -70,6 +73,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         run.Progress.Expect(run.Point.SizeBytes);
         await StopAsync(run.Project, instance, ct);
         var kept = await disks.KeepAsync(run.Project, instance, attached, $"before-{run.Job}", streams.Select(one => one.Volume.Id), ct);
+        await run.KeepAsync(kept.ToString());
         foreach (var (stream, volume) in streams)
         {
             await ReplaceAsync(
@@ -81,7 +85,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         {
             var (_, snapshot) = await disks.MakeRootAsync(run, root, ct);
             await instances.ReplaceRootAsync(run.Project, instance.Id, snapshot, ct);
-            await disks.DropRootAsync(run, ct);
+            await disks.DropRootAsync(run.Project, run.Job, ct);
         }
 
         await StartAgainAsync(run.Project, instance, kept, ct);
@@ -115,7 +119,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
     /// <summary>Boots the point as an instance that reaches nobody, and has it answer.</summary>
     public async Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct)
     {
-        var name = $"try-{run.Job}";
+        var name = NameOfTry(run.Job);
         try
         {
             var instance = await MakeAsync(run, name, isolated: true, ct);
@@ -131,7 +135,25 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         finally
         {
             // Also where the job was cancelled.
-            await RemoveAsync(run, name, CancellationToken.None);
+            await RemoveTryAsync(run.Project, run.Job, CancellationToken.None);
+        }
+    }
+
+    public async Task TidyAsync(EndedJob job, CancellationToken ct)
+    {
+        if (job.Kind == JobKind.Verify)
+        {
+            await RemoveTryAsync(job.Project, job.Id, ct);
+        }
+        else if (job.Kind == JobKind.Restore)
+        {
+            // An instance that has its volumes keeps them.
+            await disks.DropRootAsync(job.Project, job.Id, ct);
+            await volumes.DeleteMadeByAsync(job.Project, job.Id, areFreed: false, ct);
+        }
+        else if (job.Kind == JobKind.Backup && await instances.FindAsync(job.Project, job.Resource, ct) is { } instance)
+        {
+            await disks.ForgetAsync(job.Project, instance, NameOfBackup(job.Id), ct);
         }
     }
 
@@ -143,7 +165,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         var settings = run.Point.Properties[Settings].Deserialize<InstanceSettings>(JsonSerializerOptions.Web)!;
         var (root, streams) = InstanceDisks.StreamsOf(run.Point);
         run.Progress.Expect(run.Point.SizeBytes);
-        var copy = new NewInstanceCopy(name, settings, InstanceDisks.NameOfRoot(run), "", [], isolated);
+        var copy = new NewInstanceCopy(name, settings, InstanceDisks.NameOfRoot(run.Job), "", [], isolated);
         if (await instances.FindAsync(run.Project, name, ct) is null)
         {
             var made = new List<NewInstanceVolume>();
@@ -165,25 +187,24 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
 
         var instance = await instances.CreateAsync(run.Project, copy, ct);
         instance = await UntilAsync(run.Project, instance, one => one.Settled, ct);
-        await disks.DropRootAsync(run, ct);
+        await disks.DropRootAsync(run.Project, run.Job, ct);
         return instance;
     }
 
-    private async Task RemoveAsync(RestoreRun run, string name, CancellationToken ct)
+    private async Task RemoveTryAsync(string project, string job, CancellationToken ct)
     {
-        while (!await instances.DeleteAsync(run.Project, name, ct))
+        while (!await instances.DeleteAsync(project, NameOfTry(job), ct))
         {
             await Task.Delay(LookAgain, time, ct);
         }
 
-        var at = 0;
-        foreach (var (_, volume) in InstanceDisks.StreamsOf(run.Point).Volumes)
-        {
-            await volumes.DeleteFreedAsync(run.Project, NameOf(name, volume, ++at), ct);
-        }
-
-        await disks.DropRootAsync(run, ct);
+        await disks.DropRootAsync(project, job, ct);
+        await volumes.DeleteMadeByAsync(project, job, areFreed: true, ct);
     }
+
+    private static string NameOfBackup(string job) => $"backup-{job}";
+
+    private static string NameOfTry(string job) => $"try-{job}";
 
     /// <exception cref="CloudException">Another instance has the volume, or it is smaller than what it is to hold.</exception>
     private async Task RequireReplaceableAsync(

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
+using Cloud.Backup.Jobs;
 using Cloud.Backup.Vaults;
-using Cloud.BlockStorage.Contracts;
 using Cloud.Primitives;
 
 namespace Cloud.Backup.Sources;
@@ -11,6 +11,8 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
     private const string Content = "content";
 
     public string Kind => "volume";
+
+    public bool RunsOnTheHost => false;
 
     public bool Owns(string resource) => resource.StartsWith("vol-", StringComparison.Ordinal);
 
@@ -24,7 +26,7 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
     {
         var volume = await volumes.FindAsync(run.Project, run.Resource, ct) ?? throw CloudException.NotFound("volume", run.Resource);
         var takenAt = time.GetUtcNow();
-        var snapshot = await volumes.SnapshotAsync(run.Project, volume.Id, $"backup-{run.Job}", ct);
+        var snapshot = await volumes.SnapshotAsync(run.Project, volume.Id, NameOfBackup(run.Job), ct);
         try
         {
             var disk = volumes.Read(run.Project, snapshot.Id, snapshot.SizeBytes, Content, run.EarlierSnapshot);
@@ -58,6 +60,7 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
         }
 
         var safety = await volumes.SnapshotAsync(run.Project, volume.Id, $"before-{run.Job}", ct);
+        await run.KeepAsync(safety.Id);
         run.Progress.Expect(stream.SizeBytes);
         await volumes.WriteAsync(run, stream, volume.Id, ct);
         return safety.Id;
@@ -72,13 +75,11 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
 
     public async Task<TryResult> TryAsync(RestoreRun run, CancellationToken ct)
     {
-        var name = $"try-{run.Job}";
-        BlockSnapshot? snapshot = null;
-        string? volume = null;
+        var name = NameOfTry(run.Job);
         try
         {
-            volume = await RestoreAsync(run, name, ct);
-            snapshot = await volumes.SnapshotAsync(run.Project, volume, name, ct);
+            var volume = await RestoreAsync(run, name, ct);
+            var snapshot = await volumes.SnapshotAsync(run.Project, volume, name, ct);
             var stream = ContentOf(run.Point);
             await using var restored = await volumes.ReadAsync(run.Project, snapshot.Id, 0, stream.SizeBytes, ct);
             var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(restored, ct));
@@ -88,25 +89,34 @@ internal sealed class VolumeSource(BlockVolumes volumes, TimeProvider time) : IB
         }
         finally
         {
-            await RemoveAsync(run.Project, volume, snapshot);
+            // Also where the job was cancelled.
+            await RemoveTryAsync(run.Project, run.Job, CancellationToken.None);
+        }
+    }
+
+    public async Task TidyAsync(EndedJob job, CancellationToken ct)
+    {
+        if (job.Kind == JobKind.Backup)
+        {
+            await volumes.DeleteSnapshotAsync(job.Project, NameOfBackup(job.Id), ct);
+        }
+        else if (job.Kind != JobKind.Copy)
+        {
+            await RemoveTryAsync(job.Project, job.Id, ct);
         }
     }
 
     public Task ForgetAsync(string project, string snapshot, CancellationToken ct) => volumes.DeleteSnapshotAsync(project, snapshot, ct);
 
-    /// <summary>Also where the job was cancelled.</summary>
-    private async Task RemoveAsync(string project, string? volume, BlockSnapshot? snapshot)
+    private async Task RemoveTryAsync(string project, string job, CancellationToken ct)
     {
-        if (snapshot is not null)
-        {
-            await volumes.DeleteSnapshotAsync(project, snapshot.Id, CancellationToken.None);
-        }
-
-        if (volume is not null)
-        {
-            await volumes.DeleteAsync(project, volume, CancellationToken.None);
-        }
+        await volumes.DeleteSnapshotAsync(project, NameOfTry(job), ct);
+        await volumes.DeleteMadeByAsync(project, job, areFreed: false, ct);
     }
+
+    private static string NameOfBackup(string job) => $"backup-{job}";
+
+    private static string NameOfTry(string job) => $"try-{job}";
 
     private static PointStream ContentOf(PointDocument point) => point.Streams.Single(stream => stream.Name == Content);
 }

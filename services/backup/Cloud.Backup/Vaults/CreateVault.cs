@@ -62,7 +62,8 @@ internal static class CreateVault
         errors.ThrowIfAny();
         var (kind, location) = PlaceOf(request, caller, settings);
         var labels = new Labels(request.Labels ?? new Dictionary<string, string>());
-        var vault = await vaults.CreateAsync(caller.Project, request.Name, labels, kind, location, secrets, request.LockDays, ct);
+        var vault = await vaults.CreateAsync(
+            caller.Project, request.Name, labels, kind, location, secrets, request.LockDays, caller.IsAdmin, ct);
         return ResourceResults.Created(context, $"/v1/vaults/{vault.Id}", VaultView.From(vault), vault.Version);
     }
 

@@ -9,9 +9,10 @@ namespace Cloud.Backup.Vaults;
 internal sealed class NewVaults(
     IDbContextFactory<BackupDbContext> databases, OpenVaults vaults, SecretSeal seal, TimeProvider time)
 {
+    /// <param name="isTrusted">Whether points that are there already are taken for what a cloud stored.</param>
     public async Task<BackupVault> CreateAsync(
         string project, string name, Labels labels, VaultKind kind, Func<VaultId, string> locationOf, VaultSecrets secrets, int lockDays,
-        CancellationToken ct)
+        bool isTrusted, CancellationToken ct)
     {
         var id = TypedId.New<VaultId>(time);
         var location = locationOf(id);
@@ -25,7 +26,7 @@ internal sealed class NewVaults(
             await using var transaction = await db.Database.BeginTransactionAsync(ct);
             await db.Quotas().ReserveAsync(project, "vaults", 1, ct);
             db.Vaults.Add(row);
-            await AdoptAsync(db, row, made, ct);
+            await AdoptAsync(db, row, made, isTrusted, ct);
             db.AddVaultEvent(row, "active");
             await db.SaveNamedAsync("vault", name, ct);
             await transaction.CommitAsync(ct);
@@ -53,7 +54,7 @@ internal sealed class NewVaults(
         {
             return await CreateAsync(
                 project, BackupVault.DefaultName, Labels.None, VaultKind.Managed, PlaceOf,
-                new VaultSecrets(VaultKey.Create().Export()), 0, ct);
+                new VaultSecrets(VaultKey.Create().Export()), 0, isTrusted: true, ct);
         }
         catch (CloudException taken) when (taken.Code == "name-taken")
         {
@@ -68,7 +69,7 @@ internal sealed class NewVaults(
     }
 
     /// <summary>The points that the vault came with, where it was another cloud's.</summary>
-    private async Task AdoptAsync(BackupDbContext db, BackupVault row, Vault vault, CancellationToken ct)
+    private async Task AdoptAsync(BackupDbContext db, BackupVault row, Vault vault, bool isTrusted, CancellationToken ct)
     {
         foreach (var id in await vault.ListPointsAsync(ct))
         {
@@ -80,11 +81,12 @@ internal sealed class NewVaults(
 
             try
             {
-                var point = await vault.ReadPointAsync(id, ct);
+                var digest = await vault.DigestOfPointAsync(id, ct);
+                var point = await vault.ReadPointAsync(id, digest, ct);
                 db.RecoveryPoints.Add(RecoveryPoints.RecoveryPoint.Create(
                     new RecoveryPoints.NewRecoveryPoint(
                         pointId, row.Project, null, row.Id, point.Resource, point.ResourceName, point.Streams.Sum(one => one.SizeBytes), 0,
-                        null, null, point.LockedUntil, point.TakenAt, point.RestorableFrom), time.GetUtcNow()));
+                        null, null, point.LockedUntil, point.TakenAt, point.RestorableFrom, digest, !isTrusted), time.GetUtcNow()));
             }
             catch (VaultException damaged)
             {

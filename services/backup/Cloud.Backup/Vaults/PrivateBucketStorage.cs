@@ -39,6 +39,9 @@ internal sealed class PrivateBucketStorage(IPrivateObjects objects, string prefi
 
     public Task DeleteAsync(string name, CancellationToken ct) => objects.DeleteAsync(Bucket, prefix + name, ct);
 
+    /// <summary>An object is whole or not there.</summary>
+    public Task TidyAsync(CancellationToken ct) => Task.CompletedTask;
+
     /// <summary>What is left of a part, with zeros for what is lost: the vault itself knows which chunks these were.</summary>
     private async Task<byte[]?> SalvageAsync(string name, long offset, int length, CancellationToken ct)
     {

@@ -22,6 +22,8 @@ internal sealed partial class VaultKeeper(
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var leaving = await db.RecoveryPoints.AsNoTracking().Where(point => point.Status == RecoveryPointStatus.Deleting)
+            .Where(point => !db.Jobs.Any(job => job.RecoveryPoint == point.Id && job.Kind != JobKind.Backup
+                && (job.Status == JobStatus.Queued || job.Status == JobStatus.Running)))
             .OrderBy(point => point.Id).Take(PointsMax).ToListAsync(ct);
         foreach (var of in leaving.GroupBy(point => point.Vault))
         {
@@ -51,20 +53,7 @@ internal sealed partial class VaultKeeper(
     public async Task<PruneReport> PruneAsync(VaultId id, CancellationToken ct)
     {
         var vault = await vaults.OpenAsync(id, ct);
-        var held = await vault.ListPointsAsync(ct);
-        await using var db = await databases.CreateDbContextAsync(ct);
-        var known = await db.RecoveryPoints.AsNoTracking().Where(point => point.Vault == id && point.Status != RecoveryPointStatus.Deleted)
-            .Select(point => point.Id).ToListAsync(ct);
-        var jobsUnderWay = await db.Jobs.AsNoTracking()
-            .AnyAsync(job => job.Status == JobStatus.Queued || job.Status == JobStatus.Running, ct);
-        if (!jobsUnderWay)
-        {
-            foreach (var orphan in held.Except(known.Select(point => point.Value), StringComparer.Ordinal))
-            {
-                await vault.DeletePointAsync(orphan, ct);
-            }
-        }
-
+        await RemoveOrphansAsync(id, vault, ct);
         var report = await vault.PruneAsync(ct);
         await ChangeVaultAsync(id, "pruned", (_, row, now) =>
         {
@@ -72,6 +61,32 @@ internal sealed partial class VaultKeeper(
             return Task.CompletedTask;
         }, ct);
         return report;
+    }
+
+    /// <summary>
+    /// A job stores its point first and saves the row after. So the rows are asked for last: when no job is under way, what was stored
+    /// before that has its row by now, or gets none.
+    /// </summary>
+    private async Task RemoveOrphansAsync(VaultId id, Vault vault, CancellationToken ct)
+    {
+        var held = await vault.ListPointsAsync(ct);
+        await using var db = await databases.CreateDbContextAsync(ct);
+        foreach (var orphan in held.Except(await KnownAsync(), StringComparer.Ordinal))
+        {
+            if (await db.Jobs.AsNoTracking().AnyAsync(job => job.Status == JobStatus.Queued || job.Status == JobStatus.Running, ct))
+            {
+                return;
+            }
+
+            if (!(await KnownAsync()).Contains(orphan))
+            {
+                await vault.DeletePointAsync(orphan, ct);
+            }
+        }
+
+        async Task<IReadOnlyList<string>> KnownAsync() => (await db.RecoveryPoints.AsNoTracking()
+            .Where(point => point.Vault == id && point.Status != RecoveryPointStatus.Deleted).Select(point => point.Id).ToListAsync(ct))
+            .ConvertAll(point => point.Value);
     }
 
     private async Task RemovePointsAsync(VaultId id, IReadOnlyList<RecoveryPoint> points, CancellationToken ct)
@@ -112,7 +127,7 @@ internal sealed partial class VaultKeeper(
             {
                 await sources.Of(older.Resource).ForgetAsync(older.Project, older.Snapshot!, ct);
             }
-            catch (CloudException busy)
+            catch (Exception busy) when (busy is CloudException or IOException or HttpRequestException)
             {
                 LogLater(log, busy, older.Vault);
                 continue;
@@ -183,7 +198,8 @@ internal sealed partial class VaultKeeper(
         {
             await act();
         }
-        catch (Exception failed) when (failed is CloudException or VaultException or IOException or DbUpdateConcurrencyException)
+        catch (Exception failed) when (
+            failed is CloudException or VaultException or IOException or HttpRequestException or DbUpdateConcurrencyException)
         {
             LogLater(log, failed, vault);
         }
