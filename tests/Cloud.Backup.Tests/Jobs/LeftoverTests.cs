@@ -94,6 +94,38 @@ public abstract class LeftoverTests(BackupsUnderTest service) : BackupTest(servi
         await HoldsAsync(() => Storage.SnapshotsOf(volume).Count == 0, cancelled.ToString());
     }
 
+    [Fact]
+    public async Task PointThatGoes_StaysUntilItsTryHasEnded()
+    {
+        const int OwnSize = VolumeBytes + (4 * 65536);
+        var (vault, volume, other) = (await NewVaultAsync(), AddVolume(OwnSize).Id, AddVolume().Id);
+        var point = await BackUpAsync(await PlanAsync(volume, new { vault }));
+        var another = await BackUpAsync(await PlanAsync(other, new { vault }));
+        var gate = new TaskCompletionSource();
+        Storage.Tries[OwnSize] = gate.Task;
+        try
+        {
+            var (_, job) = await PostAsync($"/v1/recovery-points/{point}/verify");
+            await HoldsAsync(() => Storage.VolumeNames().Contains($"try-{TailOf(job)}"), "it has begun");
+            foreach (var gone in new[] { point, another })
+            {
+                (await SendAsync(HttpMethod.Delete, $"/v1/recovery-points/{gone}")).Status.ShouldBe(HttpStatusCode.NoContent);
+            }
+
+            await HoldsAsync(
+                async () => (await GetAsync($"/v1/vaults/{vault}")).GetProperty("prunedAt").ValueKind != JsonValueKind.Null, "prune");
+            gate.SetResult();
+            await UntilAsync($"/v1/backup-jobs/{IdOf(job)}", "succeeded");
+            await HoldsAsync(
+                async () => (await GetAsync($"/v1/vaults/{vault}")).GetProperty("storedBytes").GetInt64() == 0, "nothing is left");
+        }
+        finally
+        {
+            gate.TrySetResult();
+            Storage.Tries.TryRemove(OwnSize, out _);
+        }
+    }
+
     private static string TailOf(JsonElement job) => IdOf(job)["job-".Length..];
 
     private static Task HoldsAsync(Func<bool> holds, string what) => HoldsAsync(() => Task.FromResult(holds()), what);

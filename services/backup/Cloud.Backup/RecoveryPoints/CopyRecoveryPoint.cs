@@ -31,6 +31,6 @@ internal static class CopyRecoveryPoint
         }
 
         var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Copy, point, time.GetUtcNow(), targetVault: vault.Id);
-        return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
+        return await JobAnswers.StartAsync(job, point, wait, context, db, waiter, signals, ct);
     }
 }

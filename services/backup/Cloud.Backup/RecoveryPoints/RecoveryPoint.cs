@@ -114,6 +114,18 @@ internal sealed class RecoveryPoint : IVersioned
         }
     }
 
+    /// <summary>A job is to read it.</summary>
+    /// <exception cref="CloudException">It goes.</exception>
+    public void IsNeeded(DateTimeOffset now)
+    {
+        if (Status is RecoveryPointStatus.Deleting or RecoveryPointStatus.Deleted)
+        {
+            throw CloudException.NotFound("recovery point", Id.Value);
+        }
+
+        UpdatedAt = now;
+    }
+
     /// <exception cref="CloudException">It does not open this time; the times that it opens are in the answer.</exception>
     public void RequireOpens(DateTimeOffset to)
     {

@@ -47,6 +47,6 @@ internal static class RestoreRecoveryPoint
         }
 
         var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Restore, point, time.GetUtcNow(), request.Name, to: request.To);
-        return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
+        return await JobAnswers.StartAsync(job, point, wait, context, db, waiter, signals, ct);
     }
 }

@@ -12,12 +12,15 @@ namespace Cloud.Backup.RecoveryPoints;
 internal static class UndoRestore
 {
     public static async Task<IResult> HandleAsync(
-        string id, Caller caller, HttpContext context, BackupDbContext db, BackupSources sources, JobChanges changes, CancellationToken ct)
+        string id, Caller caller, HttpContext context, BackupDbContext db, BackupSources sources, JobChanges changes,
+        CancellationToken ct)
     {
         var point = await db.RecoveryPoints.AsNoTracking().FindVisibleAsync(caller, id, ct);
-        var job = await db.Jobs.AsNoTracking().Where(row => row.RecoveryPoint == point.Id && row.Kind == JobKind.Restore && row.Safety != null)
+        var job = await db.Jobs.AsNoTracking()
+            .Where(row => row.RecoveryPoint == point.Id && row.Kind == JobKind.Restore && row.Safety != null)
             .OrderByDescending(row => row.Id).FirstOrDefaultAsync(ct)
-            ?? throw CloudException.Conflict("nothing-to-undo", $"Recovery point {point.Id} was not restored in place, or that is undone.");
+            ?? throw CloudException.Conflict(
+                "nothing-to-undo", $"Recovery point {point.Id} was not restored in place, or that is undone.");
         if (!job.Settled)
         {
             throw CloudException.Conflict("restore-under-way", $"Job {job.Id} restores it now: cancel it, or wait for its end.");

@@ -16,6 +16,6 @@ internal static class VerifyRecoveryPoint
     {
         var point = await db.RecoveryPoints.FindVisibleAsync(caller, id, ct);
         var job = BackupJob.Of(TypedId.New<JobId>(time), JobKind.Verify, point, time.GetUtcNow());
-        return await JobAnswers.StartAsync(job, wait, context, db, waiter, signals, ct);
+        return await JobAnswers.StartAsync(job, point, wait, context, db, waiter, signals, ct);
     }
 }
