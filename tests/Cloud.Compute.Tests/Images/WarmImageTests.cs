@@ -128,7 +128,7 @@ public sealed class WarmImageTests : IAsyncLifetime
         (await _compute.SendAsync(HttpMethod.Post, Path, new { }, Role.Viewer)).Status.ShouldBe(HttpStatusCode.Forbidden);
         (await RefusedAsync(HttpMethod.Post, Path, new { }, Role.Editor, HttpStatusCode.Conflict)).ShouldBe("built-in");
         (await RefusedAsync(HttpMethod.Delete, Path, null, Role.Editor, HttpStatusCode.Conflict)).ShouldBe("built-in");
-        (await RefusedAsync(HttpMethod.Post, "/v1/images/tiny/warm", new { }, Role.Admin, HttpStatusCode.Conflict))
+        (await RefusedAsync(HttpMethod.Post, "/v1/images/tiny/warm", null, Role.Admin, HttpStatusCode.Conflict))
             .ShouldBe("no-guest-agent");
         foreach (var body in new object[] { new { type = "none" }, new { engine = "container" } })
         {

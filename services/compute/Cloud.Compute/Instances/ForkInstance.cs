@@ -32,9 +32,10 @@ internal static class ForkInstance
     private const int CountMax = 100;
 
     public static async Task<IResult> HandleAsync(
-        string id, ForkInstanceRequest request, Caller caller, WaitQuery wait, ComputeDbContext db, HostDirectory hosts,
+        string id, ForkInstanceRequest? request, Caller caller, WaitQuery wait, ComputeDbContext db, HostDirectory hosts,
         PortAllocator ports, InstanceWaiter waiter, TimeProvider time, CancellationToken ct)
     {
+        request ??= new ForkInstanceRequest();
         var errors = new FieldErrors();
         errors.Require(request.Count is >= 1 and <= CountMax, "count", $"Expected 1 to {CountMax}.");
         errors.Require(

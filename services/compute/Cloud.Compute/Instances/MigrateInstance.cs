@@ -34,9 +34,10 @@ internal static class MigrateInstance
     private const double TimeoutSecondsMax = 3600;
 
     public static async Task<IResult> HandleAsync(
-        string id, MigrateInstanceRequest request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, ComputeDbContext db,
+        string id, MigrateInstanceRequest? request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, ComputeDbContext db,
         InstanceAction action, InstanceWaiter waiter, HostDirectory hosts, CancellationToken ct)
     {
+        request ??= new MigrateInstanceRequest();
         var errors = new FieldErrors();
         errors.Require(request.Policy is "give-up" or "post-copy" or "stop", "policy", "Expected give-up, post-copy or stop.");
         errors.Require(

@@ -27,9 +27,10 @@ public sealed record WarmImageRequest
 internal static class WarmImage
 {
     public static async Task<IResult> HandleAsync(
-        string id, WarmImageRequest request, Caller caller, WaitQuery wait, ComputeDbContext db, HostDirectory hosts,
+        string id, WarmImageRequest? request, Caller caller, WaitQuery wait, ComputeDbContext db, HostDirectory hosts,
         WarmStateWaiter waiter, TimeProvider time, CancellationToken ct)
     {
+        request ??= new WarmImageRequest();
         var errors = new FieldErrors();
         errors.Require(
             request.Engine is "auto" or "emulation" or "hardware" or "simulation", "engine",
