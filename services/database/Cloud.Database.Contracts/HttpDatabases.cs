@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Cloud.Primitives;
@@ -14,6 +13,8 @@ public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
     public const string Client = "database";
 
     private const string StagedRoot = "/internal/v1/staged-databases";
+
+    private static readonly CalledService Service = new("databases", "The database service");
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -94,50 +95,7 @@ public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
-        HttpResponseMessage response;
-        try
-        {
-            response = await client().SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new CloudException(ErrorKind.Unavailable, "databases-unreachable", "The database service does not answer now.", away);
-        }
-
-        if (response.IsSuccessStatusCode)
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw await ToRefusalAsync(response, ct);
-        }
-    }
-
-    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var (code, detail) = ("databases-failed", "The database service could not do it.");
-        try
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
-            code = problem.RootElement.GetProperty("code").GetString() ?? code;
-            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
-        }
-        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // Not a problem document: the status alone tells.
-        }
-
-        return new CloudException(
-            response.StatusCode switch
-            {
-                HttpStatusCode.NotFound => ErrorKind.NotFound,
-                HttpStatusCode.Conflict => ErrorKind.Conflict,
-                HttpStatusCode.BadRequest => ErrorKind.Invalid,
-                _ => ErrorKind.Unavailable,
-            },
-            code, detail);
+        return await Service.SendAsync(client(), request, ct);
     }
 }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Cloud.Primitives;
@@ -14,6 +13,8 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
     public const string Client = "block-storage";
 
     private const string Root = "/internal/v1/block-storage";
+
+    private static readonly CalledService Service = new("block-storage", "Block storage");
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -124,52 +125,6 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
-        HttpResponseMessage response;
-        try
-        {
-            response = await client().SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new CloudException(ErrorKind.Unavailable, "block-storage-unreachable", "Block storage does not answer now.", away);
-        }
-
-        if (response.IsSuccessStatusCode)
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw await ToRefusalAsync(response, ct);
-        }
+        return await Service.SendAsync(client(), request, ct);
     }
-
-    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var (code, detail) = ("block-storage-failed", "Block storage could not do it.");
-        try
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
-            code = problem.RootElement.GetProperty("code").GetString() ?? code;
-            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
-        }
-        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // Not a problem document: the status alone tells.
-        }
-
-        return new CloudException(KindOf(response.StatusCode), code, detail);
-    }
-
-    private static ErrorKind KindOf(HttpStatusCode status) => status switch
-    {
-        HttpStatusCode.NotFound => ErrorKind.NotFound,
-        HttpStatusCode.Conflict => ErrorKind.Conflict,
-        HttpStatusCode.BadRequest => ErrorKind.Invalid,
-        HttpStatusCode.PreconditionFailed => ErrorKind.PreconditionFailed,
-        HttpStatusCode.UnprocessableEntity => ErrorKind.Unprocessable,
-        HttpStatusCode.RequestEntityTooLarge => ErrorKind.TooLarge,
-        _ => ErrorKind.Unavailable,
-    };
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Cloud.Primitives;
@@ -15,6 +14,8 @@ public sealed class HttpBuckets(Func<HttpClient> client) : IBuckets
 
     /// <summary>A version that is written stands in this header, as JSON in base64.</summary>
     public const string VersionHeader = "Cloud-Version";
+
+    private static readonly CalledService Service = new("object-storage", "The object storage");
 
     private const string Root = "/internal/v1/buckets";
 
@@ -99,49 +100,6 @@ public sealed class HttpBuckets(Func<HttpClient> client) : IBuckets
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
-        HttpResponseMessage response;
-        try
-        {
-            response = await client().SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new CloudException(ErrorKind.Unavailable, "object-storage-unreachable", "The object storage does not answer now.", away);
-        }
-
-        if (response.IsSuccessStatusCode)
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw await ToRefusalAsync(response, ct);
-        }
-    }
-
-    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var (code, detail) = ("object-storage-failed", "The object storage could not do it.");
-        try
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
-            code = problem.RootElement.GetProperty("code").GetString() ?? code;
-            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
-        }
-        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // Not a problem document: the status alone tells.
-        }
-
-        return new CloudException(
-            response.StatusCode switch
-            {
-                HttpStatusCode.NotFound => ErrorKind.NotFound,
-                HttpStatusCode.Conflict => ErrorKind.Conflict,
-                HttpStatusCode.BadRequest => ErrorKind.Invalid,
-                _ => ErrorKind.Unavailable,
-            },
-            code, detail);
+        return await Service.SendAsync(client(), request, ct);
     }
 }

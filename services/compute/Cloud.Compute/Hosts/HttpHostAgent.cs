@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Net;
 using System.Net.WebSockets;
-using System.Text.Json;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
@@ -12,6 +10,8 @@ namespace Cloud.Compute.Hosts;
 /// <summary>A host's agent in another process, over HTTP.</summary>
 internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IHostAgent, IVolumeStore
 {
+    private static readonly CalledService Service = new("host", "The instance's host");
+
     private const string Root = "/internal/v1/host";
     private const string VolumesRoot = $"{Root}/volumes";
     private const string GuestSnapshotsRoot = $"{Root}/guest-snapshots";
@@ -274,51 +274,7 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
             request.Content = body as HttpContent ?? JsonContent.Create(body, body.GetType(), options: JsonDefaults.Options);
         }
 
-        HttpResponseMessage response;
-        try
-        {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
-        }
-        catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
-        {
-            throw new CloudException(ErrorKind.Unavailable, "host-unreachable", "The instance's host does not answer now.", away);
-        }
-
-        if (response.IsSuccessStatusCode)
-        {
-            return response;
-        }
-
-        using (response)
-        {
-            throw await ToRefusalAsync(response, ct);
-        }
-    }
-
-    private static async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
-    {
-        var (code, detail) = ("host-failed", "The instance's host could not do it.");
-        try
-        {
-            using var problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync(ct));
-            code = problem.RootElement.GetProperty("code").GetString() ?? code;
-            detail = problem.RootElement.GetProperty("detail").GetString() ?? detail;
-        }
-        catch (Exception other) when (other is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // Not a problem document: an older or a broken agent. The status alone tells.
-        }
-
-        return new CloudException(
-            response.StatusCode switch
-            {
-                HttpStatusCode.NotFound => ErrorKind.NotFound,
-                HttpStatusCode.Conflict => ErrorKind.Conflict,
-                HttpStatusCode.BadRequest => ErrorKind.Invalid,
-                _ => ErrorKind.Unavailable,
-            },
-            code,
-            detail);
+        return await Service.SendAsync(http, request, ct);
     }
 
     private static long HeaderOf(HttpResponseMessage response, string name) =>

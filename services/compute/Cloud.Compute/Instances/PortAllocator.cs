@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Cloud.Compute.Persistence;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
@@ -14,7 +15,8 @@ internal sealed class PortAllocator
     private const int First = 40000;
     private const int Last = 49999;
 
-    private int _next = First;
+    // Clouds beside each other on a machine, which know nothing of each other's ports, do not meet.
+    private int _next = RandomNumberGenerator.GetInt32(First, Last + 1);
 
     public async Task<IReadOnlyList<InstancePort>> ChooseAsync(ComputeDbContext db, IReadOnlyList<int> guestPorts, CancellationToken ct)
     {
