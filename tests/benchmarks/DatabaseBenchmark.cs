@@ -37,15 +37,22 @@ internal sealed partial class DatabaseBenchmark : IDisposable
 
     private static string PlainUrl => string.Create(CultureInfo.InvariantCulture, $"postgres://plain@127.0.0.1:{PlainPort}/postgres");
 
-    public static async Task RunAsync(CloudUnderMeasure cloud)
+    /// <param name="cloud">Whose databases.</param>
+    /// <param name="parts">Any of <c>create</c>, <c>load</c>, <c>restore</c>, <c>clone</c>; none for all.</param>
+    public static async Task RunAsync(CloudUnderMeasure cloud, IReadOnlyList<string> parts)
     {
         using var benchmark = new DatabaseBenchmark(cloud);
+        (string Name, Func<Task> Run)[] all =
+        [
+            ("create", benchmark.CreateAsync), ("load", benchmark.LoadAsync), ("restore", benchmark.RestoreAsync),
+            ("clone", benchmark.CloneAsync),
+        ];
         try
         {
-            await benchmark.CreateAsync();
-            await benchmark.LoadAsync();
-            await benchmark.RestoreAsync();
-            await benchmark.CloneAsync();
+            foreach (var (_, run) in all.Where(part => parts.Count == 0 || parts.Contains(part.Name)))
+            {
+                await run();
+            }
         }
         finally
         {
@@ -99,6 +106,8 @@ internal sealed partial class DatabaseBenchmark : IDisposable
     private async Task LoadAsync()
     {
         var made = await MakeAsync("bench-load", new { type = Type });
+        await StopPlainAsync();
+        await StartPlainAsync();
         foreach (var url in new[] { UrlOf(made), PlainUrl })
         {
             await RunAsync(Programs + "pgbench", "--initialize", "--quiet", $"--scale={Scale}", url);
@@ -141,6 +150,8 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         }
 
         Figures.Print("restore in place of 100 MB to the first query", seconds, "s");
+        await StopPlainAsync();
+        await StartPlainAsync();
         await FillAsync(PlainUrl, mebibytes: 100);
         await StopServerAsync(_plain);
         var copy = _plain + "-copy";
@@ -162,8 +173,7 @@ internal sealed partial class DatabaseBenchmark : IDisposable
     {
         var made = await MakeAsync("bench-source", new { type = Type, sizeBytes = "8Gi" });
         await FillAsync(UrlOf(made), mebibytes: 1024);
-        await QueryAsync(UrlOf(made), "CHECKPOINT", mayFail: true);
-        var free = await FreeAsync();
+        var free = await RestingAsync();
         JsonElement clone = default;
         var seconds = await SecondsAsync(async () =>
         {
@@ -241,17 +251,8 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         "CREATE TABLE filled AS SELECT n, (SELECT string_agg(md5((n * 100 + k)::text), '') FROM generate_series(1, 31) k) AS t "
         + $"FROM generate_series(1, {Text(mebibytes)} * 1000) n");
 
-    private static async Task QueryAsync(string url, string sql, bool mayFail = false)
-    {
-        try
-        {
-            await RunAsync("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", $"--command={sql}", url);
-        }
-        catch (InvalidOperationException) when (mayFail)
-        {
-            // Not a superuser's session.
-        }
-    }
+    private static async Task QueryAsync(string url, string sql) =>
+        await RunAsync("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", $"--command={sql}", url);
 
     private static async Task PingAsync(string url)
     {
@@ -289,6 +290,19 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         {
             return "";
         }
+    }
+
+    /// <summary>The free space, when what was written has been archived and no longer changes it.</summary>
+    private async Task<double> RestingAsync()
+    {
+        var (free, before) = (await FreeAsync(), double.NaN);
+        while (Math.Abs(free - before) > Mebibyte)
+        {
+            await Task.Delay(Rest);
+            (before, free) = (free, await FreeAsync());
+        }
+
+        return free;
     }
 
     private async Task<double> FreeAsync()

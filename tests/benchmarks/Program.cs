@@ -74,8 +74,8 @@ switch (args)
         await LargeObjectBenchmark.RunAsync(
             cloud, rest is [var gibibytes] ? int.Parse(gibibytes, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
-    case ["databases"]:
-        await DatabaseBenchmark.RunAsync(cloud);
+    case ["databases", .. var which]:
+        await DatabaseBenchmark.RunAsync(cloud, which);
         return 0;
     default:
         Console.Error.WriteLine(
