@@ -24,7 +24,7 @@ internal static class PackOpener
         Span<byte> header = stackalloc byte[Pack.RecordHeaderBytes];
         Pack.WriteRecordHeader(record, header);
         var body = bytes.Slice(Pack.RecordHeaderBytes, record.StoredBytes);
-        var packed = new byte[record.StoredBytes - Pack.TagBytes];
+        var packed = GC.AllocateUninitializedArray<byte>(record.StoredBytes - Pack.TagBytes);
         try
         {
             cipher.Decrypt(Pack.Nonce(record.Ordinal), body[..packed.Length], body[packed.Length..], packed, header);
@@ -52,7 +52,7 @@ internal static class PackOpener
             return packed.Length == record.PlainBytes ? packed : null;
         }
 
-        var plain = new byte[record.PlainBytes];
+        var plain = GC.AllocateUninitializedArray<byte>(record.PlainBytes);
         try
         {
             return (_decompressor ??= new Decompressor()).Unwrap(packed, plain) == plain.Length ? plain : null;

@@ -59,7 +59,7 @@ public sealed class FolderStorage(string folder) : IVaultStorage
 
         using (file)
         {
-            var bytes = new byte[Math.Clamp(RandomAccess.GetLength(file) - offset, 0, length)];
+            var bytes = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(RandomAccess.GetLength(file) - offset, 0, length));
             var filled = 0;
             while (filled < bytes.Length)
             {
