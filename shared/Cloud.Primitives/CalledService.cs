@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cloud.Primitives;
 
 /// <summary>Another service that one calls over HTTP: what it refuses is thrown as it said it.</summary>
-/// <param name="Word">What its codes begin with where it says none itself: <c>block-storage</c> for <c>block-storage-unreachable</c>.</param>
+/// <param name="Word">What its codes begin with where it says none itself: of <c>host</c>, <c>host-unreachable</c>.</param>
 /// <param name="Name">For people, as a sentence begins: <c>Block storage</c>.</param>
 public sealed record CalledService(string Word, string Name)
 {

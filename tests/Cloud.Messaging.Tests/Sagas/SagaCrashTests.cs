@@ -6,8 +6,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Messaging.Tests.Sagas;
 
 /// <summary>
-/// A saga's process is killed at every step, before and after it took effect; the next process ends what it began. In <c>distributed</c> one
-/// of the two is drawn for each step by <c>CLOUD_TEST_SEED</c>; <c>CLOUD_TEST_ROUNDS</c> above 1 takes both.
+/// A saga's process is killed at every step, before and after it took effect; the next process ends what it began. In <c>distributed</c>
+/// one of the two is drawn for each step by <c>CLOUD_TEST_SEED</c>; <c>CLOUD_TEST_ROUNDS</c> above 1 takes both.
 /// </summary>
 public sealed class SagaCrashTests(Servers servers, ITestOutputHelper output) : ServiceTest(servers)
 {

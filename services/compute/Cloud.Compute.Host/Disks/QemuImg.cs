@@ -15,7 +15,8 @@ internal static class QemuImg
     // Passphrases are random and as long as a key: no need to make each guess take long.
     private const int LuksIterationMilliseconds = 10;
 
-    // qemu-img times its own rounds by the kernel's count of ticks, and gives up where none fell into them: the busier the host, the likelier.
+    // qemu-img times its own rounds by the kernel's count of ticks, and gives up where none fell into them: the busier the host, the
+    // likelier.
     private const string ClockStoodStill = "Unable to get accurate CPU usage";
 
     private const int LuksTriesMax = 10;

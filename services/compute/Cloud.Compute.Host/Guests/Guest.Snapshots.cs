@@ -309,8 +309,8 @@ internal sealed partial class Guest
         }, ct);
 
     /// <summary>
-    /// The machine went on from a snapshot: what is to be put right in the guest is, and it is a run like any other. Whoever asked for it may
-    /// be gone meanwhile: a guest that has another's secrets does not stay as it is.
+    /// The machine went on from a snapshot: what is to be put right in the guest is, and it is a run like any other. Whoever asked for it
+    /// may be gone meanwhile: a guest that has another's secrets does not stay as it is.
     /// </summary>
     private async Task GoOnAsync()
     {

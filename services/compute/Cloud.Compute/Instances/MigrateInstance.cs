@@ -34,8 +34,8 @@ internal static class MigrateInstance
     private const double TimeoutSecondsMax = 3600;
 
     public static async Task<IResult> HandleAsync(
-        string id, MigrateInstanceRequest? request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context, ComputeDbContext db,
-        InstanceAction action, InstanceWaiter waiter, HostDirectory hosts, CancellationToken ct)
+        string id, MigrateInstanceRequest? request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context,
+        ComputeDbContext db, InstanceAction action, InstanceWaiter waiter, HostDirectory hosts, CancellationToken ct)
     {
         request ??= new MigrateInstanceRequest();
         var errors = new FieldErrors();
