@@ -12,6 +12,7 @@ namespace Cloud.EndToEnd.Tests;
 /// <param name="profile"><c>local</c> or <c>distributed</c>.</param>
 public abstract class CloudUnderTest(string profile) : IAsyncLifetime
 {
+    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(20);
     private static readonly TimeSpan UpLimit = TimeSpan.FromMinutes(10);
 
     private readonly string _data = Directory.CreateTempSubdirectory("cloud-test-").FullName;
@@ -105,6 +106,16 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
         }
 
         return await PostAsync("/v1/instances?wait=180", body);
+    }
+
+    /// <summary>Waits until one of the cloud's own images is built: tests/run.sh has that done meanwhile, by what processors are left.</summary>
+    public async Task ImageIsBuiltAsync(string name)
+    {
+        using var limit = new CancellationTokenSource(BuildLimit);
+        while ((await GetAsync($"/v1/images/{name}")).GetProperty("status").GetString() != "active")
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), limit.Token);
+        }
     }
 
     /// <summary>Runs a shell command in a guest; its output, and its exit code where that is not 0.</summary>

@@ -102,6 +102,7 @@ public sealed class RecipeImageTests(LocalCloud cloud)
         var file = Path.Combine(cloud.Data, $"{image}-{engine}.pem");
         await File.WriteAllTextAsync(file, key.GetProperty("privateKey").GetString());
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await cloud.ImageIsBuiltAsync(image);
         var instance = await cloud.PostAsync("/v1/instances?wait=300", new
         {
             name = $"of-{image}",

@@ -23,6 +23,7 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
     [Fact]
     public async Task SimulatedGuest_Works_TakesAVolume_IsSuspendedRestoredAndForked()
     {
+        await cloud.ImageIsBuiltAsync("tiny-riscv64");
         var made = await cloud.PostAsync(
             "/v1/instances?wait=300", new { name = "simulated", image = "tiny-riscv64", engine = "simulation", type = "micro" });
         made.GetProperty("ready").GetBoolean().ShouldBeTrue(made.ToString());
@@ -64,6 +65,7 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
     [InlineData(4)]
     public async Task SimulatedGuest_OfSeveralHarts_ComputesOnAllOfThem(int harts)
     {
+        await cloud.ImageIsBuiltAsync("tiny-riscv64");
         await cloud.PostAsync("/v1/instance-types", new { name = $"harts-{harts}", vcpus = harts, memoryBytes = "192Mi" });
         var made = await cloud.PostAsync(
             "/v1/instances?wait=300",

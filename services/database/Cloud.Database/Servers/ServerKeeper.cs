@@ -77,16 +77,18 @@ internal sealed partial class ServerKeeper(
         if (row.Status == DatabaseStatus.Available && used > row.SizeBytes)
         {
             var reason = $"It holds {used} bytes, and its size is {row.SizeBytes}. Resize it, or remove what is not needed.";
-            await TurnAsync(row.Id, "read-only", (one, now) => one.BecomesReadOnly(reason, now), ct);
-            await engines.Of(row).ApplySettingsAsync((await ReadAsync(row.Id, ct))!, ct);
+            row.BecomesReadOnly(reason, row.UpdatedAt);
+            await engines.Of(row).ApplySettingsAsync(row, ct);
 
-            // What users' sessions have begun ends; the next ones find it read-only.
+            // What users' sessions have begun ends; the next ones find it read-only. It is said when it is so.
             await engines.Of(row).EndSessionsAsync(row, ct);
+            await TurnAsync(row.Id, "read-only", (one, now) => one.BecomesReadOnly(reason, now), ct);
         }
         else if (row.Status == DatabaseStatus.ReadOnly && used <= row.SizeBytes / 100 * WritablePercent)
         {
+            row.BecomesWritable(row.UpdatedAt);
+            await engines.Of(row).ApplySettingsAsync(row, ct);
             await TurnAsync(row.Id, "available", (one, now) => one.BecomesWritable(now), ct);
-            await engines.Of(row).ApplySettingsAsync((await ReadAsync(row.Id, ct))!, ct);
         }
     }
 
