@@ -108,7 +108,7 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
         return await PostAsync("/v1/instances?wait=180", body);
     }
 
-    /// <summary>Waits until one of the cloud's own images is built: tests/run.sh has that done meanwhile, by what processors are left.</summary>
+    /// <summary>Waits until one of the cloud's own images is built: tests/run.sh has that done beside the tests.</summary>
     public async Task ImageIsBuiltAsync(string name)
     {
         using var limit = new CancellationTokenSource(BuildLimit);
