@@ -5,7 +5,7 @@ using Cloud.Messaging;
 namespace Cloud.Compute.Networks;
 
 /// <summary>Keeps what was said of a server that instances reach; <see cref="NetworkServices"/> has the hosts told.</summary>
-internal sealed class SetNetworkServiceHandler : IMessageHandler<ComputeDbContext, SetNetworkService>
+internal sealed class SetNetworkServiceHandler(NetworkServices services) : IMessageHandler<ComputeDbContext, SetNetworkService>
 {
     public async Task HandleAsync(SetNetworkService message, ComputeDbContext db, CancellationToken ct)
     {
@@ -16,5 +16,6 @@ internal sealed class SetNetworkServiceHandler : IMessageHandler<ComputeDbContex
         }
 
         known.Take(message);
+        services.Expect();
     }
 }
