@@ -31,7 +31,7 @@ case $profile in local | distributed) ;; *) die "There is no profile '$profile';
 
 # How many hosts there are is kept. A host is taken away once nothing is on it.
 take_hosts() {
-  local before number
+  local before number program
   { read -r before < "$CLOUD_DATA/hosts"; } 2> /dev/null || before=1
   [ -n "$hosts" ] || hosts=$before
   for ((number = hosts + 1; number <= before; number++)); do
@@ -41,6 +41,9 @@ take_hosts() {
   [ "$hosts" = "$before" ] || stop_unit supervisor TERM 5
   for ((number = hosts + 1; number <= before; number++)); do
     stop_unit "host-$number" TERM 30
+    # The process of its network, which outlives an agent.
+    program=$(host_program)
+    [ -z "$program" ] || Cloud__Host__Name=host-$number dotnet "$program" stop-guests >> "$CLOUD_DATA/log/stop-guests.log" 2>&1
     rm -f "$CLOUD_DATA/run/agents/host-$number"
   done
   printf '%s\n' "$hosts" > "$CLOUD_DATA/hosts"
