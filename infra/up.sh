@@ -43,7 +43,8 @@ take_hosts() {
     stop_unit "host-$number" TERM 30
     # The process of its network, which outlives an agent.
     program=$(host_program)
-    [ -z "$program" ] || Cloud__Host__Name=host-$number dotnet "$program" stop-guests >> "$CLOUD_DATA/log/stop-guests.log" 2>&1
+    [ -z "$program" ] || Cloud__Host__Name=host-$number dotnet "$program" stop-guests >> "$CLOUD_DATA/log/stop-guests.log" 2>&1 ||
+      say "The network process of host-$number may still run; what was said is in $CLOUD_DATA/log/stop-guests.log"
     rm -f "$CLOUD_DATA/run/agents/host-$number"
   done
   printf '%s\n' "$hosts" > "$CLOUD_DATA/hosts"

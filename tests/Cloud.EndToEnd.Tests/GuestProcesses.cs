@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Cloud.EndToEnd.Tests;
 
-/// <summary>The host's processes that hold guests, told by their command lines.</summary>
+/// <summary>The host's processes that a cloud started, told by their command lines and folders.</summary>
 internal static class GuestProcesses
 {
     /// <summary>Those of one instance of a cloud.</summary>
@@ -16,6 +16,10 @@ internal static class GuestProcesses
         .Where(process => FolderOf(process.Id).StartsWith(data, StringComparison.Ordinal)
             || CommandLineOf(process.Id).Contains(data, StringComparison.Ordinal))
         .ToList();
+
+    /// <summary>All that works in a folder, guests or not.</summary>
+    public static IReadOnlyList<Process> In(string folder) => Process.GetProcesses()
+        .Where(process => FolderOf(process.Id).StartsWith(folder + "/", StringComparison.Ordinal)).ToList();
 
     private static string CommandLineOf(int pid) => Read(() => File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' '));
 

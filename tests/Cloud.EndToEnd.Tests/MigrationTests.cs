@@ -41,6 +41,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
     {
         await DrainAsync(Second);
         await cloud.UpAsync("--hosts", "1");
+        GuestProcesses.In(Path.Combine(cloud.Data, Second)).Select(process => process.ProcessName).ShouldBeEmpty();
     }
 
     [Fact]
