@@ -16,6 +16,9 @@ namespace Cloud.Benchmarks;
 internal static class BackupBenchmark
 {
     private const int BlockBytes = ChunkTree.ChunkBytes;
+
+    /// <summary>Each call that reaches the file goes by way of another thread.</summary>
+    private const int BufferBytes = 1024 * 1024;
     private const int ChangedBlocks = 320;
     private const int Children = -1;
     private const long IdleBytes = 10L << 30;
@@ -123,8 +126,7 @@ internal static class BackupBenchmark
         Vault vault, string id, string volume, IReadOnlyList<ByteRun> runs, PointDocument? earlier) =>
         BackUpAsync(vault, id, new FileInfo(volume).Length, runs, earlier, (offset, _, _) =>
         {
-            var file = File.OpenRead(volume);
-            file.Position = offset;
+            var file = new FileStream(volume, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes) { Position = offset };
             return Task.FromResult<Stream>(file);
         });
 
@@ -159,7 +161,7 @@ internal static class BackupBenchmark
     {
         var cpu = Process.GetCurrentProcess().TotalProcessorTime;
         await using var source = (ChunkStream)vault.OpenStream((await vault.ReadPointAsync(id, None)).Streams[0]);
-        await using var file = File.Create(target);
+        await using var file = new FileStream(target, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
         file.SetLength(source.Length);
         var chunk = new byte[BlockBytes];
         for (var at = await source.NextDataAsync(0, None); at < source.Length; at = await source.NextDataAsync(at, None))
@@ -288,7 +290,7 @@ internal static class BackupBenchmark
     /// <summary>A file without end: after its last byte comes its first.</summary>
     private sealed class RepeatedFile(string path, long offset) : Stream
     {
-        private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read) { Position = offset };
+        private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes) { Position = offset };
 
         public override bool CanRead => true;
 

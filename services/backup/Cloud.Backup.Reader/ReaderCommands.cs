@@ -8,6 +8,8 @@ namespace Cloud.Backup.Reader;
 /// <summary>Reads a copy of a vault with no cloud running: all that it needs is the folder and the vault's exported key.</summary>
 public static class ReaderCommands
 {
+    private const int BufferBytes = 1024 * 1024;
+
     private const string Usage = """
         Reads a copy of a vault. The key is the text that GET /v1/vaults/{id}/key gave out, in a file.
           cloud-vault list    FOLDER KEYFILE                          the recovery points
@@ -77,7 +79,8 @@ public static class ReaderCommands
         foreach (var stream in point.Streams)
         {
             await using var source = (ChunkStream)vault.OpenStream(stream);
-            await using var file = File.Create(point.Streams.Count == 1 ? target : $"{target}.{stream.Name}");
+            var path = point.Streams.Count == 1 ? target : $"{target}.{stream.Name}";
+            await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
             file.SetLength(source.Length);
             var chunk = new byte[ChunkTree.ChunkBytes];
             for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(at, ct))
