@@ -16,20 +16,21 @@ public sealed partial class Vault
     /// <param name="point">The id of the point.</param>
     /// <param name="digest">Of its file; null where nobody remembers.</param>
     /// <param name="target">The other vault.</param>
+    /// <param name="writer">Of the other vault.</param>
     /// <param name="targetPoint">The id of the copy.</param>
     /// <param name="lockedUntil">How long the copy is locked.</param>
     /// <param name="copied">Told how many bytes more were copied.</param>
     /// <param name="ct">Ends it.</param>
     /// <exception cref="VaultException">The point is damaged here, or its copy is not the same.</exception>
     public async Task<PointCopy> CopyPointAsync(
-        string point, string? digest, Vault target, string targetPoint, DateTimeOffset? lockedUntil, Action<long> copied,
-        CancellationToken ct)
+        string point, string? digest, Vault target, VaultWriter writer, string targetPoint, DateTimeOffset? lockedUntil,
+        Action<long> copied, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(target);
+        ArgumentNullException.ThrowIfNull(writer);
         var document = await ReadPointAsync(point, digest, ct);
         var streams = new List<PointStream>();
         var hashes = new Dictionary<string, string>(StringComparer.Ordinal);
-        using var writer = target.BeginWriting();
         foreach (var stream in document.Streams)
         {
             await using var source = (ChunkStream)OpenStream(stream);

@@ -179,6 +179,8 @@ public abstract class BackupJobTests(BackupsUnderTest service) : BackupTest(serv
         await RunAsync(plan);
         await Eventually(async () => (await GetAsync($"/v1/recovery-points?vault={second}")).GetProperty("items").GetArrayLength() == 1);
         var copy = (await GetAsync($"/v1/recovery-points?vault={second}")).GetProperty("items")[0];
+        (await GetAsync($"/v1/backup-jobs?plan={IdOf(plan)}")).GetProperty("items").EnumerateArray()
+            .Single(job => job.GetProperty("kind").GetString() == "copy").GetProperty("bytesStored").GetInt64().ShouldBeGreaterThan(0);
         RefusalOf(await SendAsync(HttpMethod.Delete, $"/v1/vaults/{first}"), HttpStatusCode.Conflict).ShouldBe("vault-in-use");
         (await SendAsync(HttpMethod.Delete, $"/v1/backup-plans/{IdOf(plan)}")).Status.ShouldBe(HttpStatusCode.NoContent);
         (await SendAsync(HttpMethod.Delete, $"/v1/vaults/{first}")).Status.ShouldBe(HttpStatusCode.Accepted);

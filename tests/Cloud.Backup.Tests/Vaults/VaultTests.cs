@@ -174,7 +174,9 @@ public sealed class VaultTests : IDisposable
         var volume = TestVault.Bytes(_random, Size);
         volume.AsSpan(100_000, 2_000_000).Clear();
         var point = await TestVault.SaveAsync(vault, "rp-1", volume);
-        var (digest, hashes) = await vault.CopyPointAsync("rp-1", null, target, "rp-copy", null, _ => { }, None);
+        using var writer = target.BeginWriting();
+        var (digest, hashes) = await vault.CopyPointAsync("rp-1", null, target, writer, "rp-copy", null, _ => { }, None);
+        writer.StoredBytes.ShouldBeGreaterThan(Size / 10);
         var copy = await target.ReadPointAsync("rp-copy", digest, None);
         hashes["volume"].ShouldBe(await target.HashAsync(copy.Streams[0], None));
         hashes["volume"].ShouldBe(await vault.HashAsync(point.Streams[0], None));

@@ -307,15 +307,16 @@ internal sealed class JobWork(
         // Of the job, so that a job that is begun again makes the same one.
         var copyId = RecoveryPointId.FromValue($"{RecoveryPointId.Prefix}-{TailOf(job)}");
         meter.Progress.Expect(original.SizeBytes);
-        var before = target.StoredBytes;
+        using var writer = target.BeginWriting();
+        meter.Measure(writer);
         var made = await vault.CopyPointAsync(
-            original.Id.Value, original.Digest, target, copyId.Value, lockedUntil, meter.Progress.Advance, ct);
+            original.Id.Value, original.Digest, target, writer, copyId.Value, lockedUntil, meter.Progress.Advance, ct);
         return async (db, row, now) =>
         {
             var copy = RecoveryPoint.Create(
                 new NewRecoveryPoint(
                     copyId, job.Project, job.Plan, targetRow.Id, original.Resource, original.ResourceName, original.SizeBytes,
-                    Math.Max(0, target.StoredBytes - before), null, original.Id.Value, lockedUntil, original.CreatedAt,
+                    writer.StoredBytes, null, original.Id.Value, lockedUntil, original.CreatedAt,
                     original.RestorableFrom, made.Digest, original.IsForeign), now);
             db.RecoveryPoints.Add(copy);
             db.AddPointEvent(copy, "available");
