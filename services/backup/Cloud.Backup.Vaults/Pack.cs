@@ -14,7 +14,15 @@ internal readonly record struct PackRecord(ChunkId Id, int Ordinal, int Offset, 
 internal enum ChunkMethod : byte
 {
     Plain = 1,
+
+    /// <summary>A zstd frame of its own. Nothing is written so any more.</summary>
     Zstd = 2,
+
+    /// <summary>The beginning of a zstd frame that chunks after it go on with.</summary>
+    FrameBegin = 3,
+
+    /// <summary>Goes on with the frame begun last in the pack: it opens after those before it.</summary>
+    FrameNext = 4,
 }
 
 /// <summary>
@@ -32,8 +40,14 @@ internal static class Pack
     public const int RecordHeaderBytes = ChunkId.SizeBytes + 4 + 4 + 1;
     public const int TagBytes = 16;
 
-    /// <summary>A record claims no more than this: what a chunk takes that does not compress.</summary>
-    public const int StoredBytesMax = ChunkTree.ChunkBytes + TagBytes;
+    /// <summary>A record claims no more: what a chunk takes that does not compress, with the headers of a frame and a block.</summary>
+    public const int StoredBytesMax = ChunkTree.ChunkBytes + 64 + TagBytes;
+
+    /// <summary>A frame's records, and what lies between them, take no more than this of a pack: all is read to have one chunk.</summary>
+    public const int FrameBytesMax = 1024 * 1024;
+
+    /// <summary>So many chunks make a frame.</summary>
+    public const int FrameChunksMax = 16;
 
     private const int IndexEntryBytes = RecordHeaderBytes + 4;
     private const int IndexHeaderBytes = HeaderBytes + 4;
@@ -141,6 +155,6 @@ internal static class Pack
             new ChunkId(header), ordinal, offset, BinaryPrimitives.ReadInt32LittleEndian(header[32..]),
             BinaryPrimitives.ReadInt32LittleEndian(header[36..]), (ChunkMethod)header[40]);
         return record.StoredBytes is >= TagBytes and <= StoredBytesMax && record.PlainBytes is >= 0 and <= ChunkTree.ChunkBytes
-            && record.Method is ChunkMethod.Plain or ChunkMethod.Zstd;
+            && Enum.IsDefined(record.Method);
     }
 }

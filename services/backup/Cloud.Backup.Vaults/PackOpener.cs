@@ -6,7 +6,7 @@ namespace Cloud.Backup.Vaults;
 /// <summary>Opens the records of packs.</summary>
 internal static class PackOpener
 {
-    /// <summary>It holds 160 KB: to make one for each chunk would cost as much as the chunk.</summary>
+    /// <summary>It holds more than a megabyte: to make one for each frame would cost as much as the frame.</summary>
     [ThreadStatic]
     private static Decompressor? _decompressor;
 
@@ -36,16 +36,29 @@ internal static class PackOpener
         }
     }
 
-    /// <returns>Null where it is not what was stored.</returns>
-    public static byte[]? Open(AesGcm cipher, in PackRecord record, ReadOnlySpan<byte> bytes)
+    /// <summary>Opens records of a pack in their order; of a frame all from its beginning on.</summary>
+    /// <param name="bytes">Of the pack.</param>
+    /// <param name="origin">Where in the pack they begin.</param>
+    public static List<OpenedRecord> Open(AesGcm cipher, IReadOnlyList<PackRecord> records, ReadOnlySpan<byte> bytes, int origin = 0)
     {
-        var packed = Decrypt(cipher, record, bytes);
-        return packed is null ? null : Unpack(record, packed);
+        var opened = new List<OpenedRecord>(records.Count);
+        var isFrameWhole = false;
+        foreach (var record in records)
+        {
+            var at = record.Offset - origin;
+            var packed = at < bytes.Length ? Decrypt(cipher, record, bytes[at..]) : null;
+            isFrameWhole |= record.Method == ChunkMethod.FrameBegin;
+            var chunk = packed is null || (record.Method == ChunkMethod.FrameNext && !isFrameWhole) ? null : Unpack(record, packed);
+            isFrameWhole &= chunk is not null || record.Method is ChunkMethod.Plain or ChunkMethod.Zstd;
+            opened.Add(new OpenedRecord(record, packed, chunk));
+        }
+
+        return opened;
     }
 
     /// <param name="packed">As <see cref="Decrypt"/> answers it: authenticated, so it is what was once packed.</param>
     /// <returns>Null where it is not the chunk that its record says.</returns>
-    public static byte[]? Unpack(in PackRecord record, byte[] packed)
+    private static byte[]? Unpack(in PackRecord record, byte[] packed)
     {
         if (record.Method == ChunkMethod.Plain)
         {
@@ -53,9 +66,16 @@ internal static class PackOpener
         }
 
         var plain = GC.AllocateUninitializedArray<byte>(record.PlainBytes);
+        var decompressor = _decompressor ??= new Decompressor();
         try
         {
-            return (_decompressor ??= new Decompressor()).Unwrap(packed, plain) == plain.Length ? plain : null;
+            if (record.Method != ChunkMethod.FrameNext)
+            {
+                decompressor.ResetStream();
+            }
+
+            decompressor.UnwrapStream(packed, plain, out var consumed, out var written);
+            return consumed == packed.Length && written == plain.Length ? plain : null;
         }
         catch (ZstdException)
         {
@@ -63,3 +83,8 @@ internal static class PackOpener
         }
     }
 }
+
+/// <summary>A record that was opened.</summary>
+/// <param name="Packed">As it was before it was encrypted; null where it is not what was stored.</param>
+/// <param name="Chunk">Null where it, or one before it in its frame, is not what was stored.</param>
+internal readonly record struct OpenedRecord(PackRecord Record, byte[]? Packed, byte[]? Chunk);

@@ -98,35 +98,35 @@ public sealed partial class Vault
     private async Task<PruneReport> SweepAsync(HashSet<ChunkId> named, CancellationToken ct)
     {
         var report = new PruneReport(0, 0, 0, 0);
-        var contents = ContentsOfPacks();
-        var small = contents.Count(pack => pack.Value.SizeBytes < PackBuilder.TargetBytes / 4);
+        var packs = ReadablePacks();
+        var small = packs.Count(pack => pack.SizeBytes < PackBuilder.TargetBytes / 4);
         using var rewritten = new PackBuilder(Key);
         var emptied = new List<PackId>();
-        foreach (var (pack, (sizeBytes, records)) in contents)
+        foreach (var pack in packs)
         {
-            var (kept, removed) = DropUnnamed(pack, records, named);
+            var (kept, removed) = DropUnnamed(pack, named);
             var keptBytes = kept.Sum(record => (long)record.StoredBytes + Pack.RecordHeaderBytes) + Pack.HeaderBytes;
-            var isSmall = sizeBytes < PackBuilder.TargetBytes / 4 && small > SmallPacksMax;
-            if (kept.Count > 0 && sizeBytes - keptBytes <= sizeBytes * WasteMax && !isSmall)
+            var isSmall = pack.SizeBytes < PackBuilder.TargetBytes / 4 && small > SmallPacksMax;
+            if (kept.Count > 0 && pack.SizeBytes - keptBytes <= pack.SizeBytes * WasteMax && !isSmall)
             {
                 continue;
             }
 
-            report = report with { FreedBytes = report.FreedBytes + sizeBytes, ChunksRemoved = report.ChunksRemoved + removed };
+            report = report with { FreedBytes = report.FreedBytes + pack.SizeBytes, ChunksRemoved = report.ChunksRemoved + removed };
             if (kept.Count == 0)
             {
-                await RemovePackAsync(pack, ct);
+                await RemovePackAsync(pack.Id, ct);
                 report = report with { PacksRemoved = report.PacksRemoved + 1 };
                 continue;
             }
 
-            if (await MoveAsync(pack, sizeBytes, kept, rewritten, emptied, written => report = Less(report, written), ct))
+            if (await MoveAsync(pack, kept, rewritten, emptied, written => report = Less(report, written), ct))
             {
                 report = report with { PacksRewritten = report.PacksRewritten + 1 };
             }
             else
             {
-                report = Less(report, sizeBytes);
+                report = Less(report, pack.SizeBytes);
             }
         }
 
@@ -136,38 +136,24 @@ public sealed partial class Vault
 
     private static PruneReport Less(PruneReport report, long bytes) => report with { FreedBytes = report.FreedBytes - bytes };
 
-    private Dictionary<PackId, (long SizeBytes, List<PackRecord> Records)> ContentsOfPacks()
+    private List<PackContent> ReadablePacks()
     {
         lock (_gate)
         {
             // A pack that tells nothing at all is a verify's to judge.
-            var contents = _packs.Where(pack => !_unreadable.Contains(pack.Key))
-                .ToDictionary(pack => pack.Key, pack => (pack.Value, new List<PackRecord>()));
-            foreach (var (pack, record) in _places.Values)
-            {
-                if (contents.TryGetValue(pack, out var content))
-                {
-                    content.Item2.Add(record);
-                }
-            }
-
-            return contents;
+            return [.. _packs.Values.Where(pack => !_unreadable.Contains(pack.Id))];
         }
     }
 
     /// <summary>From here on nobody finds what no point and no writer names.</summary>
-    private (List<PackRecord> Kept, int Removed) DropUnnamed(PackId pack, List<PackRecord> records, HashSet<ChunkId> named)
+    private (List<PackRecord> Kept, int Removed) DropUnnamed(PackContent pack, HashSet<ChunkId> named)
     {
         var kept = new List<PackRecord>();
+        var removed = 0;
         lock (_gate)
         {
-            foreach (var record in records)
+            foreach (var record in pack.Records.Where(record => IsFoundIn(pack, record)))
             {
-                if (_places.TryGetValue(record.Id, out var place) && place.Pack != pack)
-                {
-                    continue;
-                }
-
                 if (named.Contains(record.Id) || _writers.Concat(_ended).Any(writer => writer.Pins.Contains(record.Id)))
                 {
                     kept.Add(record);
@@ -175,40 +161,77 @@ public sealed partial class Vault
                 else
                 {
                     _places.Remove(record.Id);
+                    removed++;
                 }
             }
         }
 
-        return (kept, records.Count - kept.Count);
+        return (kept, removed);
+    }
+
+    /// <summary>Whether a record is the one by which its chunk is found.</summary>
+    private bool IsFoundIn(PackContent pack, PackRecord record)
+    {
+        lock (_gate)
+        {
+            return _places.TryGetValue(record.Id, out var place) && place.Pack.Id == pack.Id && place.Ordinal == record.Ordinal;
+        }
     }
 
     /// <summary>Takes what is kept of a pack into a new one.</summary>
-    /// <returns>False where the pack does not open, and stays for a verify.</returns>
+    /// <returns>False where that does not open, and stays for a verify.</returns>
     private async Task<bool> MoveAsync(
-        PackId pack, long sizeBytes, List<PackRecord> kept, PackBuilder into, List<PackId> emptied, Action<long> written,
-        CancellationToken ct)
+        PackContent pack, List<PackRecord> kept, PackBuilder into, List<PackId> emptied, Action<long> written, CancellationToken ct)
     {
-        var bytes = await Storage.ReadAsync(pack.PackName, 0, (int)Math.Min(sizeBytes, int.MaxValue), ct) ?? [];
-        using var cipher = new AesGcm(Key.ForPack(pack), Pack.TagBytes);
-        var opened = kept.Select(record => (record, packed: record.Offset < bytes.Length
-            ? PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) : null)).ToList();
-        if (opened.Exists(one => one.packed is null))
+        var bytes = await Storage.ReadAsync(pack.Id.PackName, 0, (int)Math.Min(pack.SizeBytes, int.MaxValue), ct) ?? [];
+        using var cipher = new AesGcm(Key.ForPack(pack.Id), Pack.TagBytes);
+        var wanted = kept.Select(record => record.Ordinal).ToHashSet();
+        var opened = PackOpener.Open(cipher, pack.Records, bytes);
+        if (opened.Exists(one => one.Chunk is null && wanted.Contains(one.Record.Ordinal)))
         {
             return false;
         }
 
-        foreach (var (record, packed) in opened)
+        await MoveAsync(pack, opened, wanted, into, emptied, written, ct);
+        return true;
+    }
+
+    private async Task MoveAsync(
+        PackContent pack, List<OpenedRecord> opened, HashSet<int> wanted, PackBuilder into, List<PackId> emptied, Action<long> written,
+        CancellationToken ct)
+    {
+        var wholeUntil = -1;
+        foreach (var (record, packed, chunk) in opened)
         {
-            into.Add(record.Id, packed, record.PlainBytes, record.Method);
-            if (into.IsFull)
+            if (record.Method == ChunkMethod.FrameBegin)
+            {
+                // A frame that is wanted whole need not be compressed again.
+                var frame = pack.FrameOf(record.Ordinal);
+                wholeUntil = frame.TrueForAll(one => wanted.Contains(one.Ordinal)) ? frame[^1].Ordinal : -1;
+            }
+
+            if (!wanted.Contains(record.Ordinal))
+            {
+                continue;
+            }
+
+            if (into.IsFull && (record.Ordinal > wholeUntil || record.Method == ChunkMethod.FrameBegin))
             {
                 // The pack at hand is not emptied yet: it goes with the next one written.
                 await FinishMoveAsync(into, emptied, written, ct);
             }
+
+            if (record.Ordinal <= wholeUntil || record.Method is ChunkMethod.Plain or ChunkMethod.Zstd)
+            {
+                into.AddPacked(record.Id, packed, record.PlainBytes, record.Method);
+            }
+            else
+            {
+                into.Add(record.Id, chunk);
+            }
         }
 
-        emptied.Add(pack);
-        return true;
+        emptied.Add(pack.Id);
     }
 
     private async Task FinishMoveAsync(PackBuilder into, List<PackId> emptied, Action<long> written, CancellationToken ct)
@@ -265,6 +288,6 @@ public sealed partial class Vault
 
         await Storage.DeleteAsync(pack.IndexName, ct);
         await Storage.DeleteAsync(pack.PackName, ct);
-        _cache.Forget(pack);
+        _reader.Forget(pack);
     }
 }

@@ -26,11 +26,11 @@ public sealed partial class Vault
         {
             var lost = new List<string>();
             long read = 0;
-            foreach (var (pack, (sizeBytes, records)) in ContentsOfPacks())
+            foreach (var pack in ReadablePacks())
             {
-                var bytes = await Storage.ReadAsync(pack.PackName, 0, (int)Math.Min(sizeBytes, int.MaxValue), ct) ?? [];
+                var bytes = await Storage.ReadAsync(pack.Id.PackName, 0, (int)Math.Min(pack.SizeBytes, int.MaxValue), ct) ?? [];
                 read += bytes.Length;
-                await JudgeAsync(pack, bytes, records, lost, ct);
+                await JudgeAsync(pack, bytes, lost, ct);
             }
 
             foreach (var pack in Unreadable())
@@ -111,21 +111,21 @@ public sealed partial class Vault
         }
     }
 
-    private async Task JudgeAsync(PackId pack, byte[] bytes, List<PackRecord> records, List<string> lost, CancellationToken ct)
+    private async Task JudgeAsync(PackContent pack, byte[] bytes, List<string> lost, CancellationToken ct)
     {
-        using var cipher = new AesGcm(Key.ForPack(pack), Pack.TagBytes);
-        var good = new List<(PackRecord Record, byte[] Packed)>();
-        var bad = new List<PackRecord>();
-        foreach (var record in records)
+        using var cipher = new AesGcm(Key.ForPack(pack.Id), Pack.TagBytes);
+        var opened = PackOpener.Open(cipher, pack.Records, bytes);
+        var good = new HashSet<int>();
+        var bad = new List<ChunkId>();
+        foreach (var (record, _, chunk) in opened.Where(one => IsFoundIn(pack, one.Record)))
         {
-            var packed = record.Offset < bytes.Length ? PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) : null;
-            if (packed is not null && PackOpener.Unpack(record, packed) is { } chunk && Key.NameOf(chunk) == record.Id)
+            if (chunk is not null && Key.NameOf(chunk) == record.Id)
             {
-                good.Add((record, packed));
+                good.Add(record.Ordinal);
             }
             else
             {
-                bad.Add(record);
+                bad.Add(record.Id);
             }
         }
 
@@ -135,23 +135,16 @@ public sealed partial class Vault
         }
 
         lost.Add(bytes.Length == 0
-            ? $"pack {pack.Value}: it is gone, with {bad.Count} chunks"
-            : $"pack {pack.Value}: {bad.Count} chunks are not what was stored, the first is {bad[0].Id}");
+            ? $"pack {pack.Id.Value}: it is gone, with {bad.Count} chunks"
+            : $"pack {pack.Id.Value}: {bad.Count} chunks are not what was stored, the first is {bad[0]}");
         lock (_gate)
         {
-            foreach (var record in bad.Where(record => _places.TryGetValue(record.Id, out var place) && place.Pack == pack))
-            {
-                _places.Remove(record.Id);
-            }
+            bad.ForEach(chunk => _places.Remove(chunk));
         }
 
-        if (good.Count > 0)
-        {
-            using var salvaged = new PackBuilder(Key);
-            good.ForEach(one => salvaged.Add(one.Record.Id, one.Packed, one.Record.PlainBytes, one.Record.Method));
-            await WritePackAsync(salvaged, null, ct);
-        }
-
-        await RemovePackAsync(pack, ct);
+        using var salvaged = new PackBuilder(Key);
+        var emptied = new List<PackId>();
+        await MoveAsync(pack, opened, good, salvaged, emptied, _ => { }, ct);
+        await FinishMoveAsync(salvaged, emptied, _ => { }, ct);
     }
 }

@@ -68,12 +68,19 @@ public sealed partial class Vault
 
         try
         {
+            if (_description.Format < Format)
+            {
+                // Who knows no frames is not to take them for damage.
+                _description = _description with { Format = Format };
+                await DescribeAsync(Storage, _description, ct);
+            }
+
             await Storage.PutAsync(id.PackName, pack.Bytes, ct);
             await Storage.PutAsync(id.IndexName, Pack.WriteIndex(id, pack.Records, Key), ct);
             lock (_gate)
             {
                 writer?.Pins.UnionWith(pack.Records.Select(record => record.Id));
-                Register(id, pack.Bytes.Length, pack.Records);
+                Register(new PackContent(id, pack.Bytes.Length, [.. pack.Records]), pack.Records);
             }
         }
         finally

@@ -12,25 +12,29 @@ public sealed partial class Vault : IDisposable
 {
     private const string DescriptionName = "vault.json";
     private const int DescriptionBytesMax = 64 * 1024;
+
+    /// <summary>With 1, no pack holds frames of several chunks.</summary>
+    private const int Format = 2;
     private const int PointBytesMax = int.MaxValue / 2;
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<ChunkId, (PackId Pack, PackRecord Record)> _places = [];
-    private readonly Dictionary<PackId, long> _packs = [];
+    private readonly Dictionary<ChunkId, (PackContent Pack, int Ordinal)> _places = [];
+    private readonly Dictionary<PackId, PackContent> _packs = [];
     private readonly HashSet<PackId> _unreadable = [];
-    private readonly PackCache _cache;
+    private readonly PackReader _reader;
+    private Description _description;
 
-    private Vault(IVaultStorage storage, VaultKey key, string id)
+    private Vault(IVaultStorage storage, VaultKey key, Description description)
     {
         Storage = storage;
         Key = key;
-        Id = id;
-        _cache = new PackCache(storage);
+        _description = description;
+        _reader = new PackReader(storage, key);
     }
 
     /// <summary>The id that the vault was made with.</summary>
-    public string Id { get; }
+    public string Id => _description.Id;
 
     /// <summary>What its packs take, in bytes.</summary>
     public long StoredBytes
@@ -39,7 +43,7 @@ public sealed partial class Vault : IDisposable
         {
             lock (_gate)
             {
-                return _packs.Values.Sum();
+                return _packs.Values.Sum(pack => pack.SizeBytes);
             }
         }
     }
@@ -68,8 +72,7 @@ public sealed partial class Vault : IDisposable
         ArgumentNullException.ThrowIfNull(key);
         if (await storage.ReadAsync(DescriptionName, 0, DescriptionBytesMax, ct) is null)
         {
-            var description = new Description(1, id, ChunkTree.ChunkBytes, Convert.ToHexStringLower(key.Check()));
-            await storage.PutAsync(DescriptionName, JsonSerializer.SerializeToUtf8Bytes(description, Json), ct);
+            await DescribeAsync(storage, new(Format, id, ChunkTree.ChunkBytes, Convert.ToHexStringLower(key.Check())), ct);
         }
 
         return await OpenAsync(storage, key, ct);
@@ -94,7 +97,7 @@ public sealed partial class Vault : IDisposable
             throw new VaultException(VaultFault.Damaged, $"{DescriptionName} is not what was stored.", other);
         }
 
-        if (description.Format != 1 || description.ChunkBytes != ChunkTree.ChunkBytes)
+        if (description.Format is < 1 or > Format || description.ChunkBytes != ChunkTree.ChunkBytes)
         {
             throw new VaultException(VaultFault.Damaged, $"This is a vault of format {description.Format}, which is not known here.");
         }
@@ -104,7 +107,7 @@ public sealed partial class Vault : IDisposable
             throw new VaultException(VaultFault.WrongKey, $"The key is not that of vault {description.Id}.");
         }
 
-        var vault = new Vault(storage, key, description.Id);
+        var vault = new Vault(storage, key, description);
         await vault.LoadAsync(ct);
         return vault;
     }
@@ -152,7 +155,7 @@ public sealed partial class Vault : IDisposable
     {
         for (var tries = 0; ; tries++)
         {
-            (PackId Pack, PackRecord Record) place;
+            (PackContent Pack, int Ordinal) place;
             lock (_gate)
             {
                 if (!_places.TryGetValue(id, out place))
@@ -161,9 +164,7 @@ public sealed partial class Vault : IDisposable
                 }
             }
 
-            var bytes = await _cache.ReadAsync(place.Pack, place.Record, ct);
-            using var cipher = new AesGcm(Key.ForPack(place.Pack), Pack.TagBytes);
-            if (bytes is not null && PackOpener.Open(cipher, place.Record, bytes.Value.Span) is { } chunk && Key.NameOf(chunk) == id)
+            if (await _reader.ReadAsync(place.Pack, place.Ordinal, ct) is { } chunk && Key.NameOf(chunk) == id)
             {
                 return chunk;
             }
@@ -171,26 +172,31 @@ public sealed partial class Vault : IDisposable
             // A prune may have moved it to another pack in between.
             lock (_gate)
             {
-                if (tries > 0 || !_places.TryGetValue(id, out var moved) || moved.Pack == place.Pack)
+                if (tries > 0 || !_places.TryGetValue(id, out var moved) || moved.Pack.Id == place.Pack.Id)
                 {
-                    throw new VaultException(VaultFault.Damaged, $"Chunk {id} in pack {place.Pack.Value} is not what was stored.");
+                    throw new VaultException(VaultFault.Damaged, $"Chunk {id} in pack {place.Pack.Id.Value} is not what was stored.");
                 }
             }
         }
     }
 
     /// <summary>Says what a pack holds.</summary>
-    internal void Register(PackId pack, long sizeBytes, IReadOnlyList<PackRecord> records)
+    /// <param name="pack">All of it.</param>
+    /// <param name="good">The records whose chunks can be found from here on.</param>
+    internal void Register(PackContent pack, IEnumerable<PackRecord> good)
     {
         lock (_gate)
         {
-            _packs[pack] = sizeBytes;
-            foreach (var record in records)
+            _packs[pack.Id] = pack;
+            foreach (var record in good)
             {
-                _places[record.Id] = (pack, record);
+                _places[record.Id] = (pack, record.Ordinal);
             }
         }
     }
+
+    private static Task DescribeAsync(IVaultStorage storage, Description description, CancellationToken ct) =>
+        storage.PutAsync(DescriptionName, JsonSerializer.SerializeToUtf8Bytes(description, Json), ct);
 
     private async Task LoadAsync(CancellationToken ct)
     {
@@ -210,29 +216,31 @@ public sealed partial class Vault : IDisposable
             if (records is null || records.Exists(record => record.Offset + Pack.RecordHeaderBytes + record.StoredBytes > sizeBytes))
             {
                 // The writer died before the index, or somebody broke it: the pack itself says what it holds.
-                records = await RebuildIndexAsync(pack, ct);
-                if (records.Count == 0)
-                {
-                    _unreadable.Add(pack);
-                }
+                await RebuildIndexAsync(pack, sizeBytes, ct);
             }
-
-            Register(pack, sizeBytes, records);
+            else
+            {
+                Register(new PackContent(pack, sizeBytes, records), records);
+            }
         }
     }
 
-    private async Task<List<PackRecord>> RebuildIndexAsync(PackId pack, CancellationToken ct)
+    private async Task RebuildIndexAsync(PackId pack, long sizeBytes, CancellationToken ct)
     {
         var bytes = await Storage.ReadAsync(pack.PackName, 0, PackBuilder.TargetBytes * 2, ct) ?? [];
+        var records = Pack.Scan(pack, bytes);
         using var cipher = new AesGcm(Key.ForPack(pack), Pack.TagBytes);
-        var records = Pack.Scan(pack, bytes).FindAll(
-            record => PackOpener.Decrypt(cipher, record, bytes.AsSpan(record.Offset)) is not null);
-        if (records.Count > 0 && records[^1].Ordinal == records.Count - 1)
+        var good = PackOpener.Open(cipher, records, bytes).FindAll(one => one.Chunk is not null).ConvertAll(one => one.Record);
+        if (good.Count == 0)
+        {
+            _unreadable.Add(pack);
+        }
+        else if (good.Count == records.Count)
         {
             await Storage.PutAsync(pack.IndexName, Pack.WriteIndex(pack, records, Key), ct);
         }
 
-        return records;
+        Register(new PackContent(pack, sizeBytes, records), good);
     }
 
     private sealed record Description(int Format, string Id, int ChunkBytes, string KeyCheck);
