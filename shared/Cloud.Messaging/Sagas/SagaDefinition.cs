@@ -14,7 +14,7 @@ internal abstract class SagaDefinition
 internal sealed record SagaWork(IReadOnlyList<SagaWorkStep> Steps, Func<string, CancellationToken, Task> FailedAsync);
 
 internal sealed record SagaWorkStep(
-    string Name, TimeSpan Limit, bool HasUndo, Func<CancellationToken, Task<StepResult>> DoAsync,
+    string Name, TimeSpan Limit, bool HasUndo, bool IsBrief, Func<CancellationToken, Task<StepResult>> DoAsync,
     Func<CancellationToken, Task<StepResult>> UndoAsync);
 
 internal sealed class SagaDefinition<TSaga, TData> : SagaDefinition
@@ -25,7 +25,7 @@ internal sealed class SagaDefinition<TSaga, TData> : SagaDefinition
         var saga = scope.GetRequiredService<TSaga>();
         var read = JsonSerializer.Deserialize<TData>(data, MessageJson.Options)!;
         var steps = saga.Steps.Select(step => new SagaWorkStep(
-            step.Name, step.Limit, step.HasUndo, ct => step.DoAsync(read, ct), ct => step.UndoAsync(read, ct)));
+            step.Name, step.Limit, step.HasUndo, step.IsBrief, ct => step.DoAsync(read, ct), ct => step.UndoAsync(read, ct)));
         return new SagaWork([.. steps], (reason, ct) => saga.FailedAsync(read, reason, ct));
     }
 }

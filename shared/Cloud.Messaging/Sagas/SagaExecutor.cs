@@ -93,7 +93,8 @@ internal sealed partial class SagaExecutor<TContext>(
 
         var step = work.Steps[run.Step];
         var now = time.GetUtcNow();
-        if (run.Steps[run.Step] is { State: not SagaStepState.Running } or { LastError: not null } || !run.IsWarm)
+        var isNew = run.Steps[run.Step] is { State: not SagaStepState.Running } or { LastError: not null } || !run.IsWarm;
+        if (isNew)
         {
             run.IsWarm = true;
             SagaSteps.Set(run, one => one with
@@ -102,6 +103,10 @@ internal sealed partial class SagaExecutor<TContext>(
                 Attempts = one.Attempts + 1,
                 StartedAt = one.StartedAt ?? now,
             });
+        }
+
+        if (isNew && !step.IsBrief)
+        {
             await SaveAsync(run, ct);
         }
 
@@ -113,6 +118,11 @@ internal sealed partial class SagaExecutor<TContext>(
             run.Step++;
             run.IsWarm = false;
             return TimeSpan.Zero;
+        }
+
+        if (isNew && step.IsBrief)
+        {
+            await SaveAsync(run, ct);
         }
 
         if (outcome.IsRefused || time.GetUtcNow() >= deadline)

@@ -221,16 +221,16 @@ internal sealed partial class SagaRunner<TContext>(
 
     private async Task<bool> ClaimAsync(TContext db, SagaRun run, CancellationToken ct)
     {
-        var now = time.GetUtcNow();
-        var endsAt = now + options.Value.SagaLease;
-        var free = UnderWay(db).Where(one => one.Position == run.Position);
-        if (database.IsPostgres)
+        if (!database.IsPostgres)
         {
-            free = free.Where(one => one.Owner == _owner || one.LeaseEndsAt <= now);
+            return true;
         }
 
-        var claimed = await free.ExecuteUpdateAsync(
-            row => row.SetProperty(one => one.Owner, _owner).SetProperty(one => one.LeaseEndsAt, endsAt), ct);
+        var now = time.GetUtcNow();
+        var endsAt = now + options.Value.SagaLease;
+        var claimed = await UnderWay(db)
+            .Where(one => one.Position == run.Position && (one.Owner == _owner || one.LeaseEndsAt <= now))
+            .ExecuteUpdateAsync(row => row.SetProperty(one => one.Owner, _owner).SetProperty(one => one.LeaseEndsAt, endsAt), ct);
         run.Owner = _owner;
         run.LeaseEndsAt = endsAt;
         return claimed > 0;

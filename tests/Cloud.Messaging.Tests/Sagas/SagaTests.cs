@@ -138,6 +138,33 @@ public sealed class SagaTests(Servers servers) : ServiceTest(servers)
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Step_IsWrittenDownBeforeItIsTried_ABriefOneWhereItDoesNotEndAtOnce(bool isBrief)
+    {
+        await using var node = await StartAsync(Profile.Local);
+        _script.PayIsBrief = isBrief;
+        var seen = new List<(SagaStepState, SagaStepState)>();
+        _script.ActAsync = async (act, _, _) =>
+        {
+            if (act != "do:pay")
+            {
+                return StepResult.Done;
+            }
+
+            var steps = (await TimelineAsync(node))[0].Steps;
+            seen.Add((steps[1].State, steps[2].State));
+            return seen.Count < 3 ? StepResult.Again(TimeSpan.FromMilliseconds(1)) : StepResult.Done;
+        };
+
+        var trip = await RunAsync(node);
+
+        (SagaStepState, SagaStepState) written = (SagaStepState.Done, SagaStepState.Running);
+        seen.ShouldBe([isBrief ? (SagaStepState.Running, SagaStepState.Pending) : written, written, written]);
+        trip.Steps.ShouldAllBe(step => step.State == SagaStepState.Done && step.Attempts == 1);
+    }
+
+    [Theory]
     [InlineData(Profile.Local)]
     [InlineData(Profile.Distributed)]
     public async Task Saga_OfAKeyUnderWay_IsSupersededAtTheEndOfItsStep(Profile profile)

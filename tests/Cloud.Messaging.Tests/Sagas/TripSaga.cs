@@ -13,7 +13,7 @@ internal sealed class TripSaga(TripScript script) : Saga<TripData>
     [
         Step("book-flight"),
         Step("book-hotel"),
-        new("pay", (data, ct) => script.ActAsync("do:pay", data, ct), limit: script.PayLimit),
+        new("pay", (data, ct) => script.ActAsync("do:pay", data, ct), limit: script.PayLimit, isBrief: script.PayIsBrief),
     ];
 
     public override Task FailedAsync(TripData data, string reason, CancellationToken ct)
@@ -33,6 +33,8 @@ internal sealed class TripScript
         Task.FromResult(StepResult.Done);
 
     public TimeSpan? PayLimit { get; set; }
+
+    public bool PayIsBrief { get; set; }
 
     public string? Reason { get; set; }
 }

@@ -139,8 +139,8 @@ internal sealed partial class HostAgent(
         // The files of the snapshot that its root disk comes from stay meanwhile.
         using var turn = spec.RootOf is null ? null : await volumes.TurnAsync(ct);
         var guest = _guests.GetOrAdd(spec.Id, id => NewGuest(new GuestFolder(GuestsFolder, id), spec));
-        await ByEngineAsync(() => guest.DefineAsync(spec, disks, ct));
-        await network.JoinAsync(spec, guest.Folder.Presence, ct);
+        await Task.WhenAll(
+            ByEngineAsync(() => guest.DefineAsync(spec, disks, ct)), network.JoinAsync(spec, guest.Folder.Presence, ct));
         return guest.Report();
     }
 

@@ -236,8 +236,8 @@ internal static class CreateInstance
             DeletionProtection = request.DeletionProtection,
             Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
             Origin = origin,
-            // A warm state lies over the very files that it booted from.
-            BootsFrom = warm.State?.Files,
+            // A warm state lies over the very files that it booted from. An image that is still being built has none yet.
+            BootsFrom = warm.State?.Files ?? (image.Status == ImageStatus.Active ? GuestSpecs.FilesOf(image) : null),
             WarmFrom = warm.State?.Snapshot,
             WarmReason = warm.Reason,
         };

@@ -7,9 +7,9 @@ internal sealed class InstanceCreateSaga(InstanceSteps steps) : Saga<InstanceSag
 {
     public override IReadOnlyList<SagaStep<InstanceSagaData>> Steps =>
     [
-        new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning),
+        new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning, isBrief: true),
         new("define-guest", steps.DefineAsync, steps.TakeBackAsync),
-        new("attach-volumes", steps.AttachVolumesAsync),
+        new("attach-volumes", steps.AttachVolumesAsync, isBrief: true),
         new("start-guest", steps.StartNewAsync, limit: InstanceLimits.Saving),
     ];
 

@@ -3,7 +3,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Cloud.Switch.State;
 
-/// <summary>A file that is there whole, as it was or as it is written: written beside, synced, renamed.</summary>
+/// <summary>
+/// A file that is there whole, as it was or as it is written: written beside, renamed. Not synced: after a crash of the machine the host's
+/// agent says all of it anew.
+/// </summary>
 internal static class StateFile
 {
     public static void Write<T>(string path, T value, JsonTypeInfo<T> type)
@@ -17,7 +20,6 @@ internal static class StateFile
         }))
         {
             JsonSerializer.Serialize(file, value, type);
-            file.Flush(flushToDisk: true);
         }
 
         File.Move(beside, path, overwrite: true);
