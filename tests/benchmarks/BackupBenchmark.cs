@@ -124,9 +124,10 @@ internal static class BackupBenchmark
 
     private static Task<(Cost Cost, PointDocument Point)> BackUpAsync(
         Vault vault, string id, string volume, IReadOnlyList<ByteRun> runs, PointDocument? earlier) =>
-        BackUpAsync(vault, id, new FileInfo(volume).Length, runs, earlier, (offset, _, _) =>
+        BackUpAsync(vault, id, new FileInfo(volume).Length, runs, earlier, (offset, length, _) =>
         {
-            var file = new FileStream(volume, FileMode.Open, FileAccess.Read, FileShare.Read, BufferBytes) { Position = offset };
+            var buffer = (int)Math.Min(length, BufferBytes);
+            var file = new FileStream(volume, FileMode.Open, FileAccess.Read, FileShare.Read, buffer) { Position = offset };
             return Task.FromResult<Stream>(file);
         });
 

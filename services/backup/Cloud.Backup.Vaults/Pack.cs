@@ -15,7 +15,7 @@ internal enum ChunkMethod : byte
 {
     Plain = 1,
 
-    /// <summary>A zstd frame of its own. Nothing is written so any more.</summary>
+    /// <summary>A zstd frame of its own.</summary>
     Zstd = 2,
 
     /// <summary>The beginning of a zstd frame that chunks after it go on with.</summary>

@@ -74,6 +74,12 @@ internal sealed class PackBuilder : IDisposable
         Append(id, Compress(chunk), chunk.Length, method);
     }
 
+    /// <summary>Adds a chunk that is to be read by itself, as a node is; it ends the frame.</summary>
+    public void AddAlone(ChunkId id, ReadOnlySpan<byte> chunk)
+    {
+        AddPacked(id, _packed.AsSpan(0, _compressor.Wrap(chunk, _packed)), chunk.Length, ChunkMethod.Zstd);
+    }
+
     /// <summary>Adds what another pack held, as it is packed there: of a frame all, from its beginning on.</summary>
     public void AddPacked(ChunkId id, ReadOnlySpan<byte> packed, int plainBytes, ChunkMethod method)
     {

@@ -41,7 +41,7 @@ public static class StreamWriting
             }
 
             await FillAsync(writer, sizeBytes, node, ids, wanted, open, read, ct);
-            nodes.Add((await writer.PutAsync(ChunkTree.WriteNode(ids), ct)).ToString());
+            nodes.Add((await writer.PutNodeAsync(ChunkTree.WriteNode(ids), ct)).ToString());
         }
 
         return new PointStream(name, sizeBytes, nodes, new Dictionary<string, JsonElement>());

@@ -26,7 +26,12 @@ public sealed class VaultWriter : IDisposable
     internal HashSet<ChunkId> Pins { get; } = [];
 
     /// <summary>Stores a chunk unless the vault has it.</summary>
-    public async ValueTask<ChunkId> PutAsync(ReadOnlyMemory<byte> chunk, CancellationToken ct)
+    public ValueTask<ChunkId> PutAsync(ReadOnlyMemory<byte> chunk, CancellationToken ct) => PutAsync(chunk, isNode: false, ct);
+
+    /// <summary>Stores a node unless the vault has it.</summary>
+    internal ValueTask<ChunkId> PutNodeAsync(ReadOnlyMemory<byte> node, CancellationToken ct) => PutAsync(node, isNode: true, ct);
+
+    private async ValueTask<ChunkId> PutAsync(ReadOnlyMemory<byte> chunk, bool isNode, CancellationToken ct)
     {
         if (chunk.Span.IndexOfAnyExcept((byte)0) < 0)
         {
@@ -37,7 +42,15 @@ public sealed class VaultWriter : IDisposable
         if (!_vault.TryPin(this, id) && _pending.Add(id))
         {
             NewChunks++;
-            _pack.Add(id, chunk.Span);
+            if (isNode)
+            {
+                _pack.AddAlone(id, chunk.Span);
+            }
+            else
+            {
+                _pack.Add(id, chunk.Span);
+            }
+
             if (_pack.IsFull)
             {
                 await FlushAsync(ct);
