@@ -127,6 +127,20 @@ public abstract class InstanceJobTests(BackupsUnderTest service) : BackupTest(se
             .ShouldContain(what => what!.StartsWith("failed, again in", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task BackupThatBreaksOff_LeavesNoSnapshot_ThoughTheInstanceIsGoneByThen()
+    {
+        var (instance, volume) = await AddInstanceAsync();
+        Compute.Refusals[instance] = new CloudException(ErrorKind.Unavailable, "away", "The host is away.");
+        var (_, jobs) = await PostAsync($"/v1/backup-plans/{IdOf(await PlanAsync(instance))}/run");
+        var job = $"/v1/backup-jobs/{IdOf(jobs.GetProperty("items")[0])}";
+        await Eventually.HoldsAsync(() => Task.FromResult(Storage.SnapshotsOf(volume).Count == 1), "the volume's is taken");
+        await Compute.DeleteAsync("", instance, CancellationToken.None);
+        Compute.Refusals.Clear();
+        (await GetAsync($"{job}?wait=60")).GetProperty("statusReason").GetString()!.ShouldContain(instance);
+        await Eventually.HoldsAsync(() => Task.FromResult(Storage.SnapshotsOf(volume).Count == 0), "it is removed");
+    }
+
     private async Task ShouldBeTriedAsync(string point, string result)
     {
         JsonElement verified = default;

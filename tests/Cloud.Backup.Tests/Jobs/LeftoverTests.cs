@@ -95,6 +95,27 @@ public abstract class LeftoverTests(BackupsUnderTest service) : BackupTest(servi
     }
 
     [Fact]
+    public async Task SnapshotThatIsStillBeingTaken_IsWaitedFor_AndTheBackupGoesOn()
+    {
+        var (volume, _) = AddVolume();
+        var plan = await PlanAsync(volume);
+        var gate = new TaskCompletionSource();
+        Storage.Gates[volume] = gate.Task;
+        var (_, jobs) = await PostAsync($"/v1/backup-plans/{IdOf(plan)}/run");
+        var job = jobs.GetProperty("items")[0];
+        await HoldsAsync(() => Storage.SnapshotsOf(volume).Count == 1, "the snapshot is taken");
+        var (id, name) = ((await Storage.FindSnapshotAsync(Project, $"backup-{TailOf(job)}", default))!.Id, $"backup-{TailOf(job)}");
+        Storage.Removals[id] = Storage.Removals[name] = CloudException.Conflict("snapshot-busy", "It is being taken.");
+        Storage.Refusals[volume] = new CloudException(ErrorKind.Unavailable, "away", "Block storage is away.");
+        gate.SetResult();
+        await HoldsAsync(() => Storage.Refusals.IsEmpty, "it has failed");
+        await Task.Delay(TimeSpan.FromMilliseconds(500));
+        Storage.Removals.Clear();
+        await UntilAsync($"/v1/backup-jobs/{IdOf(job)}", "succeeded");
+        (await GetAsync($"/v1/backup-jobs/{IdOf(job)}")).GetProperty("attempts").GetInt32().ShouldBe(2);
+    }
+
+    [Fact]
     public async Task PointThatGoes_StaysUntilItsTryHasEnded()
     {
         const int OwnSize = VolumeBytes + (4 * 65536);

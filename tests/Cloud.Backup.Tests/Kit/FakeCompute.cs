@@ -23,6 +23,9 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
     /// <summary>Every copy that was asked for.</summary>
     public ConcurrentQueue<NewInstanceCopy> Copies { get; } = new();
 
+    /// <summary>Instances of whose root disks no snapshot can be taken, and why.</summary>
+    public ConcurrentDictionary<string, CloudException> Refusals { get; } = new(StringComparer.Ordinal);
+
     /// <summary>A root disk that begins with this byte does not boot.</summary>
     public const byte Unbootable = 0xff;
 
@@ -130,6 +133,11 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
         string host, IReadOnlyDictionary<string, string> snapshots, CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<HostedSnapshot>>([.. snapshots.Select(pair =>
         {
+            if (Refusals.TryGetValue(pair.Key, out var refusal))
+            {
+                throw refusal;
+            }
+
             var taken = _snapshots.GetOrAdd(
                 pair.Value, _ => (pair.Key, (_roots.TryGetValue(pair.Key, out var root) ? root : storage.BytesOf(pair.Key)).ToArray()));
             return new HostedSnapshot(pair.Value, pair.Key, taken.Bytes.Length, true);

@@ -24,6 +24,8 @@ internal sealed class BackupJob : IVersioned
     /// <summary>A timeline has no more steps; a job that is tried for ever does not grow for ever.</summary>
     private const int StepsMax = 100;
 
+    private const string Started = "started";
+
     private BackupJob()
     {
     }
@@ -56,7 +58,7 @@ internal sealed class BackupJob : IVersioned
     /// <summary>What a restore made or brought back.</summary>
     public string? Restored { get; private set; }
 
-    /// <summary>What undoes a restore in place; null for none.</summary>
+    /// <summary>What undoes a restore in place; what a backup keeps of its resource while it reads it; null for none.</summary>
     public string? Safety { get; private set; }
 
     public JobStatus Status { get; private set; }
@@ -109,6 +111,9 @@ internal sealed class BackupJob : IVersioned
         JobKind.Restore => TargetName is null ? Resource : $"{Project}/{Resource.Split('-')[0]}/{TargetName}",
         _ => RecoveryPoint is null ? Vault.Value : Id.Value,
     };
+
+    /// <summary>A try before this one may have left something.</summary>
+    public bool WasBegunBefore => Timeline.Count(step => step.What.StartsWith(Started, StringComparison.Ordinal)) > 1;
 
     public bool Settled => Status is JobStatus.Succeeded or JobStatus.Failed or JobStatus.Cancelled;
 
@@ -164,7 +169,7 @@ internal sealed class BackupJob : IVersioned
     {
         (Status, StatusReason, StartedAt, EndedAt, NotBefore) = (JobStatus.Running, null, now, null, null);
         Attempts++;
-        Note(Attempts == 1 ? "started" : $"started again, attempt {Attempts}", now);
+        Note(Attempts == 1 ? Started : $"{Started} again, attempt {Attempts}", now);
     }
 
     public void Note(string what, DateTimeOffset now)
@@ -182,7 +187,7 @@ internal sealed class BackupJob : IVersioned
         End(JobStatus.Succeeded, null, now);
     }
 
-    /// <summary>What the resource held before a restore in place is kept.</summary>
+    /// <summary>What the resource holds now is kept.</summary>
     public void Keeps(string safety) => Safety = safety;
 
     /// <summary>The restore was undone, and cannot be undone again.</summary>

@@ -78,7 +78,7 @@ internal sealed class JobWork(
     {
         var point = job.RecoveryPoint!.Value;
         var source = sources.Of(job.Resource);
-        if (job.Attempts > 1)
+        if (job.WasBegunBefore)
         {
             // What the process died under kept the resource as it was then; the point says that it is as of now.
             await source.TidyAsync(EndedOf(job), ct);
@@ -88,7 +88,10 @@ internal sealed class JobWork(
         using var writer = vault.BeginWriting();
         meter.Measure(writer);
         var taken = await source.BackUpAsync(
-            new BackupRun(job.Project, job.Resource, TailOf(job), vault, writer, earlier, earlierSnapshot, meter.Progress), ct);
+            new BackupRun(job.Project, job.Resource, TailOf(job), vault, writer, earlier, earlierSnapshot, meter.Progress)
+            {
+                KeepAsync = kept => KeepAsync(job.Id, kept, ct),
+            }, ct);
         DateTimeOffset? lockedUntil;
         string digest;
         try
@@ -169,11 +172,7 @@ internal sealed class JobWork(
         var run = new RestoreRun(job.Project, TailOf(job), vault, point, meter.Progress)
         {
             To = job.RestoresTo,
-            KeepAsync = kept => changes.ApplyAsync(job.Id, null, (_, row, _) =>
-            {
-                row.Keeps(kept);
-                return Task.FromResult(true);
-            }, ct),
+            KeepAsync = kept => KeepAsync(job.Id, kept, ct),
         };
         if (job.TargetName is { } name)
         {
@@ -188,6 +187,12 @@ internal sealed class JobWork(
             row.Succeeds(point.Resource, now);
         });
     }
+
+    private Task KeepAsync(JobId id, string kept, CancellationToken ct) => changes.ApplyAsync(id, null, (_, row, _) =>
+    {
+        row.Keeps(kept);
+        return Task.FromResult(true);
+    }, ct);
 
     /// <summary>What the job's point holds, if it is the one that was stored, and how that is restored.</summary>
     private async Task<(PointDocument Point, IBackupSource Source)> ReadPointAsync(BackupJob job, Vault vault, CancellationToken ct)
@@ -336,7 +341,7 @@ internal sealed class JobWork(
             return Task.FromResult(true);
         };
 
-    private static EndedJob EndedOf(BackupJob job) => new(job.Project, TailOf(job), job.Kind, job.Resource, job.TargetName);
+    private static EndedJob EndedOf(BackupJob job) => new(job.Project, TailOf(job), job.Kind, job.Resource, job.TargetName, job.Safety);
 
     /// <summary>A job's id without its kind, for names.</summary>
     private static string TailOf(BackupJob job) => job.Id.Value[(JobId.Prefix.Length + 1)..];

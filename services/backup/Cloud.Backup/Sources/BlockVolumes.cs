@@ -135,12 +135,12 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
         () => storage.AttachAsync(attachment, ct), one => one.Status == BlockVolume.Attached, _ => null, ct);
 
     /// <summary>Done where there is none.</summary>
-    public Task DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct) => UntilAsync(
-        () => storage.DeleteSnapshotAsync(project, snapshot, ct), gone => gone, _ => null, ct);
+    public Task DeleteSnapshotAsync(string project, string snapshot, CancellationToken ct) =>
+        UntilGoneAsync(() => storage.DeleteSnapshotAsync(project, snapshot, ct), ct);
 
     /// <summary>Done where there is none.</summary>
-    public Task DeleteAsync(string project, string volume, CancellationToken ct) => UntilAsync(
-        () => storage.DeleteVolumeAsync(project, volume, ct), gone => gone, _ => null, ct);
+    public Task DeleteAsync(string project, string volume, CancellationToken ct) =>
+        UntilGoneAsync(() => storage.DeleteVolumeAsync(project, volume, ct), ct);
 
     /// <summary>Removes the volumes that a job made.</summary>
     /// <param name="areFreed">Their instance has been removed: it is waited for until block storage has heard of that.</param>
@@ -156,6 +156,21 @@ internal sealed class BlockVolumes(IBlockStorage storage, TimeProvider time)
             }
         }
     }
+
+    /// <summary>What is still being made, for somebody who died meanwhile, is waited for.</summary>
+    private Task<bool> UntilGoneAsync(Func<Task<bool>> delete, CancellationToken ct) => UntilAsync(
+        async () =>
+        {
+            try
+            {
+                return await delete();
+            }
+            catch (CloudException busy) when (busy.Code is "snapshot-busy" or "volume-busy")
+            {
+                return false;
+            }
+        },
+        gone => gone, _ => null, ct);
 
     private async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> isDone, Func<T, string?> whyNot, CancellationToken ct)
     {

@@ -55,12 +55,17 @@ internal interface IBackupSource
 /// <param name="EarlierSnapshot">What that was read of, if it is still there.</param>
 internal sealed record BackupRun(
     string Project, string Resource, string Job, Vault Vault, VaultWriter Writer, PointDocument? Earlier, string? EarlierSnapshot,
-    RunProgress Progress);
+    RunProgress Progress)
+{
+    /// <summary>Writes down what the backup is about to keep of the resource, which may be gone when that is to be removed.</summary>
+    public Func<string, Task> KeepAsync { get; init; } = _ => Task.CompletedTask;
+}
 
 /// <summary>A job that failed or was cancelled.</summary>
 /// <param name="Id">As in the names of what it made.</param>
 /// <param name="TargetName">The name of what it was to restore; null for none, or in place.</param>
-internal sealed record EndedJob(string Project, string Id, JobKind Kind, string Resource, string? TargetName);
+/// <param name="Kept">What it has written down that it keeps.</param>
+internal sealed record EndedJob(string Project, string Id, JobKind Kind, string Resource, string? TargetName, string? Kept);
 
 /// <summary>A restore under way.</summary>
 internal sealed record RestoreRun(string Project, string Job, Vault Vault, PointDocument Point, RunProgress Progress)

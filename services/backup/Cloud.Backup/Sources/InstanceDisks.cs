@@ -35,6 +35,11 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
     public Task<IReadOnlyList<AttachedBlockVolume>> ListAsync(string project, InstanceState instance, CancellationToken ct) =>
         volumes.ListAttachedAsync(project, instance.Id, ct);
 
+    /// <summary>What <see cref="KeepAsync"/> is about to keep, by names: to be written down first, as the instance may be gone later.</summary>
+    public static KeptDisks Plan(InstanceState instance, IReadOnlyList<AttachedBlockVolume> attached, string name) => new(
+        instance.Host ?? "", instance.Host is null || instance.Settings.IsContainer ? null : NameOf(name, null),
+        attached.ToDictionary(one => one.Volume.Id, one => NameOf(name, one.Volume.Id), StringComparer.Ordinal), Ran: false);
+
     /// <summary>Keeps what all disks hold now. The same name gives the same.</summary>
     /// <param name="others">Volumes that may have been attached when this was called first.</param>
     public async Task<KeptDisks> KeepAsync(
@@ -65,20 +70,6 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
         return new KeptDisks(
             host, root, kept.ToDictionary(one => one.Volume, one => one.Id, StringComparer.Ordinal),
             instance.Status == InstanceState.Running);
-    }
-
-    /// <summary>Removes what <see cref="KeepAsync"/> kept under a name that was told nobody.</summary>
-    public async Task ForgetAsync(string project, InstanceState instance, string name, CancellationToken ct)
-    {
-        if (instance.Host is { } host && !instance.Settings.IsContainer)
-        {
-            await hosts.DeleteSnapshotAsync(host, NameOf(name, null), ct);
-        }
-
-        foreach (var one in await ListAsync(project, instance, ct))
-        {
-            await volumes.DeleteSnapshotAsync(project, NameOf(name, one.Volume.Id), ct);
-        }
     }
 
     /// <summary>Removes snapshots; done where they are gone.</summary>

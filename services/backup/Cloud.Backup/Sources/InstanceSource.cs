@@ -37,6 +37,7 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
         var instance = await RequireAsync(run.Project, run.Resource, ct);
         var takenAt = time.GetUtcNow();
         var attached = await disks.ListAsync(run.Project, instance, ct);
+        await run.KeepAsync(InstanceDisks.Plan(instance, attached, NameOfBackup(run.Job)).ToString());
         var kept = await disks.KeepAsync(run.Project, instance, attached, NameOfBackup(run.Job), [], ct);
         try
         {
@@ -151,9 +152,9 @@ internal sealed class InstanceSource(IInstances instances, InstanceDisks disks, 
             await disks.DropRootAsync(job.Project, job.Id, ct);
             await volumes.DeleteMadeByAsync(job.Project, job.Id, areFreed: false, ct);
         }
-        else if (job.Kind == JobKind.Backup && await instances.FindAsync(job.Project, job.Resource, ct) is { } instance)
+        else if (job.Kind == JobKind.Backup && job.Kept is { } kept)
         {
-            await disks.ForgetAsync(job.Project, instance, NameOfBackup(job.Id), ct);
+            await ForgetAsync(job.Project, kept, ct);
         }
     }
 
