@@ -1,85 +1,113 @@
 using System.Globalization;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
 
+/// <summary>Kills on the cloud in one process: all of it dies at once.</summary>
+[Collection(OnSecondLocalCloud.Name)]
+public sealed class LocalBackupChaosTests(LocalCloud cloud, ITestOutputHelper output) : BackupChaosTests(cloud, output);
+
+/// <summary>Kills on the cloud of many processes: each service, the agent, PostgreSQL, RabbitMQ.</summary>
+[Collection(OnDistributedCloud.Name)]
+public sealed class DistributedBackupChaosTests(DistributedCloud cloud, ITestOutputHelper output) : BackupChaosTests(cloud, output);
+
 /// <summary>
-/// Kills the backup service, block storage, object storage or the agent at a random moment of a backup, its copy and its try, a restore
-/// and a prune, all at once. Then everything ends well by itself: each point restores byte for byte, both vaults are whole, no volume or
-/// snapshot is left that served a job, and when the points are gone nothing is left of them. <c>CLOUD_TEST_ROUNDS</c> says how many rounds,
+/// Kills a process of the cloud at a random moment of a backup, its copy and its try, a restore and a prune, all at once, of a volume, an
+/// instance, a bucket or a database. Then everything ends well by itself: each point restores to what it was of, both vaults are whole,
+/// nothing is left that served a job, and when the points are gone nothing is left of them. <c>CLOUD_TEST_ROUNDS</c> says how many rounds,
 /// <c>CLOUD_TEST_SEED</c> replays one.
 /// </summary>
-[Collection(OnDistributedCloud.Name)]
-public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper output) : IDisposable
+public abstract class BackupChaosTests(CloudUnderTest cloud, ITestOutputHelper output) : IDisposable
 {
-    private const int RoundsDefault = 1;
     private const int PointsKept = 2;
-    private const int SizeBytes = 16 << 20;
-    private const int WrittenBytes = 300_000;
-    private const string AllVolumes = "/v1/volumes?limit=1000";
-    private const string AllSnapshots = "/v1/snapshots?limit=1000";
-    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(90);
-    private static readonly string[] Victims = ["backup", "block-storage", "host", "objects"];
+    private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(180);
+
+    private static readonly Func<CloudUnderTest, Task<BackedUpThing>>[] Kinds =
+        [ThingOfVolume.CreateAsync, ThingOfInstance.CreateAsync, ThingOfBucket.CreateAsync, ThingOfDatabase.CreateAsync];
+
+    /// <summary>What jobs make to serve them.</summary>
+    private static readonly string[] Lists = ["/v1/volumes", "/v1/snapshots", "/v1/instances", "/v1/buckets", "/v1/databases"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("cloud-vault-").FullName;
+
+    /// <summary>Of each kind that is backed up so far: the thing and its plan.</summary>
+    private readonly Dictionary<int, (BackedUpThing Thing, string Plan)> _things = [];
 
     /// <summary>What each point holds, by its id.</summary>
     private readonly Dictionary<string, string> _digests = [];
 
-    /// <summary>Volumes and snapshots of other tests.</summary>
+    /// <summary>What other tests have, and what is backed up.</summary>
     private readonly HashSet<string> _others = [];
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    private string[] _vaults = [];
+
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task KillsAtRandomMoments_LoseNoPoint_AndLeaveNothing()
     {
-        var seed = ReadNumber("CLOUD_TEST_SEED") ?? Environment.TickCount;
-        var rounds = ReadNumber("CLOUD_TEST_ROUNDS") ?? RoundsDefault;
-        output.WriteLine($"CLOUD_TEST_SEED={seed} CLOUD_TEST_ROUNDS={rounds}");
-        var chance = new Random(seed);
+        var (chance, rounds) = Chaos.Begin(output);
         var first = (await cloud.PostAsync("/v1/vaults", new { name = "chaos" })).GetProperty("id").GetString()!;
         var second = (await cloud.PostAsync("/v1/vaults", new { name = "chaos-copies", folder = Path.Combine(_folder, "vault") }))
             .GetProperty("id").GetString()!;
-        _others.UnionWith([.. await IdsAsync(AllVolumes), .. await IdsAsync(AllSnapshots)]);
-        var volume = await BackedUpVolume.CreateAsync(cloud, "chaos", SizeBytes);
-        await volume.WriteAsync(0, RandomNumberGenerator.GetBytes(SizeBytes / 2));
-        var plan = (await cloud.PostAsync("/v1/backup-plans", new
+        _vaults = [first, second];
+        foreach (var list in Lists)
         {
-            name = "chaos",
-            vault = first,
-            copyTo = second,
-            schedule = "0 3 * * *",
-            resources = new[] { volume.Id },
-            retention = new { last = 100 },
-        })).GetProperty("id").GetString()!;
-        await KnowAsync(first, second, await WriteAsync(volume, chance), await BackedUpVolume.RunAsync(cloud, plan));
-        for (var round = 1; round <= rounds; round++)
-        {
-            var digest = await WriteAsync(volume, chance);
-            await RunAsync(round, chance, plan, first);
-            await KnowAsync(first, second, digest, await NewestAsync(plan));
-            await RequireNothingLeftAsync(round, volume.Id);
-            await RequireWholeAsync(round, first, second, restores: round < rounds);
+            _others.UnionWith(await IdsAsync($"{list}?limit=1000"));
         }
 
-        await EndAsync(plan, first, second);
-        await cloud.DeleteVolumeAsync(volume.Id);
+        for (var round = 1; round <= rounds; round++)
+        {
+            var (thing, plan) = await ThingAsync(chance.Next(Kinds.Length), chance);
+            var digest = await thing.ChangeAsync(chance);
+            await RunAsync(round, chance, thing, plan);
+            await KnowAsync(thing, digest);
+            await RequireNothingLeftAsync(round);
+            await RequireWholeAsync(round, thing, restores: round < rounds);
+        }
+
+        foreach (var (thing, plan) in _things.Values)
+        {
+            await EndAsync(thing, plan);
+        }
+
+        await RequireEmptyAsync();
     }
 
-    private static Task<string> WriteAsync(BackedUpVolume volume, Random chance)
+    /// <summary>The thing of a kind, made and backed up once where it is not yet.</summary>
+    private async Task<(BackedUpThing Thing, string Plan)> ThingAsync(int kind, Random chance)
     {
-        var bytes = new byte[WrittenBytes];
-        chance.NextBytes(bytes);
-        return volume.WriteAsync(chance.Next(SizeBytes - WrittenBytes), bytes);
+        if (_things.TryGetValue(kind, out var there))
+        {
+            return there;
+        }
+
+        var thing = await Kinds[kind](cloud);
+        _others.Add(thing.Id);
+        var digest = await thing.ChangeAsync(chance);
+        var plan = (await cloud.PostAsync("/v1/backup-plans", new
+        {
+            name = $"chaos-{kind}",
+            vault = _vaults[0],
+            copyTo = _vaults[1],
+            schedule = "0 3 * * *",
+            resources = new[] { thing.Id },
+            retention = new { last = 4 },
+        })).GetProperty("id").GetString()!;
+        await BackedUpVolume.RunAsync(cloud, plan);
+        await KnowAsync(thing, digest);
+        return _things[kind] = (thing, plan);
     }
 
     /// <summary>A backup with its copy and its try, a restore, a point that goes and is pruned; and a kill among them.</summary>
-    private async Task RunAsync(int round, Random chance, string plan, string vault)
+    private async Task RunAsync(int round, Random chance, BackedUpThing thing, string plan)
     {
-        var points = await PointsAsync(vault);
+        var points = await PointsAsync(_vaults[0], thing);
         var restored = points[chance.Next(points.Count)];
         var name = $"chaos-restored-{round}";
         List<(HttpMethod Method, string Path, object? Body)> calls =
@@ -89,10 +117,11 @@ public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper o
             .. points.Where(point => points.Count > PointsKept || point != restored).Take(1)
                 .Select(point => (HttpMethod.Delete, $"/v1/recovery-points/{point}", (object?)null)),
         ];
-        var unit = Victims[chance.Next(Victims.Length)];
-        var moment = TimeSpan.FromMilliseconds(chance.Next(2500));
+        var units = cloud.Units.Keys.Where(unit => unit != "supervisor").Order(StringComparer.Ordinal).ToList();
+        var unit = units[chance.Next(units.Count)];
+        var moment = TimeSpan.FromMilliseconds(chance.Next(4000));
         output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"round {round}: kill -9 {unit} after {moment.TotalMilliseconds} ms"));
+            CultureInfo.InvariantCulture, $"round {round}, {thing.Path}: kill -9 {unit} after {moment.TotalMilliseconds} ms"));
         var sent = calls.Select(call => SendAsync(call.Method, call.Path, call.Body)).ToList();
         await Task.Delay(moment);
         await cloud.KillAsync(unit);
@@ -103,23 +132,22 @@ public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper o
         await cloud.PostAsync($"/v1/backup-plans/{plan}/run", null, HttpStatusCode.Accepted);
         await UntilAsync(async () => await CountAsync("queued") + await CountAsync("running") == 0, $"round {round}: all jobs have ended");
         var failed = (await cloud.GetAsync("/v1/backup-jobs?status=failed&limit=1000")).GetProperty("items").EnumerateArray()
-            .Where(job => job.GetProperty("vault").GetString() == vault).ToList();
+            .Where(job => _vaults.Contains(job.GetProperty("vault").GetString())).ToList();
         failed.ShouldBeEmpty($"round {round}");
-        foreach (var made in (await cloud.GetAsync($"/v1/volumes?name={name}")).GetProperty("items").EnumerateArray())
+        foreach (var made in (await cloud.GetAsync($"{thing.Path}?name={name}")).GetProperty("items").EnumerateArray())
         {
             var id = made.GetProperty("id").GetString()!;
-            (await BackedUpVolume.DigestAsync(cloud, id)).ShouldBe(_digests[restored], $"round {round}: what was restored meanwhile");
-            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{id}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+            (await thing.DigestAsync(id)).ShouldBe(_digests[restored], $"round {round}: what was restored meanwhile");
+            await thing.DeleteAsync(id);
         }
     }
 
-    /// <summary>Notes what a backup's point holds, and all others of the same bytes, and that they do.</summary>
-    private async Task KnowAsync(string first, string second, string digest, JsonElement job)
+    /// <summary>Notes what the new points of a thing hold: what it holds now, or what a copy's original did.</summary>
+    private async Task KnowAsync(BackedUpThing thing, string digest)
     {
-        _digests[job.GetProperty("recoveryPoint").GetString()!] = digest;
-        foreach (var vault in new[] { first, second })
+        foreach (var vault in _vaults)
         {
-            foreach (var point in await PointsAsync(vault))
+            foreach (var point in await PointsAsync(vault, thing))
             {
                 var view = await cloud.GetAsync($"/v1/recovery-points/{point}");
                 if (view.GetProperty("copyOf").GetString() is { } original && _digests.TryGetValue(original, out var copied))
@@ -133,48 +161,82 @@ public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper o
         }
     }
 
-    private async Task RequireNothingLeftAsync(int round, string volume)
+    private async Task RequireNothingLeftAsync(int round)
     {
-        _others.Add(volume);
-        await UntilAsync(async () => await LeftAsync(AllVolumes) == 0, $"round {round}: no volume is left that served a job");
-        await UntilAsync(async () => await LeftAsync(AllSnapshots) == 1, $"round {round}: one snapshot is left, that of the newest point");
+        foreach (var list in Lists)
+        {
+            // The newest point of a volume keeps the snapshot that the next backup asks for changes since; of an instance its host does.
+            var kept = list == "/v1/snapshots" ? _things.Values.Count(one => one.Thing is ThingOfVolume) : 0;
+            await UntilAsync(async () => await LeftAsync(list) == kept, $"round {round}: no more than {kept} of {list} is left");
+        }
+
+        var roots = _things.Values.Count(one => one.Thing is ThingOfInstance);
+        await UntilAsync(
+            () => Task.FromResult(RootsLeft().Count == roots), $"round {round}: of root disks is left {string.Join(' ', RootsLeft())}");
         await HostDisks.RequireWholeAsync(cloud.Data);
     }
 
-    private async Task<int> LeftAsync(string path) => (await IdsAsync(path)).Count(id => !_others.Contains(id));
+    /// <summary>What the hosts keep of root disks for backups, or have for restores.</summary>
+    private List<string> RootsLeft() => Directory.EnumerateFiles(cloud.Data, "*root-*.json", SearchOption.AllDirectories)
+        .Where(path => path.Contains("/volumes/snapshots/", StringComparison.Ordinal)).Select(path => Path.GetFileName(path)!).ToList();
 
-    private async Task RequireWholeAsync(int round, string first, string second, bool restores)
+    private async Task<int> LeftAsync(string list) => (await IdsAsync($"{list}?limit=1000")).Count(id => !_others.Contains(id));
+
+    private async Task RequireWholeAsync(int round, BackedUpThing thing, bool restores)
     {
-        foreach (var vault in new[] { first, second })
+        foreach (var vault in _vaults)
         {
-            var verify = await cloud.PostAsync($"/v1/vaults/{vault}/verify?wait=60", null, HttpStatusCode.OK);
+            var verify = await cloud.PostAsync($"/v1/vaults/{vault}/verify?wait=120", null, HttpStatusCode.OK);
             verify.GetProperty("status").GetString().ShouldBe("succeeded", $"round {round}: {verify}");
-            foreach (var point in (await PointsAsync(vault)).TakeLast(restores ? 1 : 0))
+            foreach (var point in (await PointsAsync(vault, thing)).TakeLast(restores ? 1 : 0))
             {
-                await BackedUpVolume.RequireRestoresAsync(cloud, point, _digests[point], $"round {round}");
+                await RequireRestoresAsync(thing, point, $"round {round}");
             }
         }
     }
 
-    /// <summary>With its last point a vault has nothing left to hold.</summary>
-    private async Task EndAsync(string plan, string first, string second)
+    /// <summary>Makes another one of a point, which holds what is expected, and removes it.</summary>
+    private async Task RequireRestoresAsync(BackedUpThing thing, string point, string why)
+    {
+        var job = await cloud.PostAsync($"/v1/recovery-points/{point}/restore?wait=180", new { name = point }, HttpStatusCode.OK);
+        job.GetProperty("status").GetString().ShouldBe("succeeded", $"{why}: {job}");
+        var made = job.GetProperty("restored").GetString()!;
+        (await thing.DigestAsync(made)).ShouldBe(_digests[point], $"{why}: what is restored of {point}");
+        await thing.DeleteAsync(made);
+    }
+
+    private async Task EndAsync(BackedUpThing thing, string plan)
     {
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/backup-plans/{plan}")).Status.ShouldBe(HttpStatusCode.NoContent);
-        foreach (var vault in new[] { first, second })
+        foreach (var vault in _vaults)
         {
-            foreach (var point in await PointsAsync(vault))
+            foreach (var point in await PointsAsync(vault, thing))
             {
-                await BackedUpVolume.RequireRestoresAsync(cloud, point, _digests[point]);
+                await RequireRestoresAsync(thing, point, "the end");
                 (await cloud.SendAsync(HttpMethod.Delete, $"/v1/recovery-points/{point}")).Status.ShouldBe(HttpStatusCode.NoContent);
             }
+        }
+    }
 
+    /// <summary>With their last points the vaults have nothing left to hold.</summary>
+    private async Task RequireEmptyAsync()
+    {
+        foreach (var vault in _vaults)
+        {
             await UntilAsync(
                 async () => (await cloud.GetAsync($"/v1/vaults/{vault}")).GetProperty("storedBytes").GetInt64() == 0, $"{vault} is empty");
         }
 
         await UntilAsync(() => Task.FromResult(FilesLeft().Count == 0), $"no file is left: {string.Join(' ', FilesLeft())}");
-        await UntilAsync(async () => await LeftAsync(AllSnapshots) == 0, "no snapshot is left");
-        foreach (var vault in new[] { first, second })
+        await UntilAsync(async () => await LeftAsync("/v1/snapshots") == 0, "no snapshot is left");
+        await UntilAsync(() => Task.FromResult(RootsLeft().Count == 0), $"of root disks is left {string.Join(' ', RootsLeft())}");
+        foreach (var (thing, _) in _things.Values)
+        {
+            await thing.DeleteAsync(thing.Id);
+        }
+
+        await HostDisks.RequireWholeAsync(cloud.Data);
+        foreach (var vault in _vaults)
         {
             (await cloud.SendAsync(HttpMethod.Delete, $"/v1/vaults/{vault}")).Status.ShouldBe(HttpStatusCode.Accepted);
             await UntilAsync(
@@ -185,14 +247,9 @@ public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper o
     private List<string> FilesLeft() => Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories)
         .Where(path => Path.GetFileName(path) != "vault.json").ToList();
 
-    private async Task<JsonElement> NewestAsync(string plan)
-    {
-        var jobs = (await cloud.GetAsync($"/v1/backup-jobs?plan={plan}&limit=1000")).GetProperty("items").EnumerateArray();
-        return jobs.Last(job => job.GetProperty("kind").GetString() == "backup");
-    }
-
-    /// <summary>The points of a vault, the oldest first.</summary>
-    private Task<IReadOnlyList<string>> PointsAsync(string vault) => IdsAsync($"/v1/recovery-points?vault={vault}&limit=1000");
+    /// <summary>The points of a thing in a vault, the oldest first.</summary>
+    private Task<IReadOnlyList<string>> PointsAsync(string vault, BackedUpThing thing) =>
+        IdsAsync($"/v1/recovery-points?vault={vault}&resource={thing.Id}&limit=1000");
 
     private async Task<int> CountAsync(string status) => (await IdsAsync($"/v1/backup-jobs?status={status}&limit=1000")).Count;
 
@@ -221,7 +278,4 @@ public sealed class BackupChaosTests(DistributedCloud cloud, ITestOutputHelper o
             await Task.Delay(TimeSpan.FromMilliseconds(200));
         }
     }
-
-    private static int? ReadNumber(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : null;
 }

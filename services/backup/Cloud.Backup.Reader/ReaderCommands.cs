@@ -13,7 +13,8 @@ public static class ReaderCommands
     private const string Usage = """
         Reads a copy of a vault. The key is the text that GET /v1/vaults/{id}/key gave out, in a file.
           cloud-vault list    FOLDER KEYFILE                          the recovery points
-          cloud-vault restore FOLDER KEYFILE POINT TARGET             a point's bytes into a file, sparse
+          cloud-vault restore FOLDER KEYFILE POINT TARGET             a volume into a sparse file, an instance's disks into one each,
+                                                                      a database or a bucket into a folder of its files
           cloud-vault files   FOLDER KEYFILE POINT [PATH]             a folder of a volume's file system
           cloud-vault file    FOLDER KEYFILE POINT PATH TARGET        one file out of it
           cloud-vault verify  FOLDER KEYFILE                          whether every point is whole; changes nothing
@@ -76,26 +77,46 @@ public static class ReaderCommands
     private static async Task<int> RestoreAsync(Vault vault, string id, string target, CancellationToken ct)
     {
         var point = await vault.ReadPointAsync(id, ct);
-        foreach (var stream in point.Streams)
+        var layout = PointLayout.Of(point, target);
+        foreach (var (path, mode) in layout.Folders)
         {
-            await using var source = (ChunkStream)vault.OpenStream(stream);
-            var path = point.Streams.Count == 1 ? target : $"{target}.{stream.Name}";
-            await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
-            file.SetLength(source.Length);
-            var chunk = new byte[ChunkTree.ChunkBytes];
-            for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(at, ct))
-            {
-                var length = (int)Math.Min(chunk.Length, source.Length - at);
-                source.Position = file.Position = at;
-                await source.ReadExactlyAsync(chunk.AsMemory(0, length), ct);
-                await file.WriteAsync(chunk.AsMemory(0, length), ct);
-                at += length;
-            }
+            Directory.CreateDirectory(path, (UnixFileMode)mode);
+        }
 
-            file.Flush(flushToDisk: true);
+        foreach (var (stream, path, mode) in layout.Streams)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            await RestoreAsync(vault, stream, path, ct);
+            if (mode is { } permissions)
+            {
+                File.SetUnixFileMode(path, (UnixFileMode)permissions);
+            }
+        }
+
+        foreach (var (path, json) in layout.Notes)
+        {
+            await File.WriteAllTextAsync(path, json, ct);
         }
 
         return 0;
+    }
+
+    private static async Task RestoreAsync(Vault vault, PointStream stream, string path, CancellationToken ct)
+    {
+        await using var source = (ChunkStream)vault.OpenStream(stream);
+        await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        file.SetLength(source.Length);
+        var chunk = new byte[ChunkTree.ChunkBytes];
+        for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(at, ct))
+        {
+            var length = (int)Math.Min(chunk.Length, source.Length - at);
+            source.Position = file.Position = at;
+            await source.ReadExactlyAsync(chunk.AsMemory(0, length), ct);
+            await file.WriteAsync(chunk.AsMemory(0, length), ct);
+            at += length;
+        }
+
+        file.Flush(flushToDisk: true);
     }
 
     private static async Task<int> ListFilesAsync(Vault vault, string id, string path, TextWriter output, CancellationToken ct)

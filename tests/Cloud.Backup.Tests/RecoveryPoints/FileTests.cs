@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
 using Cloud.Backup.Reader;
 using Cloud.Backup.Tests.Kit;
 
@@ -48,10 +49,7 @@ public sealed class FileTests(BackupServices services) : BackupTest(services.OnS
         var (big, disk) = await MakeDiskAsync("ext4");
         var plan = await PlanAsync(Storage.AddVolume(NewName("disk"), disk));
         var point = await BackUpAsync(plan);
-        var vault = plan.GetProperty("vault").GetString()!;
-        var key = Path.Combine(_folder, "key");
-        await File.WriteAllTextAsync(key, (await GetAsync($"/v1/vaults/{vault}/key")).GetProperty("key").GetString());
-        var copy = FolderOf(vault);
+        var (copy, key) = await KeyAsync(plan);
         (await ReadAsync("list", copy, key)).ShouldContain(point);
         (await ReadAsync("files", copy, key, point, "/etc")).ShouldContain("motd");
         (await ReadAsync("verify", copy, key)).ShouldContain($"{point}  whole");
@@ -65,6 +63,57 @@ public sealed class FileTests(BackupServices services) : BackupTest(services.OnS
         using var errors = new StringWriter();
         (await ReaderCommands.RunAsync(["list", copy, key], TextWriter.Null, errors, CancellationToken.None)).ShouldBe(1);
         errors.ToString().ShouldContain("The key is not that of vault");
+    }
+
+    [Fact]
+    public async Task Reader_LaysOutABucketsObjects_ByTheirKeys()
+    {
+        var bucket = Buckets.Add(NewName("bucket")).Id;
+        Buckets.Put(bucket, "a/b", [1]);
+        Buckets.Put(bucket, "a/b", [2, 2]);
+        Buckets.Put(bucket, "a", [3]);
+        Buckets.Put(bucket, "../out", [4]);
+        Buckets.Put(bucket, "gone", [5]);
+        Buckets.Put(bucket, "gone", null);
+        var target = await RestoreAsync(await PlanAsync(bucket));
+        (await File.ReadAllBytesAsync(Path.Combine(target, "objects", "a"))).ShouldBe([3]);
+        Directory.GetFiles(Path.Combine(target, "objects"), "*", SearchOption.AllDirectories).ShouldHaveSingleItem();
+        Directory.GetFiles(Path.Combine(target, "versions")).SelectMany(File.ReadAllBytes).Order().ToArray().ShouldBe([1, 2, 2, 4, 5]);
+        using var versions = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(target, "versions.json")));
+        versions.RootElement.EnumerateArray().Select(one => (
+                one.GetProperty("version").GetProperty("key").GetString(), one.GetProperty("file").GetString() ?? "none"))
+            .ShouldContain(("gone", "none"));
+        versions.RootElement.GetArrayLength().ShouldBe(6);
+    }
+
+    [Fact]
+    public async Task Reader_LaysOutADatabasesFiles_AsItsServerHasThem()
+    {
+        var database = Databases.Add(NewName("db"), new Dictionary<string, byte[]> { ["base/1"] = [1, 2], ["PG_VERSION"] = [3] });
+        Databases.Write(database, 1, [9]);
+        var target = await RestoreAsync(await PlanAsync(database));
+        (await File.ReadAllBytesAsync(Path.Combine(target, "data", "base", "1"))).ShouldBe([1, 2]);
+        (await File.ReadAllBytesAsync(Path.Combine(target, "data", "PG_VERSION"))).ShouldBe([3]);
+        (await File.ReadAllBytesAsync(Path.Combine(target, "wal", FakeDatabases.NameOfLog(1)))).ShouldBe([9]);
+    }
+
+    /// <summary>Runs a plan and restores its point with no cloud; where to.</summary>
+    private async Task<string> RestoreAsync(JsonElement plan)
+    {
+        var point = await BackUpAsync(plan);
+        var (copy, key) = await KeyAsync(plan);
+        var target = Path.Combine(_folder, "restored");
+        await ReadAsync("restore", copy, key, point, target);
+        return target;
+    }
+
+    /// <summary>The folder of a plan's vault, and a file with its key.</summary>
+    private async Task<(string Folder, string Key)> KeyAsync(JsonElement plan)
+    {
+        var vault = plan.GetProperty("vault").GetString()!;
+        var key = Path.Combine(_folder, "key");
+        await File.WriteAllTextAsync(key, (await GetAsync($"/v1/vaults/{vault}/key")).GetProperty("key").GetString());
+        return (FolderOf(vault), key);
     }
 
     private static async Task<string> ReadAsync(params string[] args)

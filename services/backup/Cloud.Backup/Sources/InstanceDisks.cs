@@ -35,7 +35,7 @@ internal sealed class InstanceDisks(IVolumeHosts hosts, BlockVolumes volumes)
     public Task<IReadOnlyList<AttachedBlockVolume>> ListAsync(string project, InstanceState instance, CancellationToken ct) =>
         volumes.ListAttachedAsync(project, instance.Id, ct);
 
-    /// <summary>What <see cref="KeepAsync"/> is about to keep, by names: to be written down first, as the instance may be gone later.</summary>
+    /// <summary>What <see cref="KeepAsync"/> is to keep, by names: written down first, as the instance may be gone later.</summary>
     public static KeptDisks Plan(InstanceState instance, IReadOnlyList<AttachedBlockVolume> attached, string name) => new(
         instance.Host ?? "", instance.Host is null || instance.Settings.IsContainer ? null : NameOf(name, null),
         attached.ToDictionary(one => one.Volume.Id, one => NameOf(name, one.Volume.Id), StringComparer.Ordinal), Ran: false);
