@@ -145,26 +145,47 @@ unit_environment() {
       [ "$1" != gateway ] || echo "CLOUD_BACKUP_URL=http://127.0.0.1:${unit_port[backup]}"
       [[ $1 != gateway && $1 != database && $1 != backup ]] || echo "CLOUD_OBJECT_STORAGE_URL=http://127.0.0.1:${unit_port[objects]}"
       [ "$1" != compute ] || echo "CLOUD_IMAGE_RECIPES=$root/infra/images"
-      [ "$1" = gateway ] || echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
+      case $1 in
+        gateway) ;;
+        compute) echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]};http://unix:$CLOUD_DATA/run/compute.sock" ;;
+        *) echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}" ;;
+      esac
       ;;
     host | host-*)
       if [ -n "${unit_port[compute]:-}" ]; then
         echo CLOUD_PROFILE=distributed
-        echo "CLOUD_COMPUTE_URL=http://127.0.0.1:${unit_port[compute]}"
+        echo "CLOUD_COMPUTE_URL=http://unix:$CLOUD_DATA/run/compute.sock"
       else
         # It leaves its address in the data folder: the gateway of a cloud in one process lets no other process's calls through.
         echo CLOUD_PROFILE=local
       fi
-      echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
+      if has_own_network "$1"; then
+        echo "ASPNETCORE_URLS=http://unix:$CLOUD_DATA/run/$1.sock"
+        echo Cloud__Host__MachineNetwork=/proc/self/fd/7
+      else
+        echo "ASPNETCORE_URLS=http://127.0.0.1:${unit_port[$1]}"
+      fi
       [ "$1" = host ] || echo "Cloud__Host__Name=$1"
       ;;
   esac
+}
+
+# has_own_network UNIT: hosts beside the first have a network namespace each, where this user may make one: nothing that runs there, as a
+# guest's process, reaches the machine's network but by the host's switch, which stays outside. As another user they are in the machine's.
+has_own_network() {
+  [[ $1 = host-* ]] && [ "$(id -u)" = 0 ] && unshare --net true 2> /dev/null
 }
 
 # run_service UNIT PROGRAM [FILE]: replaces the shell by a .NET program, in a session of its own.
 run_service() {
   local line
   while read -r line; do export "${line?}"; done < <(unit_environment "$1")
+  # What the last process listened on would be taken for another's.
+  rm -f "$CLOUD_DATA/run/$1.sock"
+  if has_own_network "$1"; then
+    exec 7< /proc/self/ns/net
+    exec setsid unshare --net dotnet "$(readlink -f "${3:-$programs/$2/$2.dll}")"
+  fi
   exec setsid dotnet "$(readlink -f "${3:-$programs/$2/$2.dll}")"
 }
 

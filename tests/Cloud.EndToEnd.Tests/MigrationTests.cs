@@ -72,6 +72,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
             }
         }
 
+        await HasNoNetworkAsync(sibling);
         await CrashesAsync(id, stream);
 
         // The host that it is on goes out of use, and it goes to the other.
@@ -93,6 +94,27 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
             await cloud.DeleteInstanceAsync(one);
             Directory.Exists(Path.Combine(cloud.Data, Second, "guests", one)).ShouldBeFalse();
         }
+    }
+
+    /// <summary>
+    /// The second host has a network namespace of its own, where it may: there is no network in it, though its guest has one, by the switch.
+    /// </summary>
+    private async Task HasNoNetworkAsync(string id)
+    {
+        var guest = GuestProcesses.Of(cloud.Data, id).ShouldHaveSingleItem().Id;
+        var networks = (await File.ReadAllLinesAsync($"/proc/{guest}/net/dev")).Skip(2).Select(line => line.Split(':')[0].Trim()).ToList();
+        var said = (await cloud.GetAsync($"/v1/hosts/{Second}")).GetProperty("networkNamespace").GetString();
+        (await cloud.GetAsync("/v1/hosts/local")).GetProperty("networkNamespace").GetString().ShouldBe("machine");
+        if (!Environment.IsPrivilegedProcess)
+        {
+            said.ShouldBe("machine");
+            return;
+        }
+
+        said.ShouldBe("own");
+        networks.ShouldBe(["lo"]);
+        new FileInfo($"/proc/{guest}/ns/net").LinkTarget.ShouldNotBe(new FileInfo("/proc/self/ns/net").LinkTarget);
+        (await cloud.ShellAsync(id, "ip -o link show up")).ShouldContain("eth0");
     }
 
     /// <summary>

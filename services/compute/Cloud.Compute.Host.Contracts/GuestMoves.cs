@@ -25,14 +25,14 @@ public sealed record GuestDeparture
 /// Where a guest is awaited. Whoever knows the secret can be that guest: it is of one arrival, and neither kept nor logged.
 /// </summary>
 /// <param name="Host">The name of the host.</param>
-/// <param name="Address">Where it listens.</param>
+/// <param name="SocketPath">Where it listens: a Unix socket, which hosts of one machine reach in whatever network they are.</param>
 /// <param name="Layers">As <see cref="GuestDeparture.Layers"/> said them.</param>
 /// <param name="MissingLayers">Those of them that it does not have.</param>
 public sealed record GuestArrival(
-    string Host, string Address, int Port, string Secret, IReadOnlyList<string> Layers, IReadOnlyList<string> MissingLayers)
+    string Host, string SocketPath, string Secret, IReadOnlyList<string> Layers, IReadOnlyList<string> MissingLayers)
 {
     /// <summary>Tells nothing of the secret.</summary>
-    public override string ToString() => $"{Host} {Address}:{Port}";
+    public override string ToString() => $"{Host} {SocketPath}";
 }
 
 /// <summary>How a guest goes to where it is awaited.</summary>

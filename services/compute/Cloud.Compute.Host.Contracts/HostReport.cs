@@ -20,6 +20,15 @@ public sealed record HostReport
     /// The whole path of its switch's folder, by which the switches of other hosts join their networks with its; null for none.
     /// </summary>
     public string? SwitchFolder { get; init; }
+
+    /// <summary>
+    /// <c>own</c> where the agent and its guests' processes are in a network namespace that has no network, or <c>machine</c>.
+    /// </summary>
+    public string NetworkNamespace { get; init; } = MachineNetwork;
+
+    public const string OwnNetwork = "own";
+
+    public const string MachineNetwork = "machine";
 }
 
 /// <summary>One engine and architecture on a host: proven by running a small guest, or why not.</summary>

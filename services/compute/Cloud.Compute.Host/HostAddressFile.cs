@@ -1,6 +1,7 @@
 using System.Text;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Guests;
+using Cloud.ServiceDefaults.Auth;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Options;
@@ -26,6 +27,6 @@ internal sealed class HostAddressFile(
         var folder = Directory.CreateDirectory(AgentAddresses.FolderIn(configuration["Cloud:Data"]!)).FullName;
         DurableFile.Write(
             Path.Combine(folder, options.Value.Name),
-            Encoding.UTF8.GetBytes(server.Features.Get<IServerAddressesFeature>()!.Addresses.First()));
+            Encoding.UTF8.GetBytes(UnixAddress.OfListener(server.Features.Get<IServerAddressesFeature>()!.Addresses.First()).ToString()));
     }
 }

@@ -29,6 +29,12 @@ public sealed record HostOptions
     [Required]
     public string SwitchProgram { get; init; } = Path.Combine(AppContext.BaseDirectory, "cloud-switch");
 
+    /// <summary>
+    /// The machine's network namespace, as a file, where this agent was started in one of its own: the switch, which guests reach the
+    /// world by, is started in that. Null where the agent is in it too.
+    /// </summary>
+    public string? MachineNetwork { get; init; }
+
     /// <summary>As root: the first of the user ids that guests' processes run as, one each.</summary>
     [Range(1000, int.MaxValue)]
     public int GuestUidFirst { get; init; } = 1_000_000_000;

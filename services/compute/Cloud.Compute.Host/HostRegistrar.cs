@@ -1,4 +1,5 @@
 using Cloud.Compute.Host.Contracts;
+using Cloud.ServiceDefaults.Auth;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Options;
@@ -27,7 +28,7 @@ internal sealed partial class HostRegistrar(
             try
             {
                 using var response = await clients.CreateClient(Client).PostAsJsonAsync(
-                    "/internal/v1/hosts", new HostRegistration(options.Value.Name, new Uri(address)), stoppingToken);
+                    "/internal/v1/hosts", new HostRegistration(options.Value.Name, UnixAddress.OfListener(address)), stoppingToken);
                 response.EnsureSuccessStatusCode();
                 told = true;
                 await Task.Delay(Again, time, stoppingToken);

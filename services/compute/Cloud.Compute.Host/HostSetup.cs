@@ -73,7 +73,14 @@ public static class HostSetup
             return builder;
         }
 
-        builder.Services.AddHttpClient(HostRegistrar.Client, client => client.BaseAddress = new Uri(compute)).AddServiceKey();
+        var address = UnixAddress.OfListener(compute);
+        var client = builder.Services.AddHttpClient(HostRegistrar.Client, client => client.BaseAddress = UnixAddress.BaseOf(address))
+            .AddServiceKey();
+        if (UnixAddress.Is(address))
+        {
+            client.ConfigurePrimaryHttpMessageHandler(() => UnixAddress.HandlerTo(address));
+        }
+
         builder.Services.AddHostedService<HostRegistrar>();
         return builder;
     }

@@ -42,7 +42,7 @@ public static class ComputeSetup
         builder.Services.AddOptions<OutboundOptions>().BindConfiguration("Cloud:Outbound");
         builder.AddServiceDocument(Name, "Compute", "Images, instance types, key pairs, instances and the hosts they run on.");
         builder.AddCloudDatabase<ComputeDbContext>(Name);
-        builder.Services.AddHttpClient(HostLinks.Client, client => client.Timeout = TimeSpan.FromMinutes(10)).AddServiceKey();
+        builder.Services.AddHttpClient(HostLinks.Client).AddServiceKey();
         if (configuration["Cloud:Services:BlockStorage"] is { Length: > 0 } blockStorage)
         {
             builder.Services.AddHttpClient(HttpBlockStorage.Client, client => client.BaseAddress = new Uri(blockStorage)).AddServiceKey();

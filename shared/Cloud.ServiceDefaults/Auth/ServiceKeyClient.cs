@@ -11,6 +11,13 @@ public static class ServiceKeyClient
         ArgumentNullException.ThrowIfNull(client);
         return client.AddHttpMessageHandler(services => new ServiceKeyHeader(services.GetRequiredService<ServiceKey>()));
     }
+
+    /// <summary>The same for one process that listens on a Unix socket.</summary>
+    public static HttpClient CreateAt(Uri unixAddress, ServiceKey key) =>
+        new(new ServiceKeyHeader(key) { InnerHandler = UnixAddress.HandlerTo(unixAddress) })
+        {
+            BaseAddress = UnixAddress.BaseOf(unixAddress),
+        };
 }
 
 internal sealed class ServiceKeyHeader(ServiceKey key) : DelegatingHandler

@@ -221,7 +221,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     {
         Enter("AwaitGuestAsync", departure.Spec.Id);
         Arrivals[departure.Spec.Id] = departure;
-        return Task.FromResult(new GuestArrival(Name, "127.0.0.1", 1, "secret", [], []));
+        return Task.FromResult(new GuestArrival(Name, "arrival", "secret", [], []));
     }
 
     public Task<bool> EndArrivalAsync(string id, CancellationToken ct)

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
@@ -203,7 +202,7 @@ internal sealed partial class Guest
         try
         {
             _move = new GuestMoveReport { Phase = "layers" };
-            var way = new Way(new IPEndPoint(IPAddress.Parse(move.To.Address), move.To.Port), move.To.Secret);
+            var way = new Way(move.To.SocketPath, move.To.Secret);
             foreach (var layer in move.To.MissingLayers)
             {
                 await way.SendFileAsync(MoveWays.Layer, layer, PathOf(layer), calledOff.Token);
@@ -293,7 +292,7 @@ internal sealed partial class Guest
     }
 
     /// <summary>To the other host.</summary>
-    private sealed class Way(IPEndPoint at, string secret)
+    private sealed class Way(string at, string secret)
     {
         public Task<(Socket Socket, MoveAnswer Answer)> OpenAsync(string name, CancellationToken ct) =>
             MoveWays.OpenAsync(at, new MoveWay(secret, name), null, ct);

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Net;
+using System.Security.Cryptography;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Moves;
 using Cloud.Primitives;
@@ -54,11 +54,11 @@ internal sealed partial class HostAgent : IArrivalSteps
             throw;
         }
 
-        var arrival = new Arrival(guest, this, time);
+        var arrival = new Arrival(guest, this, Path.Combine(ArrivalsFolder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))), time);
         _arrivals[spec.Id] = arrival;
         LogAwaits(log, spec.Id);
         return new GuestArrival(
-            options.Value.Name, IPAddress.Loopback.ToString(), arrival.Port, arrival.Secret, departure.Layers,
+            options.Value.Name, arrival.SocketPath, arrival.Secret, departure.Layers,
             departure.Layers.Where(layer => !File.Exists(snapshots.PathOf(layer))).ToList());
     }
 

@@ -38,12 +38,21 @@ internal sealed partial class HostAgent(
 
     public IVolumeStore Volumes => new VolumeStore(volumes, this, time);
 
+    /// <summary>Where guests of other hosts come in; none outlives the agent.</summary>
+    private string ArrivalsFolder => Path.Combine(options.Value.Folder, "arrivals");
+
     private string GuestsFolder => Path.Combine(options.Value.Folder, "guests");
 
     /// <summary>Finds the guests of an agent before this one, running or not, and what their networks were.</summary>
     public async Task AdoptAllAsync(CancellationToken ct)
     {
         Directory.CreateDirectory(GuestsFolder);
+        Directory.CreateDirectory(ArrivalsFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var left in Directory.EnumerateFiles(ArrivalsFolder))
+        {
+            File.Delete(left);
+        }
+
         var probing = driver.ProbeAsync(ct);
         foreach (var path in Directory.EnumerateDirectories(GuestsFolder))
         {
@@ -84,6 +93,7 @@ internal sealed partial class HostAgent(
             Cpus = Environment.ProcessorCount,
             MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
             SwitchFolder = network.Folder.Path,
+            NetworkNamespace = options.Value.MachineNetwork is null ? HostReport.MachineNetwork : HostReport.OwnNetwork,
             DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,
             Engines = probes.Select(probe => new HostEngine(
                 NameOf(probe.Engine),

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -9,8 +8,8 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Moves;
 
 /// <summary>
-/// A guest that this host awaits: a port of the loopback where its old host comes in by an arrival's own secret, and what came so far. It
-/// is no guest of this host until it runs here. Where nobody comes for a while it ends by itself.
+/// A guest that this host awaits: a socket in its folder, as the hosts have no network in common, where its old host comes in by an arrival's
+/// own secret, and what came so far. It is no guest of this host until it runs here. Where nobody comes for a while it ends by itself.
 /// </summary>
 internal sealed class Arrival : IAsyncDisposable
 {
@@ -18,7 +17,7 @@ internal sealed class Arrival : IAsyncDisposable
     private static readonly TimeSpan GreetingLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(1);
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly byte[] _secret = RandomNumberGenerator.GetBytes(SecretBytes);
     private readonly CancellationTokenSource _ending = new();
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -29,18 +28,20 @@ internal sealed class Arrival : IAsyncDisposable
     private int _open;
     private bool _ended;
 
-    public Arrival(Guest guest, IArrivalSteps steps, TimeProvider time)
+    public Arrival(Guest guest, IArrivalSteps steps, string socketPath, TimeProvider time)
     {
         Guest = guest;
+        SocketPath = socketPath;
         _steps = steps;
         _time = time;
-        _listener.Start();
+        _listener.Bind(new UnixDomainSocketEndPoint(socketPath));
+        _listener.Listen();
         _listening = ListenAsync();
     }
 
     public Guest Guest { get; }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public string SocketPath { get; }
 
     public string Secret => Convert.ToHexStringLower(_secret);
 
@@ -66,7 +67,7 @@ internal sealed class Arrival : IAsyncDisposable
             {
                 _ended = true;
                 await _ending.CancelAsync();
-                _listener.Stop();
+                _listener.Close();
                 if (_machine is { } machine)
                 {
                     await machine.DisposeAsync();
@@ -86,7 +87,7 @@ internal sealed class Arrival : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();
-        _listener.Stop();
+        _listener.Close();
         await _listening;
         if (!HasArrived && _machine is { } machine)
         {
@@ -99,7 +100,7 @@ internal sealed class Arrival : IAsyncDisposable
     private async Task ListenAsync()
     {
         var heardAt = _time.GetTimestamp();
-        var accepting = _listener.AcceptSocketAsync(_ending.Token).AsTask();
+        var accepting = _listener.AcceptAsync(_ending.Token).AsTask();
         while (!_ending.IsCancellationRequested)
         {
             await Task.WhenAny(accepting, Task.Delay(IdleLimit, _time));
@@ -108,7 +109,7 @@ internal sealed class Arrival : IAsyncDisposable
                 if (accepting.IsCompleted)
                 {
                     var socket = await accepting;
-                    accepting = _listener.AcceptSocketAsync(_ending.Token).AsTask();
+                    accepting = _listener.AcceptAsync(_ending.Token).AsTask();
                     heardAt = _time.GetTimestamp();
                     _ = ServeAsync(socket);
                 }
@@ -131,7 +132,6 @@ internal sealed class Arrival : IAsyncDisposable
         {
             try
             {
-                socket.NoDelay = true;
                 using var limit = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
                 limit.CancelAfter(GreetingLimit);
                 var way = await MoveWays.ReceiveAsync<MoveWay>(socket, limit.Token);
@@ -174,7 +174,7 @@ internal sealed class Arrival : IAsyncDisposable
         if (HasArrived)
         {
             await _ending.CancelAsync();
-            _listener.Stop();
+            _listener.Close();
         }
         else if (answer.Error is null && (way.Name == VmMove.Memory || way.Name.StartsWith(VmMove.Disk, StringComparison.Ordinal)))
         {

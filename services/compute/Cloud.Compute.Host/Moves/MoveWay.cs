@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Cloud.Vmm;
@@ -38,15 +37,15 @@ internal static class MoveWays
     private const int LineBytesMax = 4096;
 
     /// <summary>Asks, and ends when that was answered.</summary>
-    /// <param name="at">Where the guest is awaited.</param>
+    /// <param name="at">The socket where the guest is awaited.</param>
     /// <param name="way">What is asked.</param>
     /// <param name="send">Sends the bytes that follow; null for none.</param>
     /// <param name="ct">Ends it; the other host may have heard it.</param>
     /// <exception cref="VmException">It was refused, or not heard.</exception>
     public static async Task<(Socket Socket, MoveAnswer Answer)> OpenAsync(
-        IPEndPoint at, MoveWay way, Func<Stream, Task>? send, CancellationToken ct)
+        string at, MoveWay way, Func<Stream, Task>? send, CancellationToken ct)
     {
-        var socket = new Socket(at.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             await ConnectAsync(socket, at, ct);
@@ -67,11 +66,11 @@ internal static class MoveWays
         }
     }
 
-    private static async Task ConnectAsync(Socket socket, IPEndPoint at, CancellationToken ct)
+    private static async Task ConnectAsync(Socket socket, string at, CancellationToken ct)
     {
         try
         {
-            await socket.ConnectAsync(at, ct);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(at), ct);
         }
         catch (SocketException nobody)
         {

@@ -47,16 +47,23 @@ internal static class SwitchProcess
 
     private static ProcessStartInfo StartInfo(HostOptions options, SwitchFolder folder)
     {
-        var info = new ProcessStartInfo(options.SwitchProgram, [folder.Path])
+        List<string> command = [options.SwitchProgram, folder.Path];
+        if (Environment.IsPrivilegedProcess)
+        {
+            command.Add((options.GuestUidFirst + options.GuestUidCount).ToString(CultureInfo.InvariantCulture));
+        }
+
+        if (options.MachineNetwork is { } machine)
+        {
+            command.InsertRange(0, ["nsenter", $"--net={machine}", "--"]);
+        }
+
+        var info = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        if (Environment.IsPrivilegedProcess)
-        {
-            info.ArgumentList.Add((options.GuestUidFirst + options.GuestUidCount).ToString(CultureInfo.InvariantCulture));
-        }
 
         // None of the agent's settings and secrets. The runtime's place, as the agent may run by one that is not found by itself.
         info.Environment.Clear();

@@ -53,6 +53,10 @@ namespace Cloud.Compute.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text");
 
+                    b.Property<string>("NetworkNamespace")
+                        .IsRequired()
+                        .HasColumnType("text");
+
                     b.Property<long>("SeenAt")
                         .HasColumnType("bigint");
 

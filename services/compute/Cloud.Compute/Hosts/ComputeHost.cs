@@ -30,6 +30,9 @@ internal sealed class ComputeHost : IVersioned
 
     public IReadOnlyList<HostEngine> Engines { get; private set; } = [];
 
+    /// <summary>As <see cref="HostReport.NetworkNamespace"/>.</summary>
+    public string NetworkNamespace { get; private set; } = HostReport.MachineNetwork;
+
     /// <summary>When its agent answered last.</summary>
     public DateTimeOffset SeenAt { get; private set; }
 
@@ -57,6 +60,7 @@ internal sealed class ComputeHost : IVersioned
         MemoryBytes = report.MemoryBytes;
         DiskFreeBytes = report.DiskFreeBytes;
         Engines = report.Engines;
+        NetworkNamespace = report.NetworkNamespace;
         SeenAt = now;
         UpdatedAt = now;
     }

@@ -25,6 +25,8 @@ internal sealed class HostLinks(
     /// <summary>The name of the HTTP client for agents.</summary>
     public const string Client = "host-agent";
 
+    private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(10);
+
     private readonly ConcurrentDictionary<string, (HostLink Link, Task Running)> _links = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
 
@@ -68,8 +70,9 @@ internal sealed class HostLinks(
 
     private HttpHostAgent AgentAt(Uri url)
     {
-        var http = clients.CreateClient(Client);
-        http.BaseAddress = url;
-        return new HttpHostAgent(http, serviceKey);
+        var http = UnixAddress.Is(url) ? ServiceKeyClient.CreateAt(url, serviceKey) : clients.CreateClient(Client);
+        http.BaseAddress = UnixAddress.BaseOf(url);
+        http.Timeout = CallLimit;
+        return new HttpHostAgent(http);
     }
 }

@@ -12,10 +12,14 @@ namespace Cloud.Compute.Hosts;
 /// has not answered of late.
 /// </param>
 /// <param name="Engines">Each proven by running a small guest, or why it does not work.</param>
+/// <param name="NetworkNamespace">
+/// <c>own</c> of a host whose agent and guests' processes are in a network namespace of their own, <c>machine</c> of one that is in the
+/// machine's.
+/// </param>
 /// <param name="Drain">What is still on a host that is drained; null for one that is not.</param>
 public sealed record HostView(
     HostId Id, string Name, Labels Labels, string Status, int Cpus, long MemoryBytes, long DiskFreeBytes, IReadOnlyList<HostEngine> Engines,
-    DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, HostDrain? Drain)
+    string NetworkNamespace, DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, HostDrain? Drain)
 {
     internal static async Task<HostView> FromAsync(ComputeHost host, ComputeDbContext db, DateTimeOffset now, CancellationToken ct)
     {
@@ -30,6 +34,7 @@ public sealed record HostView(
             host.MemoryBytes,
             host.DiskFreeBytes,
             host.Engines,
+            host.NetworkNamespace,
             host.SeenAt,
             host.CreatedAt,
             host.UpdatedAt,

@@ -3,12 +3,11 @@ using System.Net.WebSockets;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
-using Cloud.ServiceDefaults.Auth;
 
 namespace Cloud.Compute.Hosts;
 
 /// <summary>A host's agent in another process, over HTTP.</summary>
-internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IHostAgent, IVolumeStore
+internal sealed class HttpHostAgent(HttpClient http) : IHostAgent, IVolumeStore
 {
     private static readonly CalledService Service = new("host", "The instance's host");
 
@@ -150,11 +149,10 @@ internal sealed class HttpHostAgent(HttpClient http, ServiceKey serviceKey) : IH
     public async Task<Stream> OpenConsoleAsync(string id, CancellationToken ct)
     {
         var socket = new ClientWebSocket();
-        socket.Options.SetRequestHeader("Authorization", serviceKey.Header);
         var address = new UriBuilder(new Uri(http.BaseAddress!, $"{Root}/guests/{id}/console/ws")) { Scheme = "ws" };
         try
         {
-            await socket.ConnectAsync(address.Uri, ct);
+            await socket.ConnectAsync(address.Uri, http, ct);
         }
         catch (WebSocketException refused)
         {

@@ -91,7 +91,7 @@ internal sealed class InstanceMigrateSaga(
         }
 
         var arrival = await source.FindMoveAsync(id, ct) is { UnderWay: true }
-            ? new GuestArrival(data.To, "", 0, "", [], [])
+            ? new GuestArrival(data.To, "", "", [], [])
             : await target.AwaitGuestAsync(await source.DescribeDepartureAsync(id, ct), ct);
         if (migration.CancelAsked)
         {
