@@ -96,6 +96,136 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
         }
     }
 
+    /// <summary>Volumes, snapshots and what does not run go with their instances: a drained host has nothing left.</summary>
+    [Fact]
+    public async Task Drain_TakesAllAlong_VolumesSnapshotsContainers_RunningOrNot()
+    {
+        await DrainAsync(Second);
+        var volumes = new Dictionary<string, string>();
+        foreach (var (name, with) in ((string, object)[])[
+            ("plain", new { name = "moved-plain", sizeBytes = "64Mi" }),
+            ("secret", new { name = "moved-secret", sizeBytes = "64Mi", encrypted = true }),
+            ("raw", new { name = "moved-raw", sizeBytes = "64Mi", format = "raw" })])
+        {
+            volumes[name] = IdOf(await cloud.PostAsync("/v1/volumes?wait=30", with));
+        }
+
+        var id = IdOf(await cloud.CreateInstanceAsync("mover", null, new
+        {
+            volumes = new[] { new { volume = volumes["plain"] }, new { volume = volumes["secret"] } },
+        }));
+        await cloud.ShellAsync(
+            id, "for d in vdb vdc; do dd if=/dev/urandom of=/dev/$d bs=1M count=8 2> /dev/null; done; sync; echo one > /root/mark");
+        var sums = await SumsAsync(id);
+        var kept = IdOf(await cloud.PostAsync("/v1/snapshots?wait=30", new { name = "moved-kept", volume = volumes["plain"] }));
+        var whole = IdOf(await cloud.PostAsync($"/v1/instances/{id}/snapshot?wait=60", new { name = "moved-whole" }));
+        var container = IdOf(await cloud.CreateInstanceAsync("crate", null, new
+        {
+            image = "tiny-container",
+            command = new[] { "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done" },
+            volumes = new[] { new { volume = volumes["raw"], mountPath = "/data" } },
+        }));
+        await cloud.ShellAsync(container, "echo crate | tee /data/file > /root-file; rm -rf /etc/motd /media");
+        await cloud.PostAsync($"/v1/hosts/{Second}/activate", null, HttpStatusCode.OK);
+        const string Look = "stat -c '%n %u %g %a' /root-file /data/file /etc; ls /etc/motd /media 2>&1";
+        var listing = await cloud.ShellAsync(container, Look);
+
+        // It writes on while it goes, and nothing of that is lost.
+        await cloud.ShellAsync(
+            id, "(i=0; while :; do i=$((i+1)); echo $i | dd of=/dev/vdb bs=512 seek=32768 conv=sync,fsync; echo $i > /run/i; done)"
+                + " > /dev/null 2>&1 < /dev/null & echo two > /root/mark; sync");
+        var free = IdOf(await cloud.PostAsync("/v1/volumes?wait=30", new { name = "moved-free", sizeBytes = "64Mi" }));
+        await DrainAsync("local");
+        (await HostOfAsync(id), await HostOfAsync(container)).ShouldBe((Second, Second));
+        foreach (var volume in (string[])[.. volumes.Values, free])
+        {
+            var row = await cloud.GetAsync($"/v1/volumes/{volume}");
+            row.GetProperty("host").GetString().ShouldBe(Second);
+            row.GetProperty("status").GetString().ShouldBe(volume == free ? "available" : "attached");
+        }
+
+        await cloud.PostAsync("/v1/hosts/local/activate", null, HttpStatusCode.OK);
+        (await SumsAsync(id)).ShouldBe(sums);
+        var (written, said) = (await cloud.ShellAsync(
+            id, "killall sh; sleep 1; dd if=/dev/vdb bs=512 skip=32768 count=1 2> /dev/null | tr -d '\\000'; cat /run/i"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries) is [var a, var b] ? (int.Parse(a), int.Parse(b)) : (0, 0);
+        (written - said).ShouldBeInRange(0, 1);
+        written.ShouldBeGreaterThan(1);
+        await UntilAsync(async () => (await cloud.GetAsync($"/v1/instances/{container}")).GetProperty("status").GetString() == "running");
+        (await cloud.ShellAsync(container, "cat /data/file /root-file")).ShouldBe("crate\ncrate\n");
+        (await cloud.ShellAsync(container, Look)).ShouldBe(listing);
+        volumes["free"] = free;
+        LeftOf("local", id, container, volumes.Values).ShouldBeEmpty();
+
+        // What it was, and its volumes were, is known over there too.
+        await cloud.PostAsync($"/v1/instance-snapshots/{whole}/restore?wait=60", null, HttpStatusCode.OK);
+        (await cloud.ShellAsync(id, "cat /root/mark")).ShouldBe("one\n");
+        (await SumsAsync(id)).ShouldBe(sums);
+
+        // At rest, as each of what it can be.
+        await cloud.PostAsync($"/v1/instances/{id}/suspend?wait=60", null, HttpStatusCode.OK);
+        await MoveToAsync(id, "local", "suspended");
+        await cloud.PostAsync($"/v1/instances/{id}/resume?wait=60", null, HttpStatusCode.OK);
+        (await SumsAsync(id)).ShouldBe(sums);
+        await cloud.PostAsync($"/v1/instances/{id}/pause?wait=60", null, HttpStatusCode.OK);
+        await MoveToAsync(id, Second, "suspended");
+        await cloud.PostAsync($"/v1/instances/{id}/stop?wait=60", null, HttpStatusCode.OK);
+        await MoveToAsync(id, "local", "stopped");
+        foreach (var (unit, to) in ((string, string)[])[("cloud", Second), (Second, "local")])
+        {
+            // Either side's agent is killed on the way: it is on one of them, with all that it has.
+            await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { host = to });
+            await cloud.SendAsync(HttpMethod.Post, $"/v1/volumes/{free}/migrate", new { host = to });
+            await Task.Delay(TimeSpan.FromMilliseconds(Random.Next(1000)));
+            await cloud.KillAsync(unit);
+            await cloud.UpAsync();
+            await UntilAsync(async () => (await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("status").GetString() == "stopped");
+            await UntilAsync(async () => (await cloud.GetAsync($"/v1/volumes/{free}")).GetProperty("status").GetString() == "available");
+        }
+
+        await MoveToAsync(id, "local", "stopped");
+        await cloud.PostAsync($"/v1/instances/{id}/start?wait=120", null, HttpStatusCode.OK);
+        (await SumsAsync(id)).ShouldBe(sums);
+        (await cloud.ShellAsync(id, "cat /root/mark")).ShouldBe("one\n");
+        await cloud.PostAsync($"/v1/instances/{container}/stop?wait=60", null, HttpStatusCode.OK);
+        await MoveToAsync(container, "local", "stopped");
+        if ((await cloud.GetAsync($"/v1/volumes/{free}")).GetProperty("host").GetString() == Second)
+        {
+            (await cloud.PostAsync($"/v1/volumes/{free}/migrate?wait=30", null, HttpStatusCode.OK)).GetProperty("host").GetString()
+                .ShouldBe("local");
+        }
+
+        await UntilAsync(() => Task.FromResult(LeftOf(Second, id, container, volumes.Values).Count == 0));
+
+        foreach (var instance in (string[])[id, container])
+        {
+            await cloud.DeleteInstanceAsync(instance);
+        }
+
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/snapshots/{kept}?wait=30")).Status.ShouldBe(HttpStatusCode.NoContent);
+        foreach (var volume in volumes.Values)
+        {
+            await UntilAsync(async () => (await cloud.GetAsync($"/v1/volumes/{volume}")).GetProperty("status").GetString() == "available");
+            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/volumes/{volume}?wait=30")).Status.ShouldBe(HttpStatusCode.NoContent);
+        }
+    }
+
+    /// <summary>The names of what a host's folder has of instances and their volumes.</summary>
+    private List<string> LeftOf(string host, string instance, string container, IEnumerable<string> volumes)
+    {
+        var folder = Path.Combine(cloud.Data, host == "local" ? "host" : host);
+        string[] wanted = [instance, container, .. volumes];
+        return Directory.EnumerateFileSystemEntries(folder, "*", SearchOption.AllDirectories)
+            .Where(path => !path.StartsWith(Path.Combine(folder, "switch"), StringComparison.Ordinal)
+                && wanted.Any(one => Path.GetFileName(path).Contains(one, StringComparison.Ordinal)))
+            .Concat(Directory.EnumerateFiles(Path.Combine(folder, "volumes", "files"))).ToList();
+    }
+
+    private async Task<string> HostOfAsync(string id) => (await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("host").GetString()!;
+
+    private Task<string> SumsAsync(string id) => cloud.ShellAsync(
+        id, "echo 3 > /proc/sys/vm/drop_caches; for d in vdb vdc; do dd if=/dev/$d bs=1M count=8 2> /dev/null | sha256sum; done");
+
     /// <summary>
     /// The second host has a network namespace of its own, where it may: there is no network in it, though its guest has one, by the switch.
     /// </summary>
@@ -153,7 +283,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
         return await reader.ReadLineAsync(limit.Token) ?? "";
     }
 
-    private async Task MoveToAsync(string id, string host)
+    private async Task MoveToAsync(string id, string host, string status = "running")
     {
         if ((await cloud.GetAsync($"/v1/instances/{id}")).GetProperty("host").GetString() == host)
         {
@@ -162,7 +292,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
 
         var moved = await cloud.PostAsync($"/v1/instances/{id}/migrate?wait=60", new { host }, HttpStatusCode.OK);
         moved.GetProperty("host").GetString().ShouldBe(host, moved.ToString());
-        moved.GetProperty("status").GetString().ShouldBe("running", moved.ToString());
+        moved.GetProperty("status").GetString().ShouldBe(status, moved.ToString());
         var progress = (await cloud.GetAsync($"/v1/instances/{id}/migration")).GetProperty("progress");
         output.WriteLine($"to {host}: {progress.GetProperty("totalSeconds")} s, down {progress.GetProperty("downtimeSeconds")} s");
     }

@@ -16,6 +16,26 @@ public sealed class HttpVolumeHosts(Func<HttpClient> client) : IVolumeHosts
         return (await response.Content.ReadFromJsonAsync<VolumeHost>(ComputeCalls.Json, ct))!;
     }
 
+    public async Task<VolumeHost> ChooseOtherAsync(string from, string? named, CancellationToken ct)
+    {
+        var path = $"{Root}/{Uri.EscapeDataString(from)}/other";
+        using var response = await SendAsync(
+            HttpMethod.Get, named is null ? path : $"{path}?named={Uri.EscapeDataString(named)}", null, ct);
+        return (await response.Content.ReadFromJsonAsync<VolumeHost>(ComputeCalls.Json, ct))!;
+    }
+
+    public async Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Get, $"{Root}/drained", null, ct);
+        return (await response.Content.ReadFromJsonAsync<IReadOnlyList<string>>(ComputeCalls.Json, ct))!;
+    }
+
+    public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) => CallAsync(
+        HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/copy?to={Uri.EscapeDataString(to)}", null, ct);
+
+    public Task ForgetAsync(string host, string volume, CancellationToken ct) =>
+        CallAsync(HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/forget", null, ct);
+
     public Task PutAsync(HostedVolume volume, CancellationToken ct) => CallAsync(HttpMethod.Put, $"{Root}/volumes", volume, ct);
 
     public Task DeleteAsync(string host, string volume, CancellationToken ct) =>

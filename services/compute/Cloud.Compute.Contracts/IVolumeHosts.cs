@@ -9,6 +9,20 @@ public interface IVolumeHosts
     /// <summary>A host for a new volume.</summary>
     Task<VolumeHost> ChooseAsync(CancellationToken ct);
 
+    /// <summary>A host that a volume of another can go to.</summary>
+    /// <param name="named">Its name or id; null for any that is in use.</param>
+    /// <exception cref="Primitives.CloudException">There is none.</exception>
+    Task<VolumeHost> ChooseOtherAsync(string from, string? named, CancellationToken ct);
+
+    /// <summary>The hosts that are to hold nothing.</summary>
+    Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct);
+
+    /// <summary>Copies a volume that no instance has to another host, with its snapshots: both have it then.</summary>
+    Task CopyToAsync(string host, string volume, string to, CancellationToken ct);
+
+    /// <summary>A volume and its snapshots are another host's for good: this one forgets them.</summary>
+    Task ForgetAsync(string host, string volume, CancellationToken ct);
+
     /// <summary>Makes a volume on its host, or grows it; an instance that has it sees the new size at once. Never shrinks.</summary>
     Task PutAsync(HostedVolume volume, CancellationToken ct);
 

@@ -5,7 +5,16 @@ public sealed record GuestDeparture
 {
     public required GuestSpec Spec { get; init; }
 
-    /// <summary>The root disk's size as the guest sees it.</summary>
+    /// <summary>It does not run: all of its files go as they are.</summary>
+    public bool AtRest { get; init; }
+
+    /// <summary>It is suspended: it goes on over there from what it was.</summary>
+    public bool Suspended { get; init; }
+
+    /// <summary>How its latest run ended; null while it runs, or where it never did.</summary>
+    public GuestExit? Exit { get; init; }
+
+    /// <summary>The root disk's size as the guest sees it; 0 of a container, which has none.</summary>
     public required long RootBytes { get; init; }
 
     /// <summary>The files below the root disk's own and above the image's, nearest first; they are written no more.</summary>
@@ -17,8 +26,8 @@ public sealed record GuestDeparture
     /// <summary>Where its devices sit on their bus, by their ids.</summary>
     public required IReadOnlyDictionary<string, string> Slots { get; init; }
 
-    /// <summary>When its run began.</summary>
-    public required DateTimeOffset StartedAt { get; init; }
+    /// <summary>When its latest run began; null where it never ran.</summary>
+    public required DateTimeOffset? StartedAt { get; init; }
 }
 
 /// <summary>

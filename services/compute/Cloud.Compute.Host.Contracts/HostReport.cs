@@ -21,6 +21,9 @@ public sealed record HostReport
     /// </summary>
     public string? SwitchFolder { get; init; }
 
+    /// <summary>How many volumes it has that no guest has.</summary>
+    public int FreeVolumes { get; init; }
+
     /// <summary>
     /// <c>own</c> where the agent and its guests' processes are in a network namespace that has no network, or <c>machine</c>.
     /// </summary>

@@ -113,6 +113,12 @@ public interface IHostAgent
     /// <summary>Calls a move off, unless the guest was handed over already.</summary>
     Task CancelMoveAsync(string id, CancellationToken ct);
 
+    /// <summary>
+    /// The guest is another host's for good: what there is of it here goes, with the volumes that went with it. Nothing is done where it
+    /// has come back.
+    /// </summary>
+    Task ForgetDepartedAsync(string id, IReadOnlyList<string> departed, CancellationToken ct);
+
     /// <summary>The guest is not on the other host and never will be: it goes on here.</summary>
     Task<GuestReport> StayAsync(string id, CancellationToken ct);
 

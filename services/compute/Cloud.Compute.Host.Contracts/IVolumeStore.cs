@@ -81,6 +81,15 @@ public interface IVolumeStore
     /// <param name="since">The other; null for none.</param>
     /// <param name="countMax">How many extents are told at once.</param>
     Task<VolumeExtents> ListExtentsAsync(string snapshot, string? since, long offset, int countMax, CancellationToken ct);
+
+    /// <summary>Awaits a volume of another host, with its snapshots; what there is of it from another time is replaced.</summary>
+    Task<GuestArrival> AwaitVolumeAsync(string volume, CancellationToken ct);
+
+    /// <summary>Sends a volume that no guest has to where it is awaited: both hosts have it then.</summary>
+    Task SendVolumeAsync(string volume, GuestArrival to, CancellationToken ct);
+
+    /// <summary>A volume and its snapshots are another host's for good.</summary>
+    Task ForgetVolumeAsync(string volume, CancellationToken ct);
 }
 
 /// <summary>A host's master key.</summary>

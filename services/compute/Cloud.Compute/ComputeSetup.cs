@@ -86,6 +86,7 @@ public static class ComputeSetup
             messaging.AddSaga<InstanceSuspendSaga, InstanceSagaData>();
             messaging.AddSaga<InstanceForkSaga, InstanceForkSagaData>();
             messaging.AddSaga<InstanceMigrateSaga, InstanceMigrateSagaData>();
+            messaging.AddSaga<InstanceDepartureSaga, InstanceDepartureSagaData>();
             messaging.AddSaga<InstanceRestoreSaga, InstanceRestoreSagaData>();
             messaging.AddSaga<InstanceSnapshotCreateSaga, InstanceSnapshotSagaData>();
             messaging.AddSaga<InstanceSnapshotDeleteSaga, InstanceSnapshotSagaData>();

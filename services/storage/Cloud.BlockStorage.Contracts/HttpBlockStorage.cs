@@ -106,6 +106,19 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
     public Task<BlockVolume> AttachAsync(BlockAttachment attachment, CancellationToken ct) =>
         SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/attachments", attachment, ct);
 
+    public async Task BeginMoveAsync(string project, string instance, CancellationToken ct)
+    {
+        using var response = await SendAsync(
+            HttpMethod.Post, $"{Of(project)}/instances/{Uri.EscapeDataString(instance)}/begin-move", null, ct);
+    }
+
+    public async Task EndMoveAsync(string project, string instance, string host, CancellationToken ct)
+    {
+        using var response = await SendAsync(
+            HttpMethod.Post,
+            $"{Of(project)}/instances/{Uri.EscapeDataString(instance)}/end-move?host={Uri.EscapeDataString(host)}", null, ct);
+    }
+
     public async Task ReleaseAsync(string project, string instance, CancellationToken ct)
     {
         using var response = await SendAsync(

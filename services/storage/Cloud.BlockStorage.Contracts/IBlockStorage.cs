@@ -75,6 +75,15 @@ public interface IBlockStorage
     /// <param name="force">A guest that does not let go is reset and loses it.</param>
     Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct);
 
+    /// <summary>
+    /// The instance is to go to another host with its volumes: until that is over nothing else is done with them. Refused while something is
+    /// under way with one.
+    /// </summary>
+    Task BeginMoveAsync(string project, string instance, CancellationToken ct);
+
+    /// <summary>The instance's volumes, and their snapshots, are on this host now; also where it is the one they were on.</summary>
+    Task EndMoveAsync(string project, string instance, string host, CancellationToken ct);
+
     /// <summary>The instance has none of its volumes any more, and none is deleted with it: it was taken back before it ran.</summary>
     Task ReleaseAsync(string project, string instance, CancellationToken ct);
 }

@@ -50,6 +50,9 @@ public static class BlockStorageSetup
         {
             messaging.AddSaga<VolumeCreateSaga, VolumeSagaData>();
             messaging.AddSaga<VolumeResizeSaga, VolumeSagaData>();
+            messaging.AddSaga<VolumeMigrateSaga, VolumeSagaData>();
+            messaging.AddSaga<VolumeDepartureSaga, VolumeDepartureSagaData>();
+            messaging.AddReconciler<VolumeDrains>(VolumeDrains.Every);
             messaging.AddSaga<VolumeAttachSaga, VolumeSagaData>();
             messaging.AddSaga<VolumeDetachSaga, VolumeSagaData>();
             messaging.AddSaga<VolumeRestoreSaga, VolumeSagaData>();

@@ -282,5 +282,9 @@ internal sealed class FakeBlockStorage : IBlockStorage
 
     public Task<Stream> ExportAsync(string project, string source, CancellationToken ct) => throw new NotSupportedException();
 
+    public Task BeginMoveAsync(string project, string instance, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task EndMoveAsync(string project, string instance, string host, CancellationToken ct) => throw new NotSupportedException();
+
     public Task ReleaseAsync(string project, string instance, CancellationToken ct) => throw new NotSupportedException();
 }

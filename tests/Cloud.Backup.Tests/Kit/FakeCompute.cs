@@ -170,6 +170,14 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
         return Task.FromResult(new HostedExtents(extents, null));
     }
 
+    public Task<VolumeHost> ChooseOtherAsync(string from, string? named, CancellationToken ct) => throw NotAsked();
+
+    public Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct) => throw NotAsked();
+
+    public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) => throw NotAsked();
+
+    public Task ForgetAsync(string host, string volume, CancellationToken ct) => throw NotAsked();
+
     public Task<VolumeHost> ChooseAsync(CancellationToken ct) => throw NotAsked();
 
     public Task PutAsync(HostedVolume volume, CancellationToken ct) => throw NotAsked();

@@ -32,6 +32,30 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
 
     public ConcurrentQueue<(string Volume, string Snapshot)> Restores { get; } = new();
 
+    public const string Other = "host-2";
+
+    /// <summary>The hosts that are to hold nothing.</summary>
+    public ConcurrentBag<string> Drained { get; } = [];
+
+    /// <summary>The volumes that hosts have forgotten, as <c>HOST VOLUME</c>.</summary>
+    public ConcurrentQueue<string> Forgotten { get; } = new();
+
+    public Task<VolumeHost> ChooseOtherAsync(string from, string? named, CancellationToken ct) => named == from
+        ? throw CloudException.Conflict("already-there", "It is there already.")
+        : Task.FromResult(new VolumeHost(named ?? (from == Host ? Other : Host)));
+
+    public Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<string>>(Drained.ToList());
+
+    public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) =>
+        ActAsync(nameof(CopyToAsync), volume, () => _volumes[volume] = _volumes[volume] with { Host = to }, ct);
+
+    public Task ForgetAsync(string host, string volume, CancellationToken ct)
+    {
+        Forgotten.Enqueue($"{host} {volume}");
+        return Task.CompletedTask;
+    }
+
     public HostedVolume? VolumeOf(string volume)
     {
         lock (_changing)

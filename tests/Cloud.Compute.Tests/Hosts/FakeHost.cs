@@ -17,6 +17,9 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     /// <summary>Thrown by the call of this name, as often as it says.</summary>
     public ConcurrentDictionary<string, (Exception Failure, int Times)> Failures { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Thrown by every call of this name for this guest: <c>MoveGuestAsync i-…</c>.</summary>
+    public ConcurrentDictionary<string, Exception> Refuses { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Every call, in order: <c>StartAsync i-…</c>.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
 
@@ -252,7 +255,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         if (Other!.Arrivals.TryRemove(id, out _))
         {
             Other.Set(spec, report);
-            Set(spec, report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") });
+            Set(spec, report.State != GuestState.Running ? report : report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") });
         }
 
         Enter("MoveGuestAsync-answer", id);
@@ -269,9 +272,20 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         return Task.CompletedTask;
     }
 
+    public Task ForgetDepartedAsync(string id, IReadOnlyList<string> departed, CancellationToken ct)
+    {
+        Enter("ForgetDepartedAsync", id);
+        Forgotten.AddRange(departed);
+        return RemoveAsync(id, ct);
+    }
+
+    /// <summary>The volumes that went elsewhere with their guests.</summary>
+    public List<string> Forgotten { get; } = [];
+
     public Task<GuestReport> StayAsync(string id, CancellationToken ct)
     {
-        return SetStateAsync("StayAsync", id, GuestState.Running);
+        var state = Require(id).Report.State;
+        return SetStateAsync("StayAsync", id, state == GuestState.Paused ? GuestState.Running : state);
     }
 
     public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
@@ -366,6 +380,11 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     private void Enter(string call, string id)
     {
         Calls.Enqueue($"{call} {id}");
+        if (Refuses.TryGetValue($"{call} {id}", out var refusal))
+        {
+            throw refusal;
+        }
+
         if (Failures.TryGetValue(call, out var failure) && failure.Times > 0)
         {
             Failures[call] = (failure.Failure, failure.Times - 1);

@@ -63,7 +63,8 @@ internal sealed class FakeBlockStorage : IBlockStorage
         string project, IReadOnlyDictionary<string, string> labels, CancellationToken ct) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<AttachedBlockVolume>> ListAttachedAsync(string project, string instance, CancellationToken ct) =>
-        throw new NotSupportedException();
+        Task.FromResult<IReadOnlyList<AttachedBlockVolume>>(_volumes.Values.Select(one => one.Volume)
+            .Where(volume => volume.Instance == instance).Select(volume => new AttachedBlockVolume(volume, false, false)).ToList());
 
     public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) => throw NotAsked();
 
@@ -84,6 +85,21 @@ internal sealed class FakeBlockStorage : IBlockStorage
         string project, string snapshot, string? since, long offset, int countMax, CancellationToken ct) => throw NotAsked();
 
     public Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct) => throw NotAsked();
+
+    public Task BeginMoveAsync(string project, string instance, CancellationToken ct)
+    {
+        Moves.Add($"begin {instance}");
+        return Task.CompletedTask;
+    }
+
+    public Task EndMoveAsync(string project, string instance, string host, CancellationToken ct)
+    {
+        Moves.Add($"end {instance} {host}");
+        return Task.CompletedTask;
+    }
+
+    /// <summary>What was said of instances' ways to other hosts.</summary>
+    public List<string> Moves { get; } = [];
 
     private static NotSupportedException NotAsked() => new("Compute never asks for this.");
 

@@ -52,8 +52,6 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
         (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate/cancel", null, Role.Admin)).Body.GetProperty("code")
             .GetString().ShouldBe("wrong-status");
         (await ShowAsync(id)).ShouldBe(before);
-        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30");
-        (await RefusedAsync(id, new { host = "other" })).ShouldBe("wrong-status");
         Two.Calls.ShouldNotContain($"AwaitGuestAsync {id}");
     }
 
@@ -111,18 +109,61 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
         One.Moving = null;
     }
 
+    [Theory]
+    [InlineData("stop", "stopped")]
+    [InlineData("suspend", "suspended")]
+    public async Task Migrate_OfWhatDoesNotRun_TakesItAsItIs_AndItsVolumesAreHeldMeanwhile(string verb, string status)
+    {
+        var id = await CreateAsync($"rests-{verb}", "fake");
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/{verb}?wait=30");
+        var moved = await MigrateAsync(id, new { host = "other" });
+        StatusOf(moved).ShouldBe(status);
+        moved.GetProperty("host").GetString().ShouldBe("other");
+        _compute.Storage.Moves.Where(move => move.Contains(id)).TakeLast(2).ShouldBe([$"begin {id}", $"end {id} other"]);
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(!One.Guests.ContainsKey(id)));
+
+        // Back where it was, as what it was, where the way fails.
+        Two.Failures["MoveGuestAsync"] = (CloudException.Conflict(HostErrors.NotMoved, "The disk is full."), 1);
+        StatusOf(await MigrateAsync(id, new { host = "fake" })).ShouldBe(status);
+        _compute.Storage.Moves.Last(move => move.Contains(id)).ShouldBe($"end {id} other");
+    }
+
     [Fact]
-    public async Task Drain_MovesWhatRuns_NamesWhatStays_AndKeepsOthersAway_UntilItIsActive()
+    public async Task Delete_OfWhatIsOnItsWay_IsRefused()
+    {
+        var id = await CreateAsync("underway", "fake");
+        One.Moving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/migrate", new { host = "other" }, Role.Admin);
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(One.Calls.Contains($"MoveGuestAsync {id}")));
+        var (status, problem) = await _compute.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}");
+        status.ShouldBe(HttpStatusCode.Conflict);
+        problem.GetProperty("code").GetString().ShouldBe("wrong-status");
+        One.Moving.SetResult();
+        await ComputeUnderTest.UntilAsync(async () => StatusOf(await _compute.GetAsync($"/v1/instances/{id}")) == "running");
+        One.Moving = null;
+        (await _compute.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}?wait=30")).Status.ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
+    public async Task Drain_MovesAll_NamesWhatDoesNotGo_AndKeepsOthersAway_UntilItIsActive()
     {
         var running = await CreateAsync("runs", "fake");
         var stopped = await CreateAsync("stands", "fake");
+        var failing = await CreateAsync("stays", "fake");
         await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{stopped}/stop?wait=30");
+        One.Refuses[$"MoveGuestAsync {failing}"] = CloudException.Conflict(HostErrors.NotMoved, "Its guest changes memory too fast.");
         var (status, _) = await _compute.SendAsync(HttpMethod.Post, "/v1/hosts/fake/drain", null, Role.Admin);
         status.ShouldBe(HttpStatusCode.OK);
         await ComputeUnderTest.UntilAsync(async () => (await HostAsync("fake")).GetProperty("status").GetString() == "drained");
-        var drain = (await HostAsync("fake")).GetProperty("drain");
-        drain.GetProperty("staying").EnumerateArray().Select(one => one.GetProperty("id").GetString()).ShouldContain(stopped);
-        drain.GetProperty("staying").EnumerateArray().Select(one => one.GetProperty("id").GetString()).ShouldNotContain(running);
+        var staying = (await HostAsync("fake")).GetProperty("drain").GetProperty("staying").EnumerateArray()
+            .Select(one => one.GetProperty("id").GetString()).ToList();
+        staying.ShouldContain(failing);
+        staying.ShouldNotContain(running);
+        staying.ShouldNotContain(stopped);
+        One.Refuses.Clear();
+        var there = await _compute.GetAsync($"/v1/instances/{stopped}");
+        there.GetProperty("host").GetString().ShouldBe("other");
+        StatusOf(there).ShouldBe("stopped");
         (await _compute.GetAsync($"/v1/instances/{running}")).GetProperty("host").GetString().ShouldBe("other");
         (await _compute.CreateAsync("later")).GetProperty("host").GetString().ShouldBe("other");
         (await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{running}/migrate", new { host = "fake" }, Role.Admin)).Body

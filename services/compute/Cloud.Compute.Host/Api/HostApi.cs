@@ -75,6 +75,8 @@ internal static class HostApi
             agent.MoveGuestAsync(id, move, ct));
         host.MapGet("/guests/{id}/move", async (string id, IHostAgent agent, CancellationToken ct) =>
             await agent.FindMoveAsync(id, ct) ?? throw CloudException.NotFound("move", id));
+        host.MapPost("/guests/{id}/forget-departed", (string id, IReadOnlyList<string> departed, IHostAgent agent, CancellationToken ct) =>
+            agent.ForgetDepartedAsync(id, departed, ct));
         host.MapPost("/guests/{id}/move/cancel", (string id, IHostAgent agent, CancellationToken ct) => agent.CancelMoveAsync(id, ct));
         host.MapPost("/guests/{id}/stay", (string id, IHostAgent agent, CancellationToken ct) => agent.StayAsync(id, ct));
         host.MapPut("/peers", (IReadOnlyList<HostPeer> peers, IHostAgent agent, CancellationToken ct) => agent.SetPeersAsync(peers, ct));
@@ -105,6 +107,10 @@ internal static class HostApi
         volumes.MapGet("/{id}", async (string id, IHostAgent agent, CancellationToken ct) =>
             await agent.Volumes.FindVolumeAsync(id, ct) ?? throw CloudException.NotFound("volume", id));
         volumes.MapDelete("/{id}", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.DeleteVolumeAsync(id, ct));
+        volumes.MapPost("/{id}/await", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.AwaitVolumeAsync(id, ct));
+        volumes.MapPost("/{id}/send", (string id, GuestArrival to, IHostAgent agent, CancellationToken ct) =>
+            agent.Volumes.SendVolumeAsync(id, to, ct));
+        volumes.MapPost("/{id}/forget", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.ForgetVolumeAsync(id, ct));
         volumes.MapPost("/{id}/resize", (string id, long sizeBytes, IHostAgent agent, CancellationToken ct) =>
             agent.Volumes.ResizeVolumeAsync(id, sizeBytes, ct));
         volumes.MapPost("/{id}/restore", (string id, string snapshot, IHostAgent agent, CancellationToken ct) =>

@@ -40,26 +40,28 @@ internal sealed partial class Guest
     {
         using var turn = await TurnAsync(ct);
         RequireNotLeaving();
-        var machine = RequireRunning();
-        if (!machine.Moves)
+        if (_machine is not null && !RequireRunning().Moves)
         {
             throw CloudException.Conflict(
                 HostErrors.Refused, $"A guest of engine '{Spec.Engine}' does not go to another host while it runs.");
         }
 
-        if (Spec.Volumes.Count > 0)
+        if (_root.From is { } from && from != Spec.Id)
         {
-            throw CloudException.Conflict(HostErrors.HasVolumes, "Its volumes lie on its host: detach them first.");
+            throw CloudException.Conflict(HostErrors.Refused, "What it is to go on from is another's, and on this host: start it first.");
         }
 
         return new GuestDeparture
         {
             Spec = Spec,
-            RootBytes = DiskFile.VirtualBytes(PathOf(_root.Layers[0]), DiskFile.Qcow2),
+            AtRest = _machine is null,
+            Suspended = IsSuspended,
+            Exit = _exit,
+            RootBytes = IsContainer ? 0 : DiskFile.VirtualBytes(PathOf(_root.Layers[0]), DiskFile.Qcow2),
             Layers = _root.Layers.Skip(1).ToList(),
             Whole = _root.Whole,
-            Slots = await machine.ReadSlotsAsync(ct),
-            StartedAt = _run!.StartedAt,
+            Slots = _machine is { } machine ? await machine.ReadSlotsAsync(ct) : new Dictionary<string, string>(),
+            StartedAt = _run?.StartedAt,
         };
     }
 
@@ -110,34 +112,26 @@ internal sealed partial class Guest
         if (departure.Layers.Count == 0)
         {
             await disks.MakeRootAsync(Spec with { RootDiskBytes = departure.RootBytes }, Folder.RootDisk, ct);
-            ChangeRoot(new GuestRoot([GuestRoot.Own]));
+            ChangeRoot(new GuestRoot([GuestRoot.Own], From: departure.Suspended ? Spec.Id : null));
         }
         else
         {
             var top = await _snapshots.CreateOverlayAsync(departure.RootBytes, ct);
-            ChangeRoot(new GuestRoot([top, .. departure.Layers], Whole: departure.Whole));
+            ChangeRoot(new GuestRoot(
+                [top, .. departure.Layers], From: departure.Suspended ? Spec.Id : null, Whole: departure.Whole));
         }
 
-        Seed.Write(Spec, Folder.Seed);
-        new GuestRun(GuestRun.PresentBoot, departure.StartedAt, null).Write(Folder.Run);
+        if (!IsContainer)
+        {
+            Seed.Write(Spec, Folder.Seed);
+        }
+
+        if (departure.StartedAt is { } startedAt)
+        {
+            new GuestRun(GuestRun.PresentBoot, startedAt, departure.Exit).Write(Folder.Run);
+        }
+
         Folder.PrepareSpec(Spec);
-    }
-
-    /// <summary>Takes in one of the files below the root disk's own.</summary>
-    public async Task TakeLayerAsync(MoveWay way, Stream content, CancellationToken ct)
-    {
-        if (_comes is not { } departure || way.File is not { } name || !departure.Layers.Contains(name))
-        {
-            throw new VmException("No such file is awaited.");
-        }
-
-        var beside = Path.Combine(Folder.Path, name);
-        await using (var file = new FileStream(beside, FileMode.Create, FileAccess.Write))
-        {
-            await CopyAsync(content, file, way.LengthBytes, ct);
-        }
-
-        QemuImg.Keep(beside, _snapshots.PathOf(name));
     }
 
     /// <summary>Takes in what the guest has printed or reported so far, at the same offsets.</summary>
@@ -151,7 +145,7 @@ internal sealed partial class Guest
         };
         await using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
         file.Position = way.Offset;
-        await CopyAsync(content, file, way.LengthBytes, ct);
+        await MoveOut.CopyAsync(content, file, way.LengthBytes, ct);
     }
 
     public async Task<IVmArrival> AwaitMachineAsync(VmNic nic, CancellationToken ct) =>
@@ -168,7 +162,7 @@ internal sealed partial class Guest
         Folder.TakeSpec();
         isHere();
         await joining;
-        var run = new GuestRun(GuestRun.PresentBoot, _comes!.StartedAt, null);
+        var run = new GuestRun(GuestRun.PresentBoot, _comes!.StartedAt ?? _time.GetUtcNow(), null);
         lock (_view)
         {
             _boot.ReadOn(Folder.BootReport);
@@ -176,6 +170,26 @@ internal sealed partial class Guest
 
         Hold(await machine.RunAsync(CancellationToken.None), run);
         Folder.SyncSpec();
+        Room.Keep();
+    }
+
+    /// <summary>The same of one that does not run.</summary>
+    public async Task ArriveAtRestAsync(Task joining, Action isHere)
+    {
+        using var turn = await TurnAsync(CancellationToken.None);
+        Folder.TakeSpec();
+        Folder.SyncSpec();
+        isHere();
+        await joining;
+        lock (_view)
+        {
+            _boot.ReadOn(Folder.BootReport);
+            _run = GuestRun.Read(Folder.Run);
+            _exit = _run?.Exit;
+        }
+
+        Room.Keep();
+        _changed(this);
     }
 
     private void RequireNotLeaving()
@@ -190,7 +204,7 @@ internal sealed partial class Guest
     {
         using var turn = await TurnAsync(CancellationToken.None);
         RequireNotLeaving();
-        var machine = RequireRunning();
+        var machine = _machine is null ? null : RequireRunning();
         if (!move.To.Layers.SequenceEqual(_root.Layers.Skip(1)))
         {
             throw new CloudException(
@@ -202,19 +216,25 @@ internal sealed partial class Guest
         try
         {
             _move = new GuestMoveReport { Phase = "layers" };
-            var way = new Way(move.To.SocketPath, move.To.Secret);
+            var way = new MoveOut(move.To.SocketPath, move.To.Secret);
             foreach (var layer in move.To.MissingLayers)
             {
-                await way.SendFileAsync(MoveWays.Layer, layer, PathOf(layer), calledOff.Token);
+                await way.SendSparseAsync(MoveWays.Layer, layer, PathOf(layer), calledOff.Token);
             }
 
-            var (begun, answer) = await way.OpenAsync(MoveWays.Begin, calledOff.Token);
-            begun.Dispose();
+            await Pack(isAtRest: machine is null).SendAsync(way, _volumes, _snapshots, calledOff.Token);
+            if (machine is null)
+            {
+                return _move = await MoveAtRestAsync(way, tellNetwork, calledOff.Token);
+            }
+
+            var answer = await way.AskAsync(MoveWays.Begin, calledOff.Token);
             var result = await machine.MoveAsync(
                 new VmMove
                 {
                     ConnectAsync = async (name, ct) => (await way.OpenAsync(name, ct)).Socket,
                     HandOverAsync = () => HandOverAsync(way, tellNetwork),
+                    Disks = [RootSerial, .. WrittenVolumes.Select(volume => volume.Serial)],
                     Policy = MovePolicies.Parse(move.Policy),
                     RunLimit = TimeSpan.FromSeconds(move.RunLimitSeconds),
                     TakesMemoryLate = answer.TakesMemoryLate,
@@ -245,8 +265,27 @@ internal sealed partial class Guest
         }
     }
 
+    private async Task<GuestMoveReport> MoveAtRestAsync(MoveOut way, Func<PortPresence, Task> tellNetwork, CancellationToken ct)
+    {
+        var began = _time.GetTimestamp();
+        _move = new GuestMoveReport { Phase = "disks" };
+        await SendRestAsync(way, ct);
+        await way.AskAsync(MoveWays.Begin, ct);
+        ct.ThrowIfCancellationRequested();
+        try
+        {
+            await HandOverAsync(way, tellNetwork);
+        }
+        catch (Exception unknown) when (unknown is IOException or SocketException or OperationCanceledException)
+        {
+            throw new VmUnsettledException($"It was handed over, and nobody said what became of it: {unknown.Message}", unknown);
+        }
+
+        return new GuestMoveReport { Phase = "done", TotalSeconds = _time.GetElapsedTime(began).TotalSeconds };
+    }
+
     /// <summary>The guest stands still and all of it is over there but what it printed. From here on its frames go there.</summary>
-    private async Task HandOverAsync(Way way, Func<PortPresence, Task> tellNetwork)
+    private async Task HandOverAsync(MoveOut way, Func<PortPresence, Task> tellNetwork)
     {
         using var limit = new CancellationTokenSource(HandOverLimit, _time);
         var before = Folder.Presence;
@@ -254,7 +293,7 @@ internal sealed partial class Guest
         try
         {
             await PrepareHandOverAsync(way, tellNetwork, limit.Token);
-            (await way.OpenAsync(MoveWays.Run, limit.Token)).Socket.Dispose();
+            await way.AskAsync(MoveWays.Run, limit.Token);
         }
         catch (VmException)
         {
@@ -266,47 +305,17 @@ internal sealed partial class Guest
 
     /// <summary>The last before it is asked to run there.</summary>
     /// <exception cref="VmException">It could not be done: it will never run there.</exception>
-    private async Task PrepareHandOverAsync(Way way, Func<PortPresence, Task> tellNetwork, CancellationToken ct)
+    private async Task PrepareHandOverAsync(MoveOut way, Func<PortPresence, Task> tellNetwork, CancellationToken ct)
     {
         try
         {
             // At once, as the guest stands still.
             await Task.WhenAll(((string[])[Folder.Console, Folder.BootReport]).Where(File.Exists)
-                .Select(log => way.SendFileAsync(MoveWays.Log, Path.GetFileName(log), log, ct)).Append(tellNetwork(PortPresence.Away)));
+                .Select(log => way.SendLogAsync(log, ct)).Append(tellNetwork(PortPresence.Away)));
         }
         catch (Exception failed) when (failed is IOException or SocketException or OperationCanceledException or CloudException)
         {
             throw new VmException(failed.Message, failed);
-        }
-    }
-
-    private static async Task CopyAsync(Stream from, Stream to, long lengthBytes, CancellationToken ct)
-    {
-        var buffer = new byte[1 << 18];
-        while (lengthBytes > 0)
-        {
-            var read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, lengthBytes)), ct);
-            await to.WriteAsync(read > 0 ? buffer.AsMemory(0, read) : throw new IOException("The file ended early."), ct);
-            lengthBytes -= read;
-        }
-    }
-
-    /// <summary>To the other host.</summary>
-    private sealed class Way(string at, string secret)
-    {
-        public Task<(Socket Socket, MoveAnswer Answer)> OpenAsync(string name, CancellationToken ct) =>
-            MoveWays.OpenAsync(at, new MoveWay(secret, name), null, ct);
-
-        /// <summary>Sends what there is of a file, from where it has not been given back to the disk.</summary>
-        public async Task SendFileAsync(string name, string file, string path, CancellationToken ct)
-        {
-            await using var content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            var offset = name == MoveWays.Log ? GuestLog.StartOf(content.SafeFileHandle) : 0;
-            var length = content.Length - offset;
-            content.Position = offset;
-            var opened = await MoveWays.OpenAsync(
-                at, new MoveWay(secret, name, file, offset, length), stream => CopyAsync(content, stream, length, ct), ct);
-            opened.Socket.Dispose();
         }
     }
 }

@@ -66,7 +66,7 @@ internal sealed partial class Guest
             return;
         }
 
-        var machine = RequireRunning();
+        var machine = RequireMachine();
         await SaveAsync(machine, Spec.Id, goOn: false, ct);
         ChangeRoot(_root with { From = Spec.Id });
         await machine.KillAsync(CancellationToken.None);

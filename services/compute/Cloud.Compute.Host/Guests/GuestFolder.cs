@@ -14,6 +14,7 @@ namespace Cloud.Compute.Host.Guests;
 ///            root.qcow2      the root disk, copy-on-write over the image's; once it was snapshotted its files lie in
 ///            root.json       snapshots/layers, and this says which, and what the next start goes on from
 ///            seed.iso        NoCloud
+///            luggage.json    what came with one that comes from another host, until it is a guest of this one
 ///            presence        whether it came from another host, or went to one; one that did neither has none
 ///            console.log  boot.jsonl  process.log      see VmFolder
 ///            …               the driver's own

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Moves;
+using Cloud.Compute.Host.Network;
+using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Switch.Client;
 using Cloud.Vmm;
@@ -9,9 +11,15 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Guests;
 
 /// <summary>Guests that go to other hosts and come from them.</summary>
-internal sealed partial class HostAgent : IArrivalSteps
+internal sealed partial class HostAgent
 {
+    private const int SocketNameBytes = 6;
+
     private readonly ConcurrentDictionary<string, Arrival> _arrivals = new(StringComparer.Ordinal);
+
+    /// <summary>A guest is on its way from here, or to here: what its files are does not change now.</summary>
+    public bool AnyMoves => !_arrivals.IsEmpty || Volatile.Read(ref _volumesLeaving) > 0
+        || _guests.Values.Any(guest => guest.LatestMove is { UnderWay: true });
 
     public async Task<GuestDeparture> DescribeDepartureAsync(string id, CancellationToken ct)
     {
@@ -24,7 +32,7 @@ internal sealed partial class HostAgent : IArrivalSteps
     public async Task<GuestArrival> AwaitGuestAsync(GuestDeparture departure, CancellationToken ct)
     {
         await _adopted.Task.WaitAsync(ct);
-        var spec = departure.Spec with { Volumes = [] };
+        var spec = departure.Spec;
         if (!GuestFolder.IsName(spec.Id) || departure.Layers.Any(layer => Path.GetFileName(layer) != layer))
         {
             throw CloudException.Invalid("id", "Expected lower-case letters, digits and '-'.");
@@ -54,9 +62,7 @@ internal sealed partial class HostAgent : IArrivalSteps
             throw;
         }
 
-        var arrival = new Arrival(guest, this, Path.Combine(ArrivalsFolder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6))), time);
-        _arrivals[spec.Id] = arrival;
-        LogAwaits(log, spec.Id);
+        var arrival = Await(spec.Id, new GuestSteps(this, guest, volumes, network));
         return new GuestArrival(
             options.Value.Name, arrival.SocketPath, arrival.Secret, departure.Layers,
             departure.Layers.Where(layer => !File.Exists(snapshots.PathOf(layer))).ToList());
@@ -90,36 +96,102 @@ internal sealed partial class HostAgent : IArrivalSteps
         return guest.Report();
     }
 
+    public async Task ForgetDepartedAsync(string id, IReadOnlyList<string> departed, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        if (_arrivals.ContainsKey(id) || (_guests.TryGetValue(id, out var guest) && guest.Folder.Presence != PortPresence.Away))
+        {
+            // It has come back, or is about to.
+            return;
+        }
+
+        await RemoveAsync(id, ct);
+        using (await volumes.TurnAsync(ct))
+        {
+            foreach (var snapshot in volumes.Snapshots.Where(snapshot => departed.Contains(snapshot.Volume)).ToList())
+            {
+                volumes.RemoveSnapshot(snapshot.Id);
+            }
+
+            foreach (var volume in departed.Where(volume => HolderOf(volume) is null))
+            {
+                volumes.RemoveVolume(volume);
+            }
+        }
+
+        foreach (var snapshot in snapshots.Snapshots.Where(snapshot => snapshot.Guest == id).ToList())
+        {
+            snapshots.Remove(snapshot.Id);
+        }
+
+        SweepLayers();
+    }
+
     public Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct) => network.LinkAsync(peers, ct);
 
     public Task SetServicesAsync(IReadOnlyList<HostService> services, CancellationToken ct) => network.ServeAsync(services, ct);
 
-    Task IArrivalSteps.TakeLayerAsync(Guest guest, MoveWay way, Stream content, CancellationToken ct) =>
-        guest.TakeLayerAsync(way, content, ct);
-
-    async Task<IVmArrival> IArrivalSteps.AwaitMachineAsync(Guest guest, CancellationToken ct) =>
-        await guest.AwaitMachineAsync(await network.JoinAsync(guest.Spec, PortPresence.Arriving, ct), ct);
-
-    async Task IArrivalSteps.ArriveAsync(Guest guest, IVmArrival machine, Action isHere)
+    private Arrival Await(string id, IArrivalSteps steps)
     {
-        var joining = network.JoinAsync(guest.Spec, PortPresence.Arrived, CancellationToken.None);
-        await guest.ArriveAsync(machine, joining, () =>
-        {
-            _guests[guest.Spec.Id] = guest;
-            _arrivals.TryRemove(guest.Spec.Id, out _);
-            isHere();
-        });
-        LogArrived(log, guest.Spec.Id);
+        var arrival = new Arrival(
+            steps, Path.Combine(ArrivalsFolder, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SocketNameBytes))), time);
+        _arrivals[id] = arrival;
+        LogAwaits(log, id);
+        return arrival;
     }
 
-    async Task IArrivalSteps.AbandonAsync(Guest guest)
+    private void SayArrived(string id) => LogArrived(log, id);
+
+    private void SayAbandoned(string id) => LogAbandoned(log, id);
+
+    /// <summary>A guest comes.</summary>
+    private sealed class GuestSteps(HostAgent agent, Guest guest, VolumeFiles volumes, GuestNetwork network) : IArrivalSteps
     {
-        _arrivals.TryRemove(guest.Spec.Id, out _);
-        await network.PartAsync(guest.Spec, CancellationToken.None);
-        guest.Folder.Delete();
-        await guest.DisposeAsync();
-        SweepLayers();
-        LogAbandoned(log, guest.Spec.Id);
+        public Guest Guest => guest;
+
+        public LuggageRoom Room => guest.Room;
+
+        public bool ComesAtRest => guest.ComesAtRest;
+
+        public Task TakeFileAsync(MoveWay way, Stream content, CancellationToken ct) => guest.TakeFileAsync(way, content, ct);
+
+        public async Task StowAsync(CancellationToken ct)
+        {
+            using var turn = await volumes.TurnAsync(ct);
+            Room.Stow();
+        }
+
+        public async Task<IVmArrival> AwaitMachineAsync(CancellationToken ct) =>
+            await guest.AwaitMachineAsync(await network.JoinAsync(guest.Spec, PortPresence.Arriving, ct), ct);
+
+        public async Task ArriveAsync(IVmArrival? machine, Action isHere)
+        {
+            var joining = network.JoinAsync(guest.Spec, PortPresence.Arrived, CancellationToken.None);
+            await (machine is null ? guest.ArriveAtRestAsync(joining, Take) : guest.ArriveAsync(machine, joining, Take));
+            agent.SayArrived(guest.Spec.Id);
+
+            void Take()
+            {
+                agent._guests[guest.Spec.Id] = guest;
+                agent._arrivals.TryRemove(guest.Spec.Id, out _);
+                isHere();
+            }
+        }
+
+        public async Task AbandonAsync()
+        {
+            agent._arrivals.TryRemove(guest.Spec.Id, out _);
+            await network.PartAsync(guest.Spec, CancellationToken.None);
+            using (await volumes.TurnAsync(CancellationToken.None))
+            {
+                Room.Drop();
+            }
+
+            guest.Folder.Delete();
+            await guest.DisposeAsync();
+            agent.SweepLayers();
+            agent.SayAbandoned(guest.Spec.Id);
+        }
     }
 
     [LoggerMessage(EventId = 3800, Level = LogLevel.Information, Message = "Awaits guest {Guest} of another host")]

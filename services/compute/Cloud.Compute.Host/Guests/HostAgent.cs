@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
+using Cloud.Compute.Host.Moves;
 using Cloud.Compute.Host.Network;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
@@ -48,9 +49,16 @@ internal sealed partial class HostAgent(
     {
         Directory.CreateDirectory(GuestsFolder);
         Directory.CreateDirectory(ArrivalsFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var left in Directory.EnumerateFiles(ArrivalsFolder))
+        foreach (var left in new DirectoryInfo(ArrivalsFolder).EnumerateFileSystemInfos())
         {
-            File.Delete(left);
+            if (left is not DirectoryInfo folder)
+            {
+                left.Delete();
+                continue;
+            }
+
+            LuggageTag.Read(folder.FullName)?.Drop(volumes, snapshots);
+            folder.Delete(recursive: true);
         }
 
         var probing = driver.ProbeAsync(ct);
@@ -63,6 +71,7 @@ internal sealed partial class HostAgent(
                 // One that was to come here and had not yet has a process.
                 LogSwept(log, id);
                 await driver.AdoptAsync(path, ct);
+                LuggageTag.Read(path)?.Drop(volumes, snapshots);
                 folder.Delete();
                 continue;
             }
@@ -92,6 +101,7 @@ internal sealed partial class HostAgent(
             Labels = options.Value.Labels,
             Cpus = Environment.ProcessorCount,
             MemoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
+            FreeVolumes = volumes.Volumes.Count(volume => HolderOf(volume.Id) is null),
             SwitchFolder = network.Folder.Path,
             NetworkNamespace = options.Value.MachineNetwork is null ? HostReport.MachineNetwork : HostReport.OwnNetwork,
             DiskFreeBytes = new DriveInfo(options.Value.Folder).AvailableFreeSpace,

@@ -8,8 +8,9 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Moves;
 
 /// <summary>
-/// A guest that this host awaits: a socket in its folder, as the hosts have no network in common, where its old host comes in by an arrival's
-/// own secret, and what came so far. It is no guest of this host until it runs here. Where nobody comes for a while it ends by itself.
+/// What this host awaits, a guest or a volume: a socket in its folder, as the hosts have no network in common, where the old host comes in by
+/// an arrival's own secret, and what came so far. It is not this host's until the old one lets it go. Where nobody comes for a while it ends
+/// by itself.
 /// </summary>
 internal sealed class Arrival : IAsyncDisposable
 {
@@ -26,11 +27,11 @@ internal sealed class Arrival : IAsyncDisposable
     private readonly Task _listening;
     private IVmArrival? _machine;
     private int _open;
+    private bool _begun;
     private bool _ended;
 
-    public Arrival(Guest guest, IArrivalSteps steps, string socketPath, TimeProvider time)
+    public Arrival(IArrivalSteps steps, string socketPath, TimeProvider time)
     {
-        Guest = guest;
         SocketPath = socketPath;
         _steps = steps;
         _time = time;
@@ -39,7 +40,8 @@ internal sealed class Arrival : IAsyncDisposable
         _listening = ListenAsync();
     }
 
-    public Guest Guest { get; }
+    /// <summary>Null where a volume comes.</summary>
+    public Guest? Guest => _steps.Guest;
 
     public string SocketPath { get; }
 
@@ -73,7 +75,7 @@ internal sealed class Arrival : IAsyncDisposable
                     await machine.DisposeAsync();
                 }
 
-                await _steps.AbandonAsync(Guest);
+                await _steps.AbandonAsync();
             }
 
             return true;
@@ -158,8 +160,11 @@ internal sealed class Arrival : IAsyncDisposable
         {
             answer = way.Name switch
             {
-                MoveWays.Layer => await WithStreamAsync(socket, stream => _steps.TakeLayerAsync(Guest, way, stream, ct)),
-                MoveWays.Log => await WithStreamAsync(socket, stream => Guest.TakeLogAsync(way, stream, ct)),
+                MoveWays.Layer or MoveWays.VolumeLayer or MoveWays.State or MoveWays.Top =>
+                    await WithStreamAsync(socket, stream => _steps.TakeFileAsync(way, stream, ct)),
+                MoveWays.Luggage => await TakeLuggageAsync(socket, way, ct),
+                MoveWays.Written => await WithStreamAsync(socket, stream => RequireGuest().TakeWrittenAsync(stream, way.LengthBytes, ct)),
+                MoveWays.Log => await WithStreamAsync(socket, stream => RequireGuest().TakeLogAsync(way, stream, ct)),
                 MoveWays.Begin => await BeginAsync(ct),
                 MoveWays.Run => await RunAsync(ct),
                 _ => _machine is null ? new MoveAnswer("Nothing awaits that yet.") : new MoveAnswer(),
@@ -182,6 +187,8 @@ internal sealed class Arrival : IAsyncDisposable
         }
     }
 
+    private Guest RequireGuest() => Guest ?? throw new VmException("No guest is awaited.");
+
     private static async Task<MoveAnswer> WithStreamAsync(Socket socket, Func<Stream, Task> take)
     {
         await using var stream = new NetworkStream(socket, ownsSocket: false);
@@ -189,12 +196,34 @@ internal sealed class Arrival : IAsyncDisposable
         return new MoveAnswer();
     }
 
+    private async Task<MoveAnswer> TakeLuggageAsync(Socket socket, MoveWay way, CancellationToken ct)
+    {
+        await using var stream = new NetworkStream(socket, ownsSocket: false);
+        return new MoveAnswer(Missing: await _steps.Room.TakeAsync(stream, way.LengthBytes, ct));
+    }
+
     private async Task<MoveAnswer> BeginAsync(CancellationToken ct)
     {
         await _one.WaitAsync(ct);
         try
         {
-            _machine ??= _ended ? throw new VmException("It is awaited no more.") : await _steps.AwaitMachineAsync(Guest, ct);
+            if (_ended)
+            {
+                throw new VmException("It is awaited no more.");
+            }
+
+            if (!_begun)
+            {
+                await _steps.StowAsync(ct);
+                _begun = true;
+            }
+
+            if (_steps.ComesAtRest)
+            {
+                return new MoveAnswer();
+            }
+
+            _machine ??= await _steps.AwaitMachineAsync(ct);
             return new MoveAnswer(TakesMemoryLate: _machine.TakesMemoryLate);
         }
         finally
@@ -209,13 +238,17 @@ internal sealed class Arrival : IAsyncDisposable
         await _one.WaitAsync(ct);
         try
         {
-            if (_machine is null || _ended)
+            if (_ended || !_begun || (_machine is null && !_steps.ComesAtRest))
             {
                 throw new VmException("It is awaited no more.");
             }
 
-            await _machine.ReadyAsync(ct);
-            await _steps.ArriveAsync(Guest, _machine, () => HasArrived = true);
+            if (_machine is not null)
+            {
+                await _machine.ReadyAsync(ct);
+            }
+
+            await _steps.ArriveAsync(_machine, () => HasArrived = true);
             return new MoveAnswer();
         }
         catch (Exception failed) when (HasArrived && (failed is VmException or IOException or Primitives.CloudException))
@@ -237,21 +270,31 @@ internal sealed class Arrival : IAsyncDisposable
     }
 }
 
-/// <summary>What the host does for an arrival.</summary>
+/// <summary>What the host does for one arrival.</summary>
 internal interface IArrivalSteps
 {
-    /// <summary>Takes in a file below the root disk's own.</summary>
-    Task TakeLayerAsync(Guest guest, MoveWay way, Stream content, CancellationToken ct);
+    /// <summary>Null where a volume comes.</summary>
+    Guest? Guest { get; }
+
+    LuggageRoom Room { get; }
+
+    /// <summary>No machine is needed to take it in.</summary>
+    bool ComesAtRest { get; }
+
+    /// <summary>Takes in a file.</summary>
+    Task TakeFileAsync(MoveWay way, Stream content, CancellationToken ct);
+
+    /// <summary>The luggage is this host's from here on.</summary>
+    Task StowAsync(CancellationToken ct);
 
     /// <summary>Starts the machine that awaits the guest.</summary>
-    Task<IVmArrival> AwaitMachineAsync(Guest guest, CancellationToken ct);
+    Task<IVmArrival> AwaitMachineAsync(CancellationToken ct);
 
-    /// <summary>Makes it a guest of this host and lets it run.</summary>
-    /// <param name="guest">The guest.</param>
-    /// <param name="machine">Has all of it.</param>
+    /// <summary>Makes it this host's, and lets it run.</summary>
+    /// <param name="machine">Has all of the guest; null where it comes at rest.</param>
     /// <param name="isHere">Called at the instant from which on it is.</param>
-    Task ArriveAsync(Guest guest, IVmArrival machine, Action isHere);
+    Task ArriveAsync(IVmArrival? machine, Action isHere);
 
     /// <summary>Removes what was prepared.</summary>
-    Task AbandonAsync(Guest guest);
+    Task AbandonAsync();
 }

@@ -17,7 +17,12 @@ internal sealed record MoveWay(string Secret, string Name, string? File = null, 
 
 /// <param name="Error">Why not; null where it is so.</param>
 /// <param name="TakesMemoryLate">The machine that awaits can run before it has all memory.</param>
-internal sealed record MoveAnswer(string? Error = null, bool TakesMemoryLate = false);
+/// <param name="Missing">Of the luggage, the files that are not there yet.</param>
+internal sealed record MoveAnswer(string? Error = null, bool TakesMemoryLate = false, IReadOnlyList<MoveFile>? Missing = null);
+
+/// <summary>A file of the luggage.</summary>
+/// <param name="Way">The way that it takes: where it lies on either host.</param>
+internal sealed record MoveFile(string Way, string Name);
 
 /// <summary>The names of ways.</summary>
 internal static class MoveWays
@@ -25,7 +30,25 @@ internal static class MoveWays
     /// <summary>A file below the root disk's own.</summary>
     public const string Layer = "layer";
 
-    /// <summary>Starts the machine that awaits the guest.</summary>
+    /// <summary>What else goes with it: a <see cref="Moves.Luggage"/>.</summary>
+    public const string Luggage = "luggage";
+
+    /// <summary>A file of volumes that is written no more.</summary>
+    public const string VolumeLayer = "volume-layer";
+
+    /// <summary>Memory and devices of a snapshot, by its id.</summary>
+    public const string State = "state";
+
+    /// <summary>What a disk that nobody writes to now holds above all other files: by the volume's id, or <see cref="Root"/>.</summary>
+    public const string Top = "top";
+
+    /// <summary>The root disk.</summary>
+    public const string Root = "root";
+
+    /// <summary>What a container has written, and whose user ids that has: a tar.</summary>
+    public const string Written = "written";
+
+    /// <summary>Starts the machine that awaits the guest, where it runs.</summary>
     public const string Begin = "begin";
 
     /// <summary>What the guest has printed or reported so far.</summary>

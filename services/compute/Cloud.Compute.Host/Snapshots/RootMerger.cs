@@ -48,7 +48,7 @@ internal sealed partial class RootMerger(
     public async Task<bool> MergeNextAsync(CancellationToken ct)
     {
         await agent.AdoptedAsync(ct);
-        if (Find() is not { } run || !LayerCopy.HasRoom(options.Value.Folder, run.Sum(StoredBytes)))
+        if (agent.AnyMoves || Find() is not { } run || !LayerCopy.HasRoom(options.Value.Folder, run.Sum(StoredBytes)))
         {
             return false;
         }

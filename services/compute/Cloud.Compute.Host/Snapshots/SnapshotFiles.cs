@@ -22,6 +22,7 @@ namespace Cloud.Compute.Host.Snapshots;
 internal sealed class SnapshotFiles : IDisposable
 {
     private const string RecordName = "snapshot.json";
+    private const string StateName = "state";
 
     private readonly string _folder;
     private readonly ConcurrentDictionary<string, GuestSnapshotRecord> _snapshots = new(StringComparer.Ordinal);
@@ -84,11 +85,33 @@ internal sealed class SnapshotFiles : IDisposable
     public VmDiskLayer Open(string layer) => new(
         PathOf(layer), layer.EndsWith(".raw", StringComparison.Ordinal) ? VmDiskFormat.Raw : VmDiskFormat.Qcow2);
 
+    /// <summary>Files that come from another host: they are not swept until they <see cref="Arrived"/>.</summary>
+    public void Expect(IEnumerable<string> layers)
+    {
+        foreach (var layer in layers)
+        {
+            _building[layer] = true;
+        }
+    }
+
+    /// <summary>Snapshots name the files that came, or they are not wanted any more.</summary>
+    public void Arrived(IEnumerable<string> layers)
+    {
+        foreach (var layer in layers)
+        {
+            _building.TryRemove(layer, out _);
+        }
+    }
+
+    /// <summary>Where the state of a snapshot lies.</summary>
+    public string StateOf(string id) => Path.Combine(FolderOf(id), StateName);
+
     /// <summary>The file to keep a state in, which is not there; a half-made one of before is gone.</summary>
     public string NewState(string id)
     {
         Remove(id);
-        return Path.Combine(Directory.CreateDirectory(FolderOf(id)).FullName, "state");
+        Directory.CreateDirectory(FolderOf(id));
+        return StateOf(id);
     }
 
     /// <summary>Durable when this ends: the state first, then the record that makes it a snapshot.</summary>

@@ -44,6 +44,11 @@ internal sealed partial class LayerMerger(
     public async Task<bool> MergeNextAsync(CancellationToken ct)
     {
         await agent.AdoptedAsync(ct);
+        if (agent.AnyMoves)
+        {
+            return false;
+        }
+
         IReadOnlyList<LayerFile> run;
         IReadOnlyList<string> parts;
         List<Action<PartMap, long, long>> sources;

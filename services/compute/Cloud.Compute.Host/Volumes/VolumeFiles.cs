@@ -113,7 +113,9 @@ internal sealed class VolumeFiles : IDisposable
         }
     }
 
-    public string PathOf(LayerFile layer) => Path.Combine(FilesFolder, layer.Name);
+    public string PathOf(LayerFile layer) => PathOf(layer.Name);
+
+    public string PathOf(string name) => Path.Combine(FilesFolder, name);
 
     /// <summary>The file with what opens it.</summary>
     public VmDiskLayer Open(LayerFile layer) => new(
@@ -121,6 +123,12 @@ internal sealed class VolumeFiles : IDisposable
 
     /// <summary>A key for a new volume.</summary>
     public LayerKey NewKey() => new($"{Guid.CreateVersion7():n}", _master.Wrap(MasterKey.NewPassphrase()));
+
+    /// <summary>What a key is, for a host that its files go to.</summary>
+    public string Unwrap(LayerKey key) => _master.Unwrap(key.Wrapped);
+
+    /// <summary>A key of files that came from another host, as this one keeps it.</summary>
+    public string Wrap(string passphrase) => _master.Wrap(passphrase);
 
     /// <summary>The present master key, as the file has it.</summary>
     public string MasterKeyText => _master.Text;
@@ -194,6 +202,34 @@ internal sealed class VolumeFiles : IDisposable
     public void Built(LayerFile layer)
     {
         _building.TryRemove(layer, out _);
+        Sweep();
+    }
+
+    /// <summary>Files that come from another host: they are not swept until they <see cref="Arrived"/>.</summary>
+    public void Expect(IEnumerable<LayerFile> layers)
+    {
+        foreach (var layer in layers)
+        {
+            _building[layer] = true;
+        }
+    }
+
+    /// <summary>The same of one that gets a new name here.</summary>
+    public LayerFile ExpectNew(string format, LayerKey? key)
+    {
+        var layer = new LayerFile($"{Guid.CreateVersion7():n}.{format}", format) { Key = key };
+        Expect([layer]);
+        return layer;
+    }
+
+    /// <summary>Records name the files that came, or they are not wanted any more.</summary>
+    public void Arrived(IEnumerable<LayerFile> layers)
+    {
+        foreach (var layer in layers)
+        {
+            _building.TryRemove(layer, out _);
+        }
+
         Sweep();
     }
 

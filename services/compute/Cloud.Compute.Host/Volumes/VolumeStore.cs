@@ -2,6 +2,7 @@ using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Compute.Host.Guests;
 using Cloud.Primitives;
+using Cloud.Switch.Client;
 
 namespace Cloud.Compute.Host.Volumes;
 
@@ -124,6 +125,16 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
 
     public Task<long?> ImportAsync(string volume, long fileBytes, long from, CancellationToken ct) =>
         _import.RunAsync(volume, fileBytes, from, ct);
+
+    public Task<GuestArrival> AwaitVolumeAsync(string volume, CancellationToken ct) => agent.AwaitVolumeAsync(volume, ct);
+
+    public async Task SendVolumeAsync(string volume, GuestArrival to, CancellationToken ct)
+    {
+        await AwaitMergesAsync([volume], ct);
+        await agent.SendVolumeAsync(volume, to, ct);
+    }
+
+    public Task ForgetVolumeAsync(string volume, CancellationToken ct) => agent.ForgetDepartedAsync(volume, [volume], ct);
 
     public async Task<StoredVolumeMetrics?> ReadVolumeMetricsAsync(string volume, CancellationToken ct)
     {
@@ -305,7 +316,10 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         }
     }
 
-    private VolumeRecord Require(string id) => files.FindVolume(id) ?? throw CloudException.NotFound("volume", id);
+    /// <exception cref="CloudException">There is none of this id, or it has gone to another host with its guest.</exception>
+    private VolumeRecord Require(string id) => agent.HolderOf(id) is { Folder.Presence: PortPresence.Away }
+        ? throw new CloudException(ErrorKind.Unavailable, HostErrors.Moving, "The volume goes to another host.")
+        : files.FindVolume(id) ?? throw CloudException.NotFound("volume", id);
 
     private async Task<IDisposable> TurnAsync(CancellationToken ct)
     {

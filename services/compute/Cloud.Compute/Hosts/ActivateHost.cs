@@ -8,7 +8,7 @@ namespace Cloud.Compute.Hosts;
 internal static class ActivateHost
 {
     public static Task<IResult> HandleAsync(
-        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, ReconcilerSignals signals, TimeProvider time,
-        CancellationToken ct) =>
-        DrainHost.ChangeAsync(id, ifMatch, context, db, signals, time, (host, now) => host.Activate(now), ct);
+        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, HostDirectory hosts, ReconcilerSignals signals,
+        TimeProvider time, CancellationToken ct) =>
+        DrainHost.ChangeAsync(id, ifMatch, context, db, hosts, signals, time, (host, now) => host.Activate(now), ct);
 }

@@ -8,19 +8,19 @@ namespace Cloud.Compute.Hosts;
 internal static class DrainHost
 {
     public static Task<IResult> HandleAsync(
-        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, ReconcilerSignals signals, TimeProvider time,
-        CancellationToken ct) =>
-        ChangeAsync(id, ifMatch, context, db, signals, time, (host, now) => host.Drain(now), ct);
+        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, HostDirectory hosts, ReconcilerSignals signals,
+        TimeProvider time, CancellationToken ct) =>
+        ChangeAsync(id, ifMatch, context, db, hosts, signals, time, (host, now) => host.Drain(now), ct);
 
     public static async Task<IResult> ChangeAsync(
-        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, ReconcilerSignals signals, TimeProvider time,
-        Action<ComputeHost, DateTimeOffset> change, CancellationToken ct)
+        string id, IfMatch ifMatch, HttpContext context, ComputeDbContext db, HostDirectory hosts, ReconcilerSignals signals,
+        TimeProvider time, Action<ComputeHost, DateTimeOffset> change, CancellationToken ct)
     {
         var host = await db.Hosts.FindNamedAsync(id, ct);
         ifMatch.Require(host.Version);
         change(host, time.GetUtcNow());
         await db.SaveChangesAsync(ct);
         signals.Wake<HostDrains>();
-        return ResourceResults.Ok(context, await HostView.FromAsync(host, db, time.GetUtcNow(), ct), host.Version);
+        return ResourceResults.Ok(context, await HostView.FromAsync(host, db, hosts, time.GetUtcNow(), ct), host.Version);
     }
 }

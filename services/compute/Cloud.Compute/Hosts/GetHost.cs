@@ -7,9 +7,9 @@ namespace Cloud.Compute.Hosts;
 internal static class GetHost
 {
     public static async Task<IResult> HandleAsync(
-        string id, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+        string id, HttpContext context, ComputeDbContext db, HostDirectory hosts, TimeProvider time, CancellationToken ct)
     {
         var host = await db.Hosts.AsNoTracking().FindNamedAsync(id, ct);
-        return ResourceResults.Ok(context, await HostView.FromAsync(host, db, time.GetUtcNow(), ct), host.Version);
+        return ResourceResults.Ok(context, await HostView.FromAsync(host, db, hosts, time.GetUtcNow(), ct), host.Version);
     }
 }

@@ -7,8 +7,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Cloud.Compute.Hosts;
 
 /// <summary>
-/// Moves what runs on drained hosts to others, one instance of a host at a time. One that did not go is tried again after a while, or stays
-/// where its kind does.
+/// Moves what is on drained hosts to others, one instance of a host at a time. One that did not go is tried again after a while.
 /// </summary>
 internal sealed class HostDrains(
     IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, ReconcilerSignals signals,
@@ -33,7 +32,8 @@ internal sealed class HostDrains(
                 .ToListAsync(ct);
             var due = time.GetUtcNow() - TryAgain;
             if (!rows.Any(row => row.Status == InstanceStatus.Migrating)
-                && rows.FirstOrDefault(row => WhyStays(row) is null && row.Status == InstanceStatus.Running
+                && rows.FirstOrDefault(row => row.Status is InstanceStatus.Running or InstanceStatus.Paused or InstanceStatus.Suspended
+                    or InstanceStatus.Stopped or InstanceStatus.Failed
                     && !(row.Migration is { Reason: not null } failed && failed.From == host.Name && failed.EndedAt > due)) is { } next)
             {
                 await MoveAsync(next, ct);
@@ -44,10 +44,7 @@ internal sealed class HostDrains(
     /// <summary>Why an instance does not leave its host by itself; null for one that goes, now or when it has settled.</summary>
     public static string? WhyStays(Instance row) => row switch
     {
-        { Engine: "container" or "simulation" } => $"A guest of engine '{row.Engine}' does not go to another host while it runs.",
-        { Status: InstanceStatus.Stopped or InstanceStatus.Failed or InstanceStatus.Suspended or InstanceStatus.Paused } =>
-            $"It is {ServiceDefaults.EnumWords.Of(row.Status)}: only what runs goes to another host.",
-        { Status: InstanceStatus.Running, Migration: { Reason: { } reason } failed } when failed.From == row.HostName => reason,
+        { Settled: true, Migration: { Reason: { } reason } failed } when failed.From == row.HostName => reason,
         _ => null,
     };
 

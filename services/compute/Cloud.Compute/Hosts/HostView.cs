@@ -21,15 +21,15 @@ public sealed record HostView(
     HostId Id, string Name, Labels Labels, string Status, int Cpus, long MemoryBytes, long DiskFreeBytes, IReadOnlyList<HostEngine> Engines,
     string NetworkNamespace, DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, HostDrain? Drain)
 {
-    internal static async Task<HostView> FromAsync(ComputeHost host, ComputeDbContext db, DateTimeOffset now, CancellationToken ct)
+    internal static async Task<HostView> FromAsync(ComputeHost host, ComputeDbContext db, HostDirectory hosts, DateTimeOffset now, CancellationToken ct)
     {
-        var drain = host.IsDrained ? await HostDrain.ReadAsync(host, db, ct) : null;
+        var drain = host.IsDrained ? await HostDrain.ReadAsync(host, db, hosts, ct) : null;
         return new HostView(
             host.Id,
             host.Name,
             host.Labels,
             now - host.SeenAt >= HostDirectory.ReachableFor ? "unreachable"
-                : drain is null ? "up" : drain.Moving + drain.Waiting > 0 ? "draining" : "drained",
+                : drain is null ? "up" : drain.Moving + drain.Waiting + drain.Volumes > 0 ? "draining" : "drained",
             host.Cpus,
             host.MemoryBytes,
             host.DiskFreeBytes,
@@ -46,9 +46,10 @@ public sealed record HostView(
 /// <param name="Moving">Instances on their way to another host.</param>
 /// <param name="Waiting">Those that are to go next.</param>
 /// <param name="Staying">Those that stay, with why.</param>
-public sealed record HostDrain(int Moving, int Waiting, IReadOnlyList<HostStayer> Staying)
+/// <param name="Volumes">Volumes that no instance has, which go next.</param>
+public sealed record HostDrain(int Moving, int Waiting, IReadOnlyList<HostStayer> Staying, int Volumes)
 {
-    internal static async Task<HostDrain> ReadAsync(ComputeHost host, ComputeDbContext db, CancellationToken ct)
+    internal static async Task<HostDrain> ReadAsync(ComputeHost host, ComputeDbContext db, HostDirectory hosts, CancellationToken ct)
     {
         var rows = await db.Instances.AsNoTracking().Existing().Where(row => row.HostName == host.Name).OrderBy(row => row.Id)
             .ToListAsync(ct);
@@ -56,7 +57,21 @@ public sealed record HostDrain(int Moving, int Waiting, IReadOnlyList<HostStayer
         var moving = rows.Count(row => row.Status == InstanceStatus.Migrating);
         return new HostDrain(
             moving, rows.Count - moving - staying.Count,
-            staying.Select(one => new HostStayer(one.Row.Id, one.Row.Name, one.Why!)).ToList());
+            staying.Select(one => new HostStayer(one.Row.Id, one.Row.Name, one.Why!)).ToList(),
+            await CountVolumesAsync(host, hosts, ct));
+    }
+
+    /// <summary>None of a host that does not answer: it is shown as such.</summary>
+    private static async Task<int> CountVolumesAsync(ComputeHost host, HostDirectory hosts, CancellationToken ct)
+    {
+        try
+        {
+            return (await hosts.AgentOf(host.Name).DescribeAsync(ct)).FreeVolumes;
+        }
+        catch (CloudException away) when (away.Kind == ErrorKind.Unavailable)
+        {
+            return 0;
+        }
     }
 }
 

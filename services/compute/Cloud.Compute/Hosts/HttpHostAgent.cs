@@ -113,6 +113,11 @@ internal sealed class HttpHostAgent(HttpClient http) : IHostAgent, IVolumeStore
 
     public Task CancelMoveAsync(string id, CancellationToken ct) => ActAsync(id, "move/cancel", ct);
 
+    public async Task ForgetDepartedAsync(string id, IReadOnlyList<string> departed, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{Root}/guests/{id}/forget-departed", departed, ct);
+    }
+
     public Task<GuestReport> StayAsync(string id, CancellationToken ct) => ActAsync<GuestReport>(id, "stay", ct);
 
     public async Task SetPeersAsync(IReadOnlyList<HostPeer> peers, CancellationToken ct)
@@ -165,6 +170,19 @@ internal sealed class HttpHostAgent(HttpClient http) : IHostAgent, IVolumeStore
 
     public Task<StoredVolume> CreateVolumeAsync(VolumeSpec spec, CancellationToken ct) =>
         SendAsync<StoredVolume>(HttpMethod.Put, VolumesRoot, spec, ct);
+
+    public Task<GuestArrival> AwaitVolumeAsync(string volume, CancellationToken ct) =>
+        SendAsync<GuestArrival>(HttpMethod.Post, $"{VolumesRoot}/{volume}/await", null, ct);
+
+    public async Task SendVolumeAsync(string volume, GuestArrival to, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{VolumesRoot}/{volume}/send", to, ct);
+    }
+
+    public async Task ForgetVolumeAsync(string volume, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{VolumesRoot}/{volume}/forget", null, ct);
+    }
 
     public Task<IReadOnlyList<StoredVolume>> ListVolumesAsync(CancellationToken ct) =>
         GetAsync<IReadOnlyList<StoredVolume>>(VolumesRoot, ct);

@@ -8,7 +8,7 @@ namespace Cloud.Compute.Hosts;
 internal static class ListHosts
 {
     public static async Task<Page<HostView>> HandleAsync(
-        ListQuery list, HttpContext context, ComputeDbContext db, TimeProvider time, CancellationToken ct)
+        ListQuery list, HttpContext context, ComputeDbContext db, HostDirectory hosts, TimeProvider time, CancellationToken ct)
     {
         var rows = db.Hosts.AsNoTracking();
         if (list.Name is { } name)
@@ -25,7 +25,7 @@ internal static class ListHosts
         var views = new Dictionary<HostId, HostView>();
         foreach (var host in found)
         {
-            views[host.Id] = await HostView.FromAsync(host, db, time.GetUtcNow(), ct);
+            views[host.Id] = await HostView.FromAsync(host, db, hosts, time.GetUtcNow(), ct);
         }
 
         return list.ToPage(context, found, host => host.Id.Value, host => views[host.Id]);

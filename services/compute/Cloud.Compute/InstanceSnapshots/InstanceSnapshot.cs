@@ -24,7 +24,7 @@ internal sealed class InstanceSnapshot : IVersioned
 
     public InstanceId Instance { get; private init; }
 
-    public string HostName { get; private init; } = "";
+    public string HostName { get; private set; } = "";
 
     /// <summary>What memory and devices take on the host's disk.</summary>
     public long StoredBytes { get; private set; }
@@ -60,6 +60,9 @@ internal sealed class InstanceSnapshot : IVersioned
         StoredBytes = storedBytes;
         Turn(InstanceSnapshotStatus.Available, null, now);
     }
+
+    /// <summary>It went to another host with its instance.</summary>
+    public void GoesTo(string host, DateTimeOffset now) => (HostName, UpdatedAt) = (host, now);
 
     public void Fails(string reason, DateTimeOffset now) => Turn(InstanceSnapshotStatus.Failed, reason, now);
 

@@ -271,22 +271,20 @@ internal sealed class Instance : IVersioned
         Enter(InstanceStatus.Suspending, null, now, InstanceLimits.Saving);
     }
 
-    /// <summary>Goes to another host while it runs. Has no deadline: the saga that moves it ends it, with what both hosts say.</summary>
+    /// <summary>
+    /// Goes to another host, running or not. Has no deadline: the saga that moves it ends it, with what both hosts say.
+    /// </summary>
     public void BeginMigrate(InstanceMigration migration, DateTimeOffset now)
     {
-        if (Engine is "container" or "simulation")
-        {
-            throw CloudException.Conflict(
-                "engine-does-not-move", $"A guest of engine '{Engine}' does not go to another host while it runs.");
-        }
-
-        Require("migrate", InstanceStatus.Running);
+        Require(
+            "migrate", InstanceStatus.Running, InstanceStatus.Paused, InstanceStatus.Suspended, InstanceStatus.Stopped,
+            InstanceStatus.Failed);
         if (migration.To == HostName)
         {
             throw CloudException.Conflict("already-there", $"Instance '{Name}' is on host '{HostName}' already.");
         }
 
-        (MigratesTo, Migration) = (migration.To, migration);
+        (MigratesTo, Migration) = (migration.To, migration with { Was = Status });
         Enter(InstanceStatus.Migrating, null, now, null);
     }
 
@@ -297,19 +295,24 @@ internal sealed class Instance : IVersioned
         (Migration, UpdatedAt) = (Migration! with { CancelAsked = true }, now);
     }
 
-    /// <summary>Its guest runs on the other host.</summary>
-    public void IsMigrated(HostId host, InstanceMigration migration, DateTimeOffset now)
+    /// <summary>Its guest is on the other host.</summary>
+    /// <param name="status">As what it goes on.</param>
+    public void IsMigrated(HostId host, InstanceMigration migration, InstanceStatus status, DateTimeOffset now)
     {
         (Host, HostName, MigratesTo, Migration) = (host, migration.To, null, migration);
-        Enter(InstanceStatus.Running, null, now, null);
+        Enter(status, null, now, null);
     }
 
-    /// <summary>Its guest goes on where it was.</summary>
-    public void IsNotMigrated(InstanceMigration migration, DateTimeOffset now)
+    /// <summary>Its guest stays where it was.</summary>
+    /// <param name="status">As what it goes on.</param>
+    public void IsNotMigrated(InstanceMigration migration, InstanceStatus status, DateTimeOffset now)
     {
         (MigratesTo, Migration) = (null, migration);
-        Enter(InstanceStatus.Running, $"It was not migrated: {migration.Reason}", now, null);
+        Enter(status, $"It was not migrated: {migration.Reason}", now, null);
     }
+
+    /// <summary>Whether its guest goes to another host while it runs; others are ended there, or kept, and go at rest.</summary>
+    public bool MovesRunning => Engine is not ("container" or "simulation");
 
     /// <summary>Goes back to what a snapshot of it holds.</summary>
     public void BeginRestore(DateTimeOffset now)
@@ -351,6 +354,12 @@ internal sealed class Instance : IVersioned
         if (DeletionProtection)
         {
             throw CloudException.Conflict("deletion-protected", $"Instance '{Name}' has deletionProtection; set it to false first.");
+        }
+
+        if (Status == InstanceStatus.Migrating)
+        {
+            throw CloudException.Conflict(
+                "wrong-status", $"Instance '{Name}' is on its way to another host: wait for it, or POST …/migrate/cancel first.");
         }
 
         ShouldRun = false;

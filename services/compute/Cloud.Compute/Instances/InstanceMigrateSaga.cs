@@ -1,5 +1,7 @@
+using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
+using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
 using Cloud.Messaging;
 using Cloud.Primitives;
@@ -11,18 +13,24 @@ namespace Cloud.Compute.Instances;
 public sealed record InstanceMigrateSagaData(InstanceId Instance, string From, string To);
 
 /// <summary>
-/// Has a guest go on on another host. Of two hosts that each may have it, the new one has the last word: it writes down that the guest is
-/// its own before it lets it run. So whatever is lost on the way, that one is asked, and the guest runs on one of them.
+/// Has a guest go on on another host, with its volumes. Of two hosts that each may have it, the new one has the last word: it writes down
+/// that the guest is its own before it lets it run. So whatever is lost on the way, that one is asked, and the guest runs on one of them.
+/// One that does not go while it runs is brought to rest first, and goes on over there.
 /// </summary>
 internal sealed class InstanceMigrateSaga(
-    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, InstanceSteps steps)
+    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, InstanceSteps steps, IBlockStorage storage,
+    TimeProvider time)
     : Saga<InstanceMigrateSagaData>
 {
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
+
     public override IReadOnlyList<SagaStep<InstanceMigrateSagaData>> Steps =>
     [
+        new("hold-volumes", HoldVolumesAsync),
+        new("bring-to-rest", BringToRestAsync, limit: InstanceLimits.Saving),
         new("move-guest", MoveAsync, limit: InstanceLimits.Migrating),
-        new("say-running", SayRunningAsync),
-        new("remove-source", RemoveSourceAsync, limit: InstanceLimits.Migrating),
+        new("hand-volumes-over", (data, ct) => LetVolumesGoAsync(data, data.To, ct)),
+        new("say-moved", SayMovedAsync),
     ];
 
     /// <summary>It did not come about, or nobody said so: what the hosts say is so.</summary>
@@ -38,11 +46,12 @@ internal sealed class InstanceMigrateSaga(
         var here = await source.FindAsync(id, ct);
         if (!await IsNotThereAsync(data, here, ct))
         {
-            await SayRunningAsync(data, ct);
-            await RemoveSourceAsync(data, ct);
+            await LetVolumesGoAsync(data, data.To, ct);
+            await SayMovedAsync(data, ct);
             return;
         }
 
+        await LetVolumesGoAsync(data, data.From, ct);
         if (here is null)
         {
             await steps.FailAsync(new InstanceSagaData(data.Instance), reason, ct);
@@ -61,17 +70,69 @@ internal sealed class InstanceMigrateSaga(
         }
 
         var last = await source.FindMoveAsync(id, ct);
-        await changes.ApplyAsync(data.Instance, "migration-failed", (row, now) =>
+        await changes.ApplyAsync(data.Instance, "migration-failed", (db, row, now) =>
         {
             if (row.Status != InstanceStatus.Migrating)
             {
-                return false;
+                return Task.FromResult(false);
             }
 
-            row.IsNotMigrated(row.Migration! with { EndedAt = now, Reason = reason, Last = last }, now);
+            var status = guest.State switch
+            {
+                GuestState.Running => InstanceStatus.Running,
+                GuestState.Paused => InstanceStatus.Paused,
+                GuestState.Suspended => InstanceStatus.Suspended,
+                _ => InstanceStatus.Stopped,
+            };
+            var was = row.Migration!.Was;
+            row.IsNotMigrated(row.Migration with { EndedAt = now, Reason = reason, Last = last }, status, now);
             row.ListensFrom(Math.Min(row.Generation, guest.Generation));
-            return true;
+            GoOn(db, row, was, now);
+            return Task.FromResult(true);
         }, ct);
+    }
+
+    /// <summary>Nothing is done with its volumes until it is on one host again.</summary>
+    private async Task<StepResult> HoldVolumesAsync(InstanceMigrateSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        if (instance.Status == InstanceStatus.Migrating)
+        {
+            await storage.BeginMoveAsync(instance.Project, data.Instance.Value, ct);
+        }
+
+        return StepResult.Done;
+    }
+
+    private async Task<StepResult> BringToRestAsync(InstanceMigrateSagaData data, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        if (instance is not { Status: InstanceStatus.Migrating, Migration: { } migration }
+            || (migration.Was != InstanceStatus.Paused && (migration.Was != InstanceStatus.Running || instance.MovesRunning)))
+        {
+            return StepResult.Done;
+        }
+
+        var (id, source) = (data.Instance.Value, hosts.AgentOf(data.From));
+        if (await source.FindAsync(id, ct) is not { State: GuestState.Running or GuestState.Paused } guest)
+        {
+            return StepResult.Done;
+        }
+
+        if (instance.Engine != "container")
+        {
+            await source.SuspendAsync(id, ct);
+            return StepResult.Done;
+        }
+
+        if (guest.State == GuestState.Paused || time.GetUtcNow() - migration.StartedAt > InstanceLimits.StopGrace)
+        {
+            await source.KillAsync(id, ct);
+            return StepResult.Done;
+        }
+
+        await source.PowerDownAsync(id, ct);
+        return StepResult.Again(LookAgain);
     }
 
     private async Task<StepResult> MoveAsync(InstanceMigrateSagaData data, CancellationToken ct)
@@ -102,35 +163,65 @@ internal sealed class InstanceMigrateSaga(
         return StepResult.Done;
     }
 
-    private async Task<StepResult> SayRunningAsync(InstanceMigrateSagaData data, CancellationToken ct)
+    private async Task<StepResult> LetVolumesGoAsync(InstanceMigrateSagaData data, string host, CancellationToken ct)
+    {
+        var instance = await ReadAsync(data, ct);
+        await storage.EndMoveAsync(instance.Project, data.Instance.Value, host, ct);
+        return StepResult.Done;
+    }
+
+    private async Task<StepResult> SayMovedAsync(InstanceMigrateSagaData data, CancellationToken ct)
     {
         var id = data.Instance.Value;
         var guest = await hosts.AgentOf(data.To).FindAsync(id, ct);
         var last = await FindLastAsync(data, ct);
         var host = hosts.IdOf(data.To);
-        await changes.ApplyAsync(data.Instance, "migrated", (row, now) =>
+        var volumes = (await storage.ListAttachedAsync((await ReadAsync(data, ct)).Project, id, ct)).Select(one => one.Volume.Id).ToList();
+        await changes.ApplyAsync(data.Instance, "migrated", async (db, row, now) =>
         {
             if (row.Status != InstanceStatus.Migrating)
             {
                 return false;
             }
 
-            row.IsMigrated(host, row.Migration! with { EndedAt = now, Last = last }, now);
+            var was = row.Migration!.Was;
+            row.IsMigrated(host, row.Migration with { EndedAt = now, Last = last }, StatusAfter(row, was), now);
             row.ListensFrom(guest?.Generation ?? 0);
+            foreach (var snapshot in await db.InstanceSnapshots.Existing().Where(one => one.Instance == row.Id).ToListAsync(ct))
+            {
+                snapshot.GoesTo(data.To, now);
+            }
+
+            db.Sagas().Start<InstanceDepartureSaga, InstanceDepartureSagaData>(
+                new InstanceDepartureSagaData(data.Instance, data.From, data.To, volumes), $"{id} {data.From}");
+            GoOn(db, row, was, now);
             return true;
         }, ct);
         return StepResult.Done;
     }
 
-    private async Task<StepResult> RemoveSourceAsync(InstanceMigrateSagaData data, CancellationToken ct)
+    /// <summary>What it is over there, before it goes on as what it was.</summary>
+    private static InstanceStatus StatusAfter(Instance row, InstanceStatus was) => was switch
     {
-        // It may be on its way back by now, and then it is a guest of there as any other.
-        if ((await ReadAsync(data, ct)) is { HostName: var host, MigratesTo: var next } && host == data.To && next != data.From)
-        {
-            await hosts.AgentOf(data.From).RemoveAsync(data.Instance.Value, ct);
-        }
+        InstanceStatus.Paused => InstanceStatus.Suspended,
+        InstanceStatus.Running when row.Engine == "container" => InstanceStatus.Stopped,
+        InstanceStatus.Running when !row.MovesRunning => InstanceStatus.Suspended,
+        _ => was,
+    };
 
-        return StepResult.Done;
+    /// <summary>One that was brought to rest for the way, and ran before, runs again.</summary>
+    private static void GoOn(ComputeDbContext db, Instance row, InstanceStatus was, DateTimeOffset now)
+    {
+        if (was == InstanceStatus.Running && row.Status == InstanceStatus.Stopped)
+        {
+            db.BeginRestart(row, now);
+        }
+        else if (was == InstanceStatus.Running && row.Status == InstanceStatus.Suspended)
+        {
+            row.BeginResume(now);
+            db.Sagas().Start<InstanceResumeSaga, InstanceSagaData>(new InstanceSagaData(row.Id), row.Id.Value);
+            db.AddInstanceEvent(row, "resuming");
+        }
     }
 
     private async Task<GuestMoveReport?> FindLastAsync(InstanceMigrateSagaData data, CancellationToken ct)

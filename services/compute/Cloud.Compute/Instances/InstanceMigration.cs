@@ -7,6 +7,9 @@ namespace Cloud.Compute.Instances;
 /// <param name="TimeoutSeconds">How long its guest may change memory faster than it is copied.</param>
 internal sealed record InstanceMigration(string From, string To, string Policy, double TimeoutSeconds, DateTimeOffset StartedAt)
 {
+    /// <summary>What it was when it was begun.</summary>
+    public InstanceStatus Was { get; init; } = InstanceStatus.Running;
+
     public bool CancelAsked { get; init; }
 
     public DateTimeOffset? EndedAt { get; init; }

@@ -27,7 +27,11 @@ public sealed record MigrateInstanceRequest
     public double TimeoutSeconds { get; init; } = 30;
 }
 
-/// <summary>Has an instance go on on another host: its guest runs on, its address, ports and connections stay.</summary>
+/// <summary>
+/// Has an instance go on on another host, with its volumes and snapshots. A virtual machine runs on, its address, ports and connections
+/// stay. A simulated one is suspended for the way, a container is stopped and started there; what does not run goes as it is, and what is
+/// paused is suspended then.
+/// </summary>
 internal static class MigrateInstance
 {
     private const double TimeoutSecondsMin = 1;
@@ -46,9 +50,9 @@ internal static class MigrateInstance
         errors.ThrowIfAny();
         var asked = await db.Instances.AsNoTracking().FindVisibleAsync(caller, id, ct);
         var named = request.Host is { } name ? (await db.Hosts.AsNoTracking().FindNamedAsync(name, ct)).Name : null;
-        if (asked.Status == InstanceStatus.Running && asked.HostName != named)
+        if (asked is { Status: InstanceStatus.Running, MovesRunning: true } && asked.HostName != named)
         {
-            // What cannot go at all, for its volumes say, is refused before anything begins.
+            // What cannot go at all is refused before anything begins.
             await hosts.AgentOf(asked.HostName).DescribeDepartureAsync(asked.Id.Value, ct);
         }
 

@@ -13,6 +13,16 @@ internal static class VolumeEndpoints
     {
         var volumes = routes.MapGroup("/internal/v1/volume-hosts").RequireServiceKey().ExcludeFromDescription();
         volumes.MapGet("/", (IVolumeHosts hosts, CancellationToken ct) => hosts.ChooseAsync(ct));
+        volumes.MapGet(
+            "/{host}/other",
+            (string host, string? named, IVolumeHosts hosts, CancellationToken ct) => hosts.ChooseOtherAsync(host, named, ct));
+        volumes.MapGet("/drained", (IVolumeHosts hosts, CancellationToken ct) => hosts.ListDrainedAsync(ct));
+        volumes.MapPost(
+            "/{host}/volumes/{volume}/copy",
+            (string host, string volume, string to, IVolumeHosts hosts, CancellationToken ct) => hosts.CopyToAsync(host, volume, to, ct));
+        volumes.MapPost(
+            "/{host}/volumes/{volume}/forget",
+            (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.ForgetAsync(host, volume, ct));
         volumes.MapPut("/volumes", (HostedVolume volume, IVolumeHosts hosts, CancellationToken ct) => hosts.PutAsync(volume, ct));
         volumes.MapGet(
             "/{host}/volumes", (string host, IVolumeHosts hosts, CancellationToken ct) => hosts.ListAsync(host, ct));

@@ -12,10 +12,33 @@ namespace Cloud.Compute.Volumes;
 /// <summary>What block storage asks, passed on to the agent of the host in question.</summary>
 internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases, HostDirectory hosts, TimeProvider time) : IVolumeHosts
 {
-    public Task<VolumeHost> ChooseAsync(CancellationToken ct) =>
-        hosts.Known.Select(host => host.Name).Order(StringComparer.Ordinal).FirstOrDefault() is { } name
-            ? Task.FromResult(new VolumeHost(name))
-            : throw new CloudException(ErrorKind.Unavailable, "no-host", "There is no host yet that could hold a volume. Try again.");
+    /// <summary>
+    /// The first that there was: an instance's volumes lie on one host, so they are spread where they are asked to be, not by chance.
+    /// </summary>
+    public async Task<VolumeHost> ChooseAsync(CancellationToken ct) => await FindAsync(null, null, ct)
+        ?? throw new CloudException(ErrorKind.Unavailable, "no-host", "There is no host yet that could hold a volume. Try again.");
+
+    public async Task<VolumeHost> ChooseOtherAsync(string from, string? named, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var name = named is null ? null : (await db.Hosts.AsNoTracking().FindNamedAsync(named, ct)).Name;
+        return name == from
+            ? throw CloudException.Conflict("already-there", $"The volume is on host '{from}' already.")
+            : await FindAsync(from, name, ct) ?? throw CloudException.Conflict(
+                "no-capacity", name is null ? "There is no other host in use." : $"Host '{name}' is drained, or does not answer.");
+    }
+
+    public async Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Hosts.AsNoTracking().Where(host => host.IsDrained).Select(host => host.Name).ToListAsync(ct);
+    }
+
+    public async Task CopyToAsync(string host, string volume, string to, CancellationToken ct) =>
+        await hosts.AgentOf(host).Volumes.SendVolumeAsync(volume, await hosts.AgentOf(to).Volumes.AwaitVolumeAsync(volume, ct), ct);
+
+    public Task ForgetAsync(string host, string volume, CancellationToken ct) =>
+        hosts.AgentOf(host).Volumes.ForgetVolumeAsync(volume, ct);
 
     public async Task PutAsync(HostedVolume volume, CancellationToken ct)
     {
@@ -171,6 +194,15 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
         {
             // Its guest is gone, and what it had with it.
         }
+    }
+
+    private async Task<VolumeHost?> FindAsync(string? butNot, string? name, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var answering = hosts.Known.Select(host => host.Name).Where(one => one != butNot && (name is null || one == name)).ToList();
+        var inUse = await db.Hosts.AsNoTracking().Where(host => answering.Contains(host.Name) && !host.IsDrained).OrderBy(host => host.Id)
+            .FirstOrDefaultAsync(ct);
+        return inUse is null ? null : new VolumeHost(inUse.Name);
     }
 
     private async Task<GuestImage> FilesOfAsync(string id, CancellationToken ct)

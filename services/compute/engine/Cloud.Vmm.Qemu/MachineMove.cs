@@ -57,7 +57,8 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
     private async Task CopyDisksAsync(VmMove move, CancellationToken life, CancellationToken ct)
     {
         Tell(move, _last);
-        var serials = (await qmp.QueryBlockStatsAsync(ct)).Keys.Select(DiskNodes.SerialOf).OfType<string>().ToList();
+        var serials = (await qmp.QueryBlockStatsAsync(ct)).Keys.Select(DiskNodes.SerialOf).OfType<string>()
+            .Where(serial => move.Disks?.Contains(serial) ?? true).ToList();
         using var handle = FolderSocket.Listen(folder, MachineFolder.Move);
         using var listener = new Socket(new SafeSocketHandle(handle.DangerousGetHandle(), ownsHandle: false));
         var door = Path.Combine(folder, MachineFolder.Move);

@@ -20,6 +20,9 @@ public sealed record VmMove
     /// </summary>
     public required Func<Task> HandOverAsync { get; init; }
 
+    /// <summary>The serials of the disks whose own files go with it; null for all. The others are over there already.</summary>
+    public IReadOnlyCollection<string>? Disks { get; init; }
+
     public required VmMovePolicy Policy { get; init; }
 
     /// <summary>How long a guest that changes memory faster than it is copied may go on so, before the policy decides.</summary>

@@ -223,8 +223,7 @@ internal sealed class BlockStorageService(
     public async Task ReleaseAsync(string project, string instance, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
-        foreach (var volume in await db.Volumes.AsNoTracking().Existing()
-            .Where(row => row.Project == project && row.Instance == instance).Select(row => row.Id).ToListAsync(ct))
+        foreach (var volume in await OfInstanceAsync(db, project, instance, ct))
         {
             await changes.ApplyAsync(volume, "detached", (_, row, now) =>
             {
@@ -238,6 +237,50 @@ internal sealed class BlockStorageService(
             }, ct);
         }
     }
+
+    public async Task BeginMoveAsync(string project, string instance, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var volumes = await OfInstanceAsync(db, project, instance, ct);
+        await db.RequireSnapshotsAtRestAsync(volumes, ct);
+        foreach (var volume in volumes)
+        {
+            await changes.ApplyAsync(volume, "migrating", (_, row, now) =>
+            {
+                var begins = row.Instance == instance && row.Status != VolumeStatus.Migrating;
+                if (begins)
+                {
+                    row.BeginMigrate(now);
+                }
+
+                return Task.FromResult(begins);
+            }, ct);
+        }
+    }
+
+    public async Task EndMoveAsync(string project, string instance, string host, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        foreach (var volume in await OfInstanceAsync(db, project, instance, ct))
+        {
+            await changes.ApplyAsync(volume, "migrated", async (own, row, now) =>
+            {
+                if (row.Instance != instance || row.Status != VolumeStatus.Migrating)
+                {
+                    return false;
+                }
+
+                row.IsMigrated(host, now);
+                await own.TakeSnapshotsAlongAsync(row, now, ct);
+                return true;
+            }, ct);
+        }
+    }
+
+    private static Task<List<VolumeId>> OfInstanceAsync(
+        BlockStorageDbContext db, string project, string instance, CancellationToken ct) =>
+        db.Volumes.AsNoTracking().Existing().Where(row => row.Project == project && row.Instance == instance)
+            .OrderBy(row => row.Id).Select(row => row.Id).ToListAsync(ct);
 
     private static bool IsInstance(string id) => id.StartsWith("i-", StringComparison.Ordinal);
 

@@ -59,6 +59,13 @@ internal static class NeighbourEndpoints
             "/instances/{instance}/volumes",
             (string project, string instance, IBlockStorage blocks, CancellationToken ct) =>
                 blocks.ListAttachedAsync(project, instance, ct));
+        project.MapPost(
+            "/instances/{instance}/begin-move",
+            (string project, string instance, IBlockStorage blocks, CancellationToken ct) => blocks.BeginMoveAsync(project, instance, ct));
+        project.MapPost(
+            "/instances/{instance}/end-move",
+            (string project, string instance, string host, IBlockStorage blocks, CancellationToken ct) =>
+                blocks.EndMoveAsync(project, instance, host, ct));
         project.MapDelete(
             "/instances/{instance}/volumes",
             (string project, string instance, IBlockStorage blocks, CancellationToken ct) => blocks.ReleaseAsync(project, instance, ct));

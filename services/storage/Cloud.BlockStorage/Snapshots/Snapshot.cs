@@ -23,7 +23,7 @@ internal sealed class Snapshot : IVersioned
 
     public VolumeId Volume { get; private init; }
 
-    public string HostName { get; private init; } = "";
+    public string HostName { get; private set; } = "";
 
     public long SizeBytes { get; private set; }
 
@@ -60,6 +60,9 @@ internal sealed class Snapshot : IVersioned
         CreatedAt = now,
         UpdatedAt = now,
     };
+
+    /// <summary>It went to another host with its volume.</summary>
+    public void GoesTo(string host, DateTimeOffset now) => (HostName, UpdatedAt) = (host, now);
 
     public void Rename(string name, DateTimeOffset now) => (Name, UpdatedAt) = (name, now);
 

@@ -1,4 +1,7 @@
+using Cloud.BlockStorage.Persistence;
+using Cloud.BlockStorage.Volumes;
 using Cloud.Primitives;
+using Cloud.ServiceDefaults;
 using Cloud.ServiceDefaults.Auth;
 using Microsoft.EntityFrameworkCore;
 
@@ -34,4 +37,24 @@ internal static class SnapshotQueries
     public static async Task<Snapshot> FindVisibleAsync(
         this IQueryable<Snapshot> snapshots, Caller caller, string id, CancellationToken ct) =>
         await snapshots.FindOrDefaultAsync(caller, id, ct) ?? throw CloudException.NotFound("snapshot", id);
+
+    /// <exception cref="CloudException">A snapshot of one of the volumes is being taken or removed.</exception>
+    public static async Task RequireSnapshotsAtRestAsync(
+        this BlockStorageDbContext db, IReadOnlyList<VolumeId> volumes, CancellationToken ct)
+    {
+        if (await db.Snapshots.AsNoTracking().Where(row => volumes.Contains(row.Volume)
+            && (row.Status == SnapshotStatus.Creating || row.Status == SnapshotStatus.Deleting)).FirstOrDefaultAsync(ct) is { } busy)
+        {
+            throw CloudException.Conflict("snapshot-busy", $"Snapshot '{busy.Name}' is {EnumWords.Of(busy.Status)}.");
+        }
+    }
+
+    /// <summary>Says with the next save that a volume's snapshots are on its host.</summary>
+    public static async Task TakeSnapshotsAlongAsync(this BlockStorageDbContext db, Volume volume, DateTimeOffset now, CancellationToken ct)
+    {
+        foreach (var snapshot in await db.Snapshots.Existing().Where(one => one.Volume == volume.Id).ToListAsync(ct))
+        {
+            snapshot.GoesTo(volume.HostName!, now);
+        }
+    }
 }

@@ -112,7 +112,7 @@ internal sealed class Volume : IVersioned
 
     public void Protect(bool protection, DateTimeOffset now) => (DeletionProtection, UpdatedAt) = (protection, now);
 
-    /// <summary>For its whole life.</summary>
+    /// <summary>Until it goes to another with its instance.</summary>
     public void GoesTo(string host, DateTimeOffset now) => (HostName, UpdatedAt) = (host, now);
 
     /// <exception cref="CloudException">The instance that is to have it is on another host.</exception>
@@ -120,7 +120,7 @@ internal sealed class Volume : IVersioned
     {
         if (host is not null && HostName is not null && host != HostName)
         {
-            throw CloudException.Conflict("volume-elsewhere", $"The volume is on host '{HostName}' and the instance on '{host}'.");
+            throw CloudException.Conflict("volume-elsewhere", $"The volume is on host '{HostName}' and the instance on '{host}': POST …/migrate one of them first.");
         }
     }
 
@@ -160,6 +160,27 @@ internal sealed class Volume : IVersioned
         RequireStatus("restored", VolumeStatus.Available);
         (SizeBytesBefore, SizeBytes) = (SizeBytes, sizeBytes);
         Turn(VolumeStatus.Restoring, null, now);
+    }
+
+    /// <exception cref="CloudException">Something else is under way.</exception>
+    public void BeginMigrate(DateTimeOffset now)
+    {
+        RequireStatus("migrated", VolumeStatus.Attached);
+        Turn(VolumeStatus.Migrating, null, now);
+    }
+
+    /// <exception cref="CloudException">An instance has it, or something else is under way.</exception>
+    public void BeginMigrateAlone(DateTimeOffset now)
+    {
+        RequireStill("migrated");
+        Turn(VolumeStatus.Migrating, null, now);
+    }
+
+    /// <summary>It is on this host now, with its instance where it has one.</summary>
+    public void IsMigrated(string host, DateTimeOffset now)
+    {
+        HostName = host;
+        Turn(Instance is null ? VolumeStatus.Available : VolumeStatus.Attached, null, now);
     }
 
     /// <summary>Its bytes can be copied now, as a snapshot or a volume.</summary>
@@ -220,6 +241,7 @@ internal sealed class Volume : IVersioned
         {
             case VolumeStatus.Attaching:
             case VolumeStatus.Restoring:
+            case VolumeStatus.Migrating:
             case VolumeStatus.Resizing when Instance is null:
                 Release(reason, now);
                 break;

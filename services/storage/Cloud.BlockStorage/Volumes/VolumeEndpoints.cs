@@ -36,6 +36,9 @@ internal static class VolumeEndpoints
         change.MapPost("/{id}/attach", AttachVolume.HandleAsync).WithName("AttachVolume").WithSummary("Gives a volume to an instance");
         change.MapPost("/{id}/detach", DetachVolume.HandleAsync).WithName("DetachVolume").WithSummary("Takes a volume from its instance");
 
+        routes.MapGroup("/v1/volumes").WithTags("Volumes").RequireRole(Role.Admin).MapPost("/{id}/migrate", MigrateVolume.HandleAsync)
+            .WithName("MigrateVolume").WithSummary("Takes a detached volume and its snapshots to another host");
+
         var keys = routes.MapGroup("/v1/volumes/master-keys").WithTags("Volumes").RequireRole(Role.Admin);
         keys.MapGet("/", ExportMasterKeys.HandleAsync).WithName("ExportVolumeMasterKeys")
             .WithSummary("Shows the hosts' master keys, to be kept where the cloud is not");

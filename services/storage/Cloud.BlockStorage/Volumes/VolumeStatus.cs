@@ -39,4 +39,7 @@ public enum VolumeStatus
 
     /// <summary>It is brought back to a snapshot.</summary>
     Restoring = 10,
+
+    /// <summary>It goes to another host with its instance.</summary>
+    Migrating = 11,
 }
