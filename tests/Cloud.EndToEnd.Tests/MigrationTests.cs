@@ -133,7 +133,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
         // It writes on while it goes, and nothing of that is lost.
         await cloud.ShellAsync(
             id, "(i=0; while :; do i=$((i+1)); echo $i | dd of=/dev/vdb bs=512 seek=32768 conv=sync,fsync; echo $i > /run/i; done)"
-                + " > /dev/null 2>&1 < /dev/null & echo two > /root/mark; sync");
+                + " > /dev/null 2>&1 < /dev/null & echo $! > /run/writer; echo two > /root/mark; sync");
         var free = IdOf(await cloud.PostAsync("/v1/volumes?wait=30", new { name = "moved-free", sizeBytes = "64Mi" }));
         await DrainAsync("local");
         (await HostOfAsync(id), await HostOfAsync(container)).ShouldBe((Second, Second));
@@ -147,7 +147,7 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
         await cloud.PostAsync("/v1/hosts/local/activate", null, HttpStatusCode.OK);
         (await SumsAsync(id)).ShouldBe(sums);
         var (written, said) = (await cloud.ShellAsync(
-            id, "killall sh; sleep 1; dd if=/dev/vdb bs=512 skip=32768 count=1 2> /dev/null | tr -d '\\000'; cat /run/i"))
+            id, "kill $(cat /run/writer); sleep 1; dd if=/dev/vdb bs=512 skip=32768 count=1 2> /dev/null | tr -d '\\000'; cat /run/i"))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries) is [var a, var b] ? (int.Parse(a), int.Parse(b)) : (0, 0);
         (written - said).ShouldBeInRange(0, 1);
         written.ShouldBeGreaterThan(1);
@@ -309,6 +309,8 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
     {
         await cloud.PostAsync($"/v1/hosts/{host}/drain", null, HttpStatusCode.OK);
         await UntilAsync(async () => (await cloud.GetAsync($"/v1/hosts/{host}")).GetProperty("status").GetString() == "drained");
+        (await cloud.GetAsync($"/v1/hosts/{host}")).GetProperty("drain").GetProperty("staying").EnumerateArray()
+            .Select(one => one.ToString()).ShouldBeEmpty();
     }
 
     private static async Task UntilAsync(Func<Task<bool>> holds)

@@ -32,6 +32,7 @@ internal sealed class LuggageRoom(string folder, IEnumerable<string> awaited, Vo
         DurableFile.Write(TagPath, JsonSerializer.SerializeToUtf8Bytes(LuggageTag.Of(luggage)));
         var (below, root) = (luggage.VolumeLayers().ToList(), luggage.RootLayers().ToList());
         _luggage = luggage;
+        using var turn = await volumes.TurnAsync(ct);
         volumes.Expect(below);
         snapshots.Expect(root);
         foreach (var volume in luggage.Volumes)

@@ -131,7 +131,15 @@ internal sealed class InstanceMigrateSaga(
             return StepResult.Done;
         }
 
-        await source.PowerDownAsync(id, ct);
+        try
+        {
+            await source.PowerDownAsync(id, ct);
+        }
+        catch (CloudException ending) when (ending.Kind == ErrorKind.Conflict)
+        {
+            // It heard it the last time, and ends at this moment.
+        }
+
         return StepResult.Again(LookAgain);
     }
 
