@@ -227,7 +227,8 @@ public sealed class MigrationTests(LocalCloud cloud, ITestOutputHelper output) :
         id, "echo 3 > /proc/sys/vm/drop_caches; for d in vdb vdc; do dd if=/dev/$d bs=1M count=8 2> /dev/null | sha256sum; done");
 
     /// <summary>
-    /// The second host has a network namespace of its own, where it may: there is no network in it, though its guest has one, by the switch.
+    /// The second host has a network namespace of its own, where it may: there is no network in it, though its guest has one, by the
+    /// switch.
     /// </summary>
     private async Task HasNoNetworkAsync(string id)
     {

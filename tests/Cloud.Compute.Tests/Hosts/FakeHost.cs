@@ -255,7 +255,8 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         if (Other!.Arrivals.TryRemove(id, out _))
         {
             Other.Set(spec, report);
-            Set(spec, report.State != GuestState.Running ? report : report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") });
+            var gone = report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") };
+            Set(spec, report.State == GuestState.Running ? gone : report);
         }
 
         Enter("MoveGuestAsync-answer", id);
