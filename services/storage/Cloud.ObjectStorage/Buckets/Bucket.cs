@@ -82,6 +82,9 @@ internal sealed class Bucket : IVersioned
         UpdatedAt = now;
     }
 
+    /// <summary>It has been filled, with versions, and never had any: it is as if versioning had always been off.</summary>
+    public void NeverHadVersions(DateTimeOffset now) => (Versioning, UpdatedAt) = (Versioning.Off, now);
+
     public void Delete(DateTimeOffset now)
     {
         Deleted = true;

@@ -44,7 +44,8 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
         }
 
         made.Conditions.Require(latest);
-        var replaced = state.Versioning == Versioning.Enabled ? null : await NullVersionAsync(made.Bucket, made.Key, latest);
+        var isVersion = state.Versioning == Versioning.Enabled && made.Restored is not { IsNullVersion: true };
+        var replaced = isVersion ? null : await NullVersionAsync(made.Bucket, made.Key, latest);
         await ReserveAsync(state, made.SizeBytes - held - (replaced?.SizeBytes ?? 0));
         if (replaced is not null)
         {
@@ -62,7 +63,7 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             Bucket = made.Bucket,
             Key = made.Key,
             Rank = rank,
-            VersionId = state.Versioning == Versioning.Enabled ? VersionIds.New(rank) : ObjectVersion.NullVersion,
+            VersionId = isVersion ? VersionIds.New(rank) : ObjectVersion.NullVersion,
             IsLatest = true,
             SizeBytes = made.SizeBytes,
             ETag = made.ETag,
@@ -87,7 +88,8 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
 
     /// <summary>Deletes the key: with versions by a delete marker, else for good.</summary>
     public async Task<DeletedObject> DeleteAsync(
-        string bucket, string key, string owner, DeleteConditions conditions, string by = ObjectEvents.Removed, long? modifiedAt = null)
+        string bucket, string key, string owner, DeleteConditions conditions, string by = ObjectEvents.Removed,
+        RestoredObject? restored = null)
     {
         var state = await RequireBucketAsync(bucket);
         var latest = await LatestAsync(bucket, key);
@@ -104,7 +106,8 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             return new DeletedObject(null, false);
         }
 
-        var replaced = state.Versioning == Versioning.Suspended ? await NullVersionAsync(bucket, key, latest) : null;
+        var isVersion = state.Versioning == Versioning.Enabled && restored is not { IsNullVersion: true };
+        var replaced = isVersion ? null : await NullVersionAsync(bucket, key, latest);
         await ReserveAsync(state, -(replaced?.SizeBytes ?? 0));
         if (replaced is not null)
         {
@@ -122,10 +125,10 @@ internal sealed partial class IndexTransaction(IndexSession session, TimeProvide
             Bucket = bucket,
             Key = key,
             Rank = rank,
-            VersionId = state.Versioning == Versioning.Enabled ? VersionIds.New(rank) : ObjectVersion.NullVersion,
+            VersionId = isVersion ? VersionIds.New(rank) : ObjectVersion.NullVersion,
             IsLatest = true,
             IsDeleteMarker = true,
-            ModifiedAt = modifiedAt ?? time.GetUtcNow().UtcTicks,
+            ModifiedAt = restored?.ModifiedAt ?? time.GetUtcNow().UtcTicks,
             Owner = owner,
         };
         await InsertAsync(state, marker);
@@ -429,7 +432,7 @@ internal sealed record NewObject
 
 /// <summary>What an object keeps that is restored.</summary>
 /// <param name="ModifiedAt">UTC ticks.</param>
-internal sealed record RestoredObject(string ETag, long ModifiedAt);
+internal sealed record RestoredObject(string ETag, long ModifiedAt, bool IsNullVersion);
 
 /// <param name="VersionId">Of the marker made, or of the version deleted; null where there are no versions.</param>
 /// <param name="IsDeleteMarker">It made one, or deleted one.</param>

@@ -101,11 +101,11 @@ internal sealed class BucketService(
             return;
         }
 
+        var restored = new RestoredObject(version.ETag, version.ModifiedAt, version.VersionId == ObjectVersion.NullVersion);
         if (version.IsDeleteMarker)
         {
             await writer.WriteAsync(
-                index => index.DeleteAsync(
-                    bucketId, version.Key, bucket.Project, DeleteConditions.None, modifiedAt: version.ModifiedAt), ct);
+                index => index.DeleteAsync(bucketId, version.Key, bucket.Project, DeleteConditions.None, restored: restored), ct);
             return;
         }
 
@@ -123,7 +123,7 @@ internal sealed class BucketService(
             Retention = (RetentionMode)version.Retention,
             RetainUntil = version.RetainUntil,
             LegalHold = version.LegalHold,
-            Restored = new RestoredObject(version.ETag, version.ModifiedAt),
+            Restored = restored,
         };
         try
         {
@@ -136,16 +136,15 @@ internal sealed class BucketService(
         }
     }
 
-    public async Task FinishAsync(string bucketId, StoredBucket like, CancellationToken ct) => await known.ChangeAsync(
-        await RequireAsync(bucketId, ct), (row, now) =>
+    public async Task FinishAsync(string bucketId, StoredBucket like, CancellationToken ct)
+    {
+        await EndFillingAsync(bucketId, Enum.Parse<Versioning>(like.Versioning), ct);
+        await known.ChangeAsync(await RequireAsync(bucketId, ct), (row, now) =>
         {
             row.Configure(JsonSerializer.Deserialize<BucketSettings>(like.Settings, JsonSerializerOptions.Web)!, now);
             row.Relabel(new Labels(like.Labels), now);
-            if (Enum.Parse<Versioning>(like.Versioning) is var versioning && versioning != Versioning.Enabled)
-            {
-                row.SetVersioning(versioning, now);
-            }
         }, ct);
+    }
 
     public async Task ReplaceAsync(string bucketId, string withBucketId, CancellationToken ct)
     {
@@ -174,7 +173,7 @@ internal sealed class BucketService(
             }
         }
 
-        await known.ChangeAsync(bucket, (row, now) => row.SetVersioning(versioning, now), ct);
+        await EndFillingAsync(bucketId, versioning, ct);
     }
 
     public async Task DeleteAsync(string project, string bucket, CancellationToken ct)
@@ -185,6 +184,24 @@ internal sealed class BucketService(
             await using var db = await databases.CreateDbContextAsync(ct);
             await life.DeleteAsync(db, row.Id, null, ct);
         }
+    }
+
+    /// <summary>A bucket is filled with versioning, so that each version finds its place.</summary>
+    private async Task EndFillingAsync(string bucketId, Versioning versioning, CancellationToken ct)
+    {
+        var hasVersions = versioning != Versioning.Off
+            || await VersionsAsync(bucketId, ct).AnyAsync(one => one.VersionId != ObjectVersion.NullVersion, ct);
+        await known.ChangeAsync(await RequireAsync(bucketId, ct), (row, now) =>
+        {
+            if (hasVersions)
+            {
+                row.SetVersioning(versioning, now);
+            }
+            else
+            {
+                row.NeverHadVersions(now);
+            }
+        }, ct);
     }
 
     private async Task ClearAsync(string bucketId, CancellationToken ct)
