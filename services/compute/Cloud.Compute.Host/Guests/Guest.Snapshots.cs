@@ -177,7 +177,7 @@ internal sealed partial class Guest
     /// <returns>False where the running guest goes on with the several, which it has open.</returns>
     public async Task<bool> ReplaceRootLayersAsync(IReadOnlyList<string> run, string merged, CancellationToken ct)
     {
-        using var turn = await TurnAsync(ct);
+        using var turn = await TurnOfAnyAsync(ct);
         if (MergePlan.Replace(_root.Layers, run, merged) is not { } layers)
         {
             return true;

@@ -38,6 +38,8 @@ internal sealed partial class Guest : IAsyncDisposable
     private GuestRun? _run;
     private bool _answered;
     private Task _watching = Task.CompletedTask;
+    private bool _isRemoved;
+    private bool _isDisposed;
 
     public Guest(
         GuestFolder folder, GuestSpec spec, IVmDriver driver, ContainerImages images, VolumeFiles volumes, SnapshotFiles snapshots,
@@ -181,7 +183,12 @@ internal sealed partial class Guest : IAsyncDisposable
     public async Task KillAsync(CancellationToken ct)
     {
         CancelMove();
-        using var turn = await TurnAsync(ct);
+        using var turn = await TurnOfAnyAsync(ct);
+        await KillInTurnAsync(ct);
+    }
+
+    private async Task KillInTurnAsync(CancellationToken ct)
+    {
         if (_machine is { } machine)
         {
             await machine.KillAsync(ct);
@@ -196,7 +203,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// </summary>
     public async Task StopWithHostAsync(TimeSpan grace, CancellationToken ct)
     {
-        using var turn = await TurnAsync(ct);
+        using var turn = await TurnOfAnyAsync(ct);
         if (_machine is not { } machine)
         {
             return;
@@ -300,7 +307,7 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <returns>False where the running guest goes on with the several.</returns>
     public async Task<bool> ReplaceVolumeLayersAsync(string id, IReadOnlyList<string> layers, VmDiskLayer merged, Action done)
     {
-        using var turn = await TurnAsync(CancellationToken.None);
+        using var turn = await TurnOfAnyAsync(CancellationToken.None);
         try
         {
             // One that only reads has the uppermost of them as its own.
@@ -337,17 +344,25 @@ internal sealed partial class Guest : IAsyncDisposable
     /// <summary>Ends the machine and removes the folder.</summary>
     public async Task RemoveAsync(CancellationToken ct)
     {
-        await KillAsync(ct);
-        using var turn = await TurnAsync(ct);
+        CancelMove();
+        using var turn = await TurnOfAnyAsync(ct);
+        await KillInTurnAsync(ct);
         Folder.Delete();
         _root = new GuestRoot([GuestRoot.Own]);
+        _isRemoved = true;
     }
 
     public IVirtualMachine RequireMachine() =>
         _machine ?? throw CloudException.Conflict(HostErrors.NotRunning, "The guest does not run.");
 
+    /// <summary>The turn stays: somebody may be waiting for it.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         await _closing.CancelAsync();
         await _watching;
         if (_machine is { } machine)
@@ -356,7 +371,6 @@ internal sealed partial class Guest : IAsyncDisposable
         }
 
         _closing.Dispose();
-        _one.Dispose();
     }
 
     private async Task WithMachineAsync(Func<IVirtualMachine, Task> act, CancellationToken ct)
@@ -380,7 +394,21 @@ internal sealed partial class Guest : IAsyncDisposable
         _changed(this);
     }
 
+    /// <exception cref="CloudException">The guest was removed while its turn was waited for.</exception>
     private async Task<Turn> TurnAsync(CancellationToken ct)
+    {
+        var turn = await TurnOfAnyAsync(ct);
+        if (!_isRemoved)
+        {
+            return turn;
+        }
+
+        turn.Dispose();
+        throw CloudException.NotFound("guest", Spec.Id);
+    }
+
+    /// <summary>For what is done already where the guest was removed.</summary>
+    private async Task<Turn> TurnOfAnyAsync(CancellationToken ct)
     {
         await _one.WaitAsync(ct);
         return new Turn(_one);
