@@ -229,6 +229,12 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         await CountsOnAsync(id, counted);
         (await cloud.ShellAsync(id, "cat /root/file")).ShouldBe("of-the-parent\n");
 
+        // The client that asks for a lease comes later, and takes nothing away meanwhile.
+        (await cloud.ShellAsync(
+            forks[^1].GetProperty("id").GetString()!,
+            "until pidof udhcpc > /dev/null; do sleep 0.1; done; ip -4 -o addr show eth0; ip route show default"))
+            .ShouldMatch($"{forks[^1].GetProperty("address").GetString()}/20(.|\n)*default via 10.80.0.2");
+
         // They reach each other, and outlive their parent; one boots by itself.
         var (first, second) = (forks[0].GetProperty("id").GetString()!, forks[1].GetProperty("name").GetString());
         (await cloud.ShellAsync(first, $"ping -c 1 -W 5 {second} > /dev/null && echo reached")).ShouldBe("reached\n");

@@ -114,6 +114,14 @@ void user_data_wait(int told, struct user_data_result *result);
 // Reports the phases user-data, where there is any, and ready.
 void user_data_report(const struct user_data_result *result);
 
+// ssh.c: the socket where logins are waited for, or -1; and the server's process for one that came, or -1.
+int ssh_listen(void);
+pid_t ssh_serve(int listener);
+
+// lease.c: the address that the machine was given by renew.c, over that of the machine that it was. Kept until a lease says otherwise.
+#define ADDRESS_GIVEN "/run/address-given"
+bool lease_give(const char *interface, const char *address);
+
 // power.c: opens the power buttons; the number found.
 int power_buttons_open(int *descriptors, int max);
 bool power_button_pressed(int descriptor);

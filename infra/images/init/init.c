@@ -22,7 +22,8 @@
 #define LEASE_WAIT_SECONDS 30.0
 #define RESTART_PAUSE_SECONDS 1.0
 #define BUTTONS_MAX 4
-#define OTHER_WAITS 5
+#define OTHER_WAITS 6
+#define LOGINS_MAX 64
 
 // A process that is started again when it ends, not faster than once in RESTART_PAUSE_SECONDS.
 struct service {
@@ -37,6 +38,9 @@ static int lease_told = -1;
 static int user_data_told = -1;
 static struct disk_events disk_events = {-1, -1};
 static double lease_deadline;
+static int ssh = -1;
+static pid_t logins[LOGINS_MAX];
+static int login_count;
 
 static void mount_all(void) {
     mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL); // Already there on most kernels.
@@ -80,19 +84,6 @@ static void run_dhcp(void) {
     execl("/bin/busybox", "udhcpc", "-f", "-i", "eth0", "-s", "/sbin/udhcpc-lease", "-x", host_name, "-t", "5", "-T", "1", "-A", "2", NULL);
 }
 
-// -R makes the host keys at the first connection, -s takes no passwords: a server that was built without them does not know it.
-#ifdef SSH_WITHOUT_PASSWORDS
-#define NO_PASSWORDS
-#else
-#define NO_PASSWORDS "-s",
-#endif
-
-static void run_ssh(void) {
-    forked();
-    silence();
-    execl("/usr/sbin/dropbear", "dropbear", "-F", "-R", NO_PASSWORDS "-b", "/etc/motd", NULL);
-}
-
 static void run_agent(void) {
     forked();
     silence();
@@ -111,7 +102,7 @@ static bool has_agent_port(void) {
     return port >= 0;
 }
 
-static struct service services[] = {{run_dhcp, has_network, 0, 0}, {run_ssh, always, 0, 0}, {run_agent, has_agent_port, 0, 0}, {run_console, always, 0, 0}};
+static struct service services[] = {{run_dhcp, has_network, 0, 0}, {run_agent, has_agent_port, 0, 0}, {run_console, always, 0, 0}};
 #define SERVICES (sizeof services / sizeof *services)
 
 static void start(struct service *service) {
@@ -124,11 +115,25 @@ static void start(struct service *service) {
     }
 }
 
+// A machine that went on from another's state has its address already (renew.c): the next client's lease is not what it waits for.
+static void end(struct service *service) {
+    service->pid = 0;
+    if (service->run == run_dhcp) service->started = uptime_seconds();
+}
+
 static void reap(void) {
     pid_t ended;
-    while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
+    while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {
         for (size_t i = 0; i < SERVICES; i++)
-            if (services[i].pid == ended) services[i].pid = 0;
+            if (services[i].pid == ended) end(&services[i]);
+        for (int i = 0; i < login_count; i++)
+            if (logins[i] == ended) logins[i] = logins[--login_count];
+    }
+}
+
+static void log_in(void) {
+    pid_t server = ssh_serve(ssh);
+    if (server > 0) logins[login_count++] = server;
 }
 
 // Starts what has ended; the seconds until one of them is due, negative for none.
@@ -221,6 +226,7 @@ static void serve(int signals, const int *buttons, int button_count) {
         waits[2] = (struct pollfd){user_data_told, POLLIN, 0};
         waits[3] = (struct pollfd){disk_events.devices, POLLIN, 0};
         waits[4] = (struct pollfd){disk_events.log, POLLIN, 0};
+        waits[5] = (struct pollfd){login_count < LOGINS_MAX ? ssh : -1, POLLIN, 0};
         for (int i = 0; i < button_count; i++) waits[OTHER_WAITS + i] = (struct pollfd){buttons[i], POLLIN, 0};
         if (poll(waits, (nfds_t)(OTHER_WAITS + button_count), due < 0 ? -1 : (int)(due * 1000) + 1) <= 0) continue;
         if (waits[0].revents) take_signals(signals);
@@ -228,6 +234,7 @@ static void serve(int signals, const int *buttons, int button_count) {
         if (waits[2].revents) end_user_data();
         if (waits[3].revents) disks_changed(disk_events.devices);
         if (waits[4].revents) disks_logged(disk_events.log);
+        if (waits[5].revents) log_in();
         for (int i = 0; i < button_count; i++)
             if (waits[OTHER_WAITS + i].revents && power_button_pressed(buttons[i])) shut_down(RB_POWER_OFF);
     }
@@ -250,6 +257,7 @@ int init_main(void) {
     seed_apply(&seed, "", (struct login){"/root", 0});
     interface_up("lo");
     interface_up("eth0");
+    ssh = ssh_listen();
     for (size_t i = 0; i < SERVICES; i++) start(&services[i]);
     disks_open(&disk_events);
     if (!growfs("/")) perror("init: the root file system could not be grown to its disk");

@@ -81,6 +81,32 @@ static void write_resolver(void) {
     file_write("/etc/resolv.conf", 0644, text, length);
 }
 
+// Where the default route goes, of /proc/net/route: columns of hexadecimal digits, addresses in the machine's order of bytes.
+static bool find_router(char *router) {
+    char line[256], name[IFNAMSIZ];
+    unsigned destination, gateway;
+    bool found = false;
+    FILE *routes = fopen("/proc/net/route", "re");
+    while (routes && !found && fgets(line, sizeof line, routes))
+        found = sscanf(line, "%15s %x %x", name, &destination, &gateway) == 3 && destination == 0 && gateway != 0 && strcmp(name, interface_name) == 0;
+    if (routes) fclose(routes);
+    return found && inet_ntop(AF_INET, &(struct in_addr){gateway}, router, INET_ADDRSTRLEN);
+}
+
+bool lease_give(const char *interface, const char *address) {
+    char router[INET_ADDRSTRLEN], mask[INET_ADDRSTRLEN];
+    struct ifreq wish = {0};
+    interface_name = interface;
+    strncpy(wish.ifr_name, interface, IFNAMSIZ - 1);
+    socket_inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool done = socket_inet >= 0 && find_router(router) && ioctl(socket_inet, SIOCGIFNETMASK, &wish) == 0
+        && inet_ntop(AF_INET, &((struct sockaddr_in *)&wish.ifr_netmask)->sin_addr, mask, sizeof mask)
+        && set_address(SIOCSIFADDR, address) && set_address(SIOCSIFNETMASK, mask) && file_write_text(ADDRESS_GIVEN, 0600, address);
+    if (done) add_route("0.0.0.0", 0, router);
+    if (socket_inet >= 0) close(socket_inet);
+    return done;
+}
+
 static int bound(void) {
     const char *address = getenv("ip"), *mask = getenv("subnet");
     if (!address) return 1;
@@ -107,7 +133,8 @@ int lease_main(const char *event) {
     socket_inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (!interface_name || socket_inet < 0) return 1;
     if (strcmp(event, "bound") == 0 || strcmp(event, "renew") == 0) return bound();
-    if (strcmp(event, "deconfig") == 0) {
+    bool is_given = unlink(ADDRESS_GIVEN) == 0;
+    if (strcmp(event, "deconfig") == 0 && !is_given) {
         set_address(SIOCSIFADDR, "0.0.0.0");
         set_up();
     }

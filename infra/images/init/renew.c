@@ -60,7 +60,9 @@ static bool renew_card(const char *mac) {
     card.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", bytes, bytes + 1, bytes + 2, bytes + 3, bytes + 4, bytes + 5) != 6) return errno = EINVAL, fail("The card's address");
     int inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool done = inet >= 0 && change_flags(inet, &wish, 0, IFF_UP) && ioctl(inet, SIOCSIFHWADDR, &card) == 0 && change_flags(inet, &wish, IFF_UP, 0);
+    bool done = inet >= 0
+        && (ioctl(inet, SIOCSIFHWADDR, &card) == 0
+            || (change_flags(inet, &wish, 0, IFF_UP) && ioctl(inet, SIOCSIFHWADDR, &card) == 0 && change_flags(inet, &wish, IFF_UP, 0)));
     if (inet >= 0) close(inet);
     return done || fail("The card's address");
 }
@@ -76,7 +78,7 @@ static int run(char *const arguments[]) {
 }
 
 // Process 1 starts its services again: with new keys, and for a lease of the new card.
-static void end_all(const char *name) {
+static void end_all(const char *name, const char *other) {
     DIR *folder = opendir("/proc");
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
         char path[300], line[64];
@@ -88,7 +90,7 @@ static void end_all(const char *name) {
         if (file >= 0) close(file);
         if (length <= 0) continue;
         line[length] = 0;
-        if (strcmp(line, name) == 0) kill((pid_t)process, SIGKILL);
+        if (strcmp(line, name) == 0 || strcmp(line, other) == 0) kill((pid_t)process, SIGKILL);
     }
     if (folder) closedir(folder);
 }
@@ -97,8 +99,7 @@ static bool has_systemd(void) { return access("/run/systemd/system", F_OK) == 0;
 
 static bool restart_services(void) {
     if (!has_systemd()) {
-        end_all("udhcpc");
-        end_all("dropbear");
+        end_all("udhcpc", "dropbear");
         return true;
     }
     char *const restart[] = {"/usr/bin/systemctl", "restart", "systemd-networkd", "cloud-host-keys", "ssh", NULL};
@@ -134,7 +135,9 @@ static bool renew(char **arguments, const struct seed *begun) {
     if (sethostname(host_name, strlen(host_name)) != 0) return fail("The host name");
     bool has_network = if_nametoindex(INTERFACE) != 0;
     if (has_network && !renew_card(mac)) return false;
-    return restart_services() && (!has_network || await_address(address));
+    // Whoever asks for the lease of the new card finds the address there, where there was one of the other's to go by.
+    bool has_lease = has_network && !has_systemd() && lease_give(INTERFACE, address);
+    return restart_services() && (!has_network || has_lease || await_address(address));
 }
 
 // What runs user data at a boot does it once more; it reports how that went.
