@@ -13,6 +13,13 @@ internal sealed class PointLayout
     private const int SegmentBytesMax = 255;
     private const string Current = "objects/";
 
+    /// <summary>PostgreSQL reads whole files of its log, whose names have so many digits; of the newest only what there is was stored.</summary>
+    private const int LogFileBytes = 1 << 20;
+    private const int LogNameLength = 24;
+
+    /// <summary>A server refuses a folder that others can read.</summary>
+    private const int OwnersOnly = (int)(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
     private readonly HashSet<string> _files = new(StringComparer.Ordinal);
     private readonly HashSet<string> _folders = new(StringComparer.Ordinal);
 
@@ -23,8 +30,8 @@ internal sealed class PointLayout
     /// <summary>Folders to make, with their permissions.</summary>
     public List<(string Path, int Mode)> Folders { get; } = [];
 
-    /// <summary>Each stream and the file that it becomes, with its permissions where it has any.</summary>
-    public List<(PointStream Stream, string Path, int? Mode)> Streams { get; } = [];
+    /// <summary>Each stream and the file that it becomes.</summary>
+    public List<LaidOutFile> Files { get; } = [];
 
     /// <summary>Files that say what else the point knows.</summary>
     public List<(string Path, string Json)> Notes { get; } = [];
@@ -42,8 +49,8 @@ internal sealed class PointLayout
                 layout.AddBucket(point, target);
                 break;
             default:
-                layout.Streams.AddRange(point.Streams.Select(
-                    stream => (stream, point.Streams.Count == 1 ? target : $"{target}.{stream.Name}", (int?)null)));
+                layout.Files.AddRange(point.Streams.Select(
+                    stream => new LaidOutFile(stream, point.Streams.Count == 1 ? target : $"{target}.{stream.Name}")));
                 break;
         }
 
@@ -55,6 +62,7 @@ internal sealed class PointLayout
     {
         // Points of before the log was kept beside the files hold these alone.
         var root = point.Properties.ContainsKey("base") ? "" : "data/";
+        Folders.AddRange([(target, OwnersOnly), (Path.Combine(target, "data"), OwnersOnly)]);
         foreach (var folder in point.Properties["folders"].EnumerateArray())
         {
             var (path, mode) = Name(folder);
@@ -64,12 +72,14 @@ internal sealed class PointLayout
         foreach (var stream in point.Streams)
         {
             var (path, mode) = Name(stream.Properties!["file"]);
-            Streams.Add((stream, Path.Combine(target, path), mode));
+            var isLog = path.StartsWith("wal/", StringComparison.Ordinal) && Path.GetFileName(path) is { Length: LogNameLength };
+            Files.Add(new LaidOutFile(stream, Path.Combine(target, path), mode, isLog ? LogFileBytes : 0));
         }
 
         (string Path, int Mode) Name(JsonElement file)
         {
-            var path = root + file.GetProperty("path").GetString()!.TrimEnd('/');
+            // As they came in a tar: data/./base/.
+            var path = string.Join('/', (root + file.GetProperty("path").GetString()).Split('/').Where(part => part is not ("" or ".")));
             return IsSafe(path)
                 ? (path, file.GetProperty("mode").GetInt32())
                 : throw new VaultException(VaultFault.Damaged, $"Recovery point {point.Id} has a file '{path}', outside of its folder.");
@@ -94,11 +104,11 @@ internal sealed class PointLayout
             versions.Add(new { file, version });
             if (file is not null)
             {
-                Streams.Add((stream, Path.Combine(target, file), null));
+                Files.Add(new LaidOutFile(stream, Path.Combine(target, file)));
             }
         }
 
-        Folders.Add((target, (int)(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute)));
+        Folders.Add((target, OwnersOnly));
         Notes.Add((Path.Combine(target, "versions.json"), JsonSerializer.Serialize(versions, Json)));
         Notes.Add((Path.Combine(target, "bucket.json"), JsonSerializer.Serialize(point.Properties["bucket"], Json)));
     }
@@ -131,3 +141,8 @@ internal sealed class PointLayout
     private static bool IsSafe(string path) => !path.Contains('\0') && path.Split('/').All(
         segment => segment is not ("" or "." or "..") && Encoding.UTF8.GetByteCount(segment) <= SegmentBytesMax);
 }
+
+/// <summary>A file that a stream of a point becomes.</summary>
+/// <param name="Mode">Its permissions; null for those that a new file has.</param>
+/// <param name="BytesMin">It is filled up with zeros to this.</param>
+internal sealed record LaidOutFile(PointStream Stream, string Path, int? Mode = null, long BytesMin = 0);

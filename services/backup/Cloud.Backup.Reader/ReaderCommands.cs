@@ -83,13 +83,13 @@ public static class ReaderCommands
             Directory.CreateDirectory(path, (UnixFileMode)mode);
         }
 
-        foreach (var (stream, path, mode) in layout.Streams)
+        foreach (var file in layout.Files)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            await RestoreAsync(vault, stream, path, ct);
-            if (mode is { } permissions)
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file.Path))!);
+            await RestoreAsync(vault, file, ct);
+            if (file.Mode is { } mode)
             {
-                File.SetUnixFileMode(path, (UnixFileMode)permissions);
+                File.SetUnixFileMode(file.Path, (UnixFileMode)mode);
             }
         }
 
@@ -101,11 +101,11 @@ public static class ReaderCommands
         return 0;
     }
 
-    private static async Task RestoreAsync(Vault vault, PointStream stream, string path, CancellationToken ct)
+    private static async Task RestoreAsync(Vault vault, LaidOutFile to, CancellationToken ct)
     {
-        await using var source = (ChunkStream)vault.OpenStream(stream);
-        await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
-        file.SetLength(source.Length);
+        await using var source = (ChunkStream)vault.OpenStream(to.Stream);
+        await using var file = new FileStream(to.Path, FileMode.Create, FileAccess.Write, FileShare.None, BufferBytes);
+        file.SetLength(Math.Max(source.Length, to.BytesMin));
         var chunk = new byte[ChunkTree.ChunkBytes];
         for (var at = await source.NextDataAsync(0, ct); at < source.Length; at = await source.NextDataAsync(at, ct))
         {

@@ -179,7 +179,7 @@ public abstract class BackupJobTests(BackupsUnderTest service) : BackupTest(serv
         await RunAsync(plan);
         await Eventually(async () => (await GetAsync($"/v1/recovery-points?vault={second}")).GetProperty("items").GetArrayLength() == 1);
         var copy = (await GetAsync($"/v1/recovery-points?vault={second}")).GetProperty("items")[0];
-        (await GetAsync($"/v1/backup-jobs?plan={IdOf(plan)}")).GetProperty("items").EnumerateArray()
+        (await GetAsync($"/v1/backup-jobs?plan={plan.GetProperty("name").GetString()}")).GetProperty("items").EnumerateArray()
             .Single(job => job.GetProperty("kind").GetString() == "copy").GetProperty("bytesStored").GetInt64().ShouldBeGreaterThan(0);
         RefusalOf(await SendAsync(HttpMethod.Delete, $"/v1/vaults/{first}"), HttpStatusCode.Conflict).ShouldBe("vault-in-use");
         (await SendAsync(HttpMethod.Delete, $"/v1/backup-plans/{IdOf(plan)}")).Status.ShouldBe(HttpStatusCode.NoContent);

@@ -71,6 +71,8 @@ public sealed class WebhookTests : IAsyncLifetime
         var told = JsonDocument.Parse(body).RootElement;
         told.GetProperty("type").GetString().ShouldBe("backup-job.failed");
         told.GetProperty("data").GetProperty("statusReason").GetString().ShouldBe("The disk is gone.");
+        told.GetProperty("data").GetProperty("timeline").EnumerateArray().Select(step => step.GetProperty("what").GetString())
+            .ShouldContain(what => what!.StartsWith("webhook not told: it answers ", StringComparison.Ordinal), "it says what was before");
     }
 
     public async ValueTask DisposeAsync()

@@ -259,7 +259,11 @@ internal sealed class BackupJob : IVersioned
 
     public void TellsWebhook(DateTimeOffset? at) => WebhookDueAt = at;
 
-    public void WebhookFailed(DateTimeOffset? again) => (WebhookAttempts, WebhookDueAt) = (WebhookAttempts + 1, again);
+    public void WebhookFailed(string why, DateTimeOffset? again, DateTimeOffset now)
+    {
+        (WebhookAttempts, WebhookDueAt) = (WebhookAttempts + 1, again);
+        Note($"webhook not told: {why}", now);
+    }
 
     private void End(JobStatus status, string? reason, DateTimeOffset now)
     {

@@ -23,7 +23,7 @@ internal static class ListJobs
 
         if (plan is not null)
         {
-            var planId = PlanId.TryParse(plan, out var parsed) ? parsed : throw CloudException.Invalid("plan", "Expected a plan's id.");
+            var planId = await db.Plans.FindIdAsync(caller, plan, ct);
             rows = rows.Where(job => job.Plan == planId);
         }
 

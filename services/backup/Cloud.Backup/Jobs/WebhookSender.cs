@@ -41,16 +41,16 @@ internal sealed partial class WebhookSender(
         foreach (var job in due)
         {
             var plan = await db.Plans.AsNoTracking().SingleAsync(row => row.Id == job.Plan, ct);
-            var told = plan.WebhookUrl is null || plan.Status == PlanStatus.Deleted || await TellAsync(plan, job, ct);
+            var failure = plan.WebhookUrl is null || plan.Status == PlanStatus.Deleted ? null : await TellAsync(plan, job, ct);
             await changes.ApplyAsync(job.Id, null, (_, row, at) =>
             {
-                if (told)
+                if (failure is null)
                 {
                     row.TellsWebhook(null);
                 }
                 else
                 {
-                    row.WebhookFailed(row.WebhookAttempts < Pauses.Length ? at + Pauses[row.WebhookAttempts] : null);
+                    row.WebhookFailed(failure, row.WebhookAttempts < Pauses.Length ? at + Pauses[row.WebhookAttempts] : null, at);
                 }
 
                 return Task.FromResult(true);
@@ -60,7 +60,8 @@ internal sealed partial class WebhookSender(
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<bool> TellAsync(BackupPlan plan, BackupJob job, CancellationToken ct)
+    /// <returns>Null where it has heard; else why not.</returns>
+    private async Task<string?> TellAsync(BackupPlan plan, BackupJob job, CancellationToken ct)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(
             new { type = $"backup-job.{EnumWords.Of(job.Status)}", data = JobView.From(job, job.UpdatedAt) }, JsonDefaults.Options);
@@ -81,17 +82,17 @@ internal sealed partial class WebhookSender(
             using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
             if (answer.IsSuccessStatusCode)
             {
-                return true;
+                return null;
             }
 
             LogRefused(log, job.Id, (int)answer.StatusCode);
+            return $"it answers {(int)answer.StatusCode}";
         }
         catch (Exception away) when (away is HttpRequestException || (away is OperationCanceledException && !ct.IsCancellationRequested))
         {
             LogAway(log, away, job.Id);
+            return "it does not answer, or lies where the cloud calls nobody";
         }
-
-        return false;
     }
 
     [LoggerMessage(EventId = 10030, Level = LogLevel.Warning, Message = "The webhook of job {Job} answered {Status}")]

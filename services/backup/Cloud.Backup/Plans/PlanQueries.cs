@@ -18,4 +18,13 @@ internal static class PlanQueries
             ? await plans.Existing().SingleOrDefaultAsync(plan => plan.Id == id && plan.Project == caller.Project, ct)
             : await plans.Existing().SingleOrDefaultAsync(plan => plan.Name == nameOrId && plan.Project == caller.Project, ct))
         ?? throw CloudException.NotFound("backup plan", nameOrId);
+
+    /// <summary>What a list is asked for by: also a plan that is gone, by its id.</summary>
+    /// <exception cref="CloudException">It is no id, and the project has no plan of this name.</exception>
+    public static async Task<PlanId> FindIdAsync(this IQueryable<BackupPlan> plans, Caller caller, string nameOrId, CancellationToken ct) =>
+        PlanId.TryParse(nameOrId, out var id)
+            ? id
+            : (await plans.AsNoTracking().Existing().SingleOrDefaultAsync(
+                plan => plan.Name == nameOrId && plan.Project == caller.Project, ct))?.Id
+                ?? throw CloudException.Invalid("plan", "Expected a plan's name or id.");
 }

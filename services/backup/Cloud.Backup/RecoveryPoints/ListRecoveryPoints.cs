@@ -24,7 +24,7 @@ internal static class ListRecoveryPoints
 
         if (plan is not null)
         {
-            var planId = PlanId.TryParse(plan, out var parsed) ? parsed : throw CloudException.Invalid("plan", "Expected a plan's id.");
+            var planId = await db.Plans.FindIdAsync(caller, plan, ct);
             rows = rows.Where(point => point.Plan == planId);
         }
 
@@ -32,7 +32,8 @@ internal static class ListRecoveryPoints
         {
             var vaultId = VaultId.TryParse(vault, out var parsed)
                 ? parsed
-                : throw CloudException.Invalid("vault", "Expected a vault's id.");
+                : (await db.Vaults.AsNoTracking().FindOrDefaultAsync(caller.Project, vault, ct))?.Id
+                    ?? throw CloudException.Invalid("vault", "Expected a vault's name or id.");
             rows = rows.Where(point => point.Vault == vaultId);
         }
 
