@@ -13,7 +13,7 @@ internal sealed class PointLayout
     private const int SegmentBytesMax = 255;
     private const string Current = "objects/";
 
-    /// <summary>PostgreSQL reads whole files of its log, whose names have so many digits; of the newest only what there is was stored.</summary>
+    /// <summary>PostgreSQL reads whole files of its log, whose names have so many digits; of the newest a part may be stored.</summary>
     private const int LogFileBytes = 1 << 20;
     private const int LogNameLength = 24;
 
