@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
@@ -43,7 +44,7 @@ internal static class Chaos
             {
                 wrong = await find();
             }
-            catch (Exception away) when (away is HttpRequestException or JsonException or ShouldAssertException)
+            catch (Exception away) when (away is HttpRequestException or SocketException or JsonException or ShouldAssertException)
             {
                 wrong = [$"the cloud does not answer: {away.Message}"];
             }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace Cloud.EndToEnd.Tests;
@@ -11,14 +13,19 @@ public sealed class LocalChaosTests(LocalCloud cloud, ITestOutputHelper output) 
 public sealed class DistributedChaosTests(DistributedCloud cloud, ITestOutputHelper output) : ChaosTests(cloud, output);
 
 /// <summary>
-/// Kills a process of the cloud at a random moment while instances are made, stopped, started and deleted; then everything must settle
-/// within a minute: no guest without a row, no row without its truth, nothing left behind, and a guest that nobody touched never restarts.
+/// Kills a process of the cloud at a random moment while instances and containers are made, and all is done to them that can be; then
+/// everything must settle within a minute: no guest without a row, no row without its truth, nothing left behind, and a guest that nobody
+/// touched never restarts.
 /// <c>CLOUD_TEST_ROUNDS</c> says how many rounds, <c>CLOUD_TEST_SEED</c> replays one.
 /// </summary>
 public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
 {
     private const int OperationsPerRound = 4;
-    private static readonly string[] Settled = ["running", "stopped", "paused", "failed"];
+    private const int InstancesMax = 8;
+    private static readonly string[] Settled = ["running", "stopped", "paused", "suspended", "failed"];
+
+    private static readonly string[] Verbs =
+        ["stop", "start", "reboot", "pause", "resume", "suspend", "snapshot", "restore", "fork", "delete"];
 
     [Fact]
     public async Task KillsAtRandomMoments_LoseNothing_AndLeaveNothing()
@@ -47,7 +54,8 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
         var operations = new List<Task>();
         for (var at = 0; at < OperationsPerRound; at++)
         {
-            var (name, verb) = ($"c{round}-{at}", chance.Next(4));
+            var name = $"c{round}-{at}";
+            var verb = known.Count < InstancesMax ? Verbs[chance.Next(Verbs.Length)] : "delete";
             var target = known.Count > at ? known[at] : (JsonElement?)null;
             var delay = TimeSpan.FromMilliseconds(chance.Next(1500));
             operations.Add(OperateAsync(name, target, verb, delay));
@@ -59,7 +67,7 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
     }
 
     /// <summary>One request; whether it is answered does not matter, only what the cloud makes of it.</summary>
-    private async Task OperateAsync(string name, JsonElement? target, int verb, TimeSpan delay)
+    private async Task OperateAsync(string name, JsonElement? target, string verb, TimeSpan delay)
     {
         await Task.Delay(delay);
         try
@@ -67,18 +75,29 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             var id = target?.GetProperty("id").GetString();
             _ = (id, verb) switch
             {
+                (null, "stop" or "reboot" or "suspend" or "restore") => await cloud.SendAsync(
+                    HttpMethod.Post, "/v1/instances", new { name, image = "tiny-container", type = "nano" }),
                 (null, _) => await cloud.SendAsync(
                     HttpMethod.Post, "/v1/instances", new { name, image = "tiny", type = "nano", ports = new[] { new { guest = 22 } } }),
-                (_, 0) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop"),
-                (_, 1) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start"),
-                (_, 2) => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/reboot"),
-                _ => await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}"),
+                (_, "delete") => await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{id}"),
+                (_, "restore") => await RestoreAsync(id),
+                (_, "snapshot") => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/snapshot", new { name }),
+                (_, "fork") => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/fork", new { count = 2 }),
+                _ => await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/{verb}"),
             };
         }
-        catch (Exception lost) when (lost is HttpRequestException or JsonException or IOException)
+        catch (Exception lost) when (lost is HttpRequestException or SocketException or JsonException or IOException)
         {
             // The process that was to answer is the one that was killed.
         }
+    }
+
+    private async Task<(HttpStatusCode, JsonElement?)> RestoreAsync(string id)
+    {
+        var kept = (await ListAsync("instance-snapshots")).FirstOrDefault(snapshot => snapshot.GetProperty("instance").GetString() == id);
+        return kept.ValueKind == JsonValueKind.Undefined
+            ? default
+            : await cloud.SendAsync(HttpMethod.Post, $"/v1/instance-snapshots/{kept.GetProperty("id").GetString()}/restore");
     }
 
     /// <summary>What is not as it should be, in words; empty when all is well.</summary>
@@ -111,6 +130,9 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
             }
         }
 
+        wrong.AddRange((await ListAsync("instance-snapshots"))
+            .Where(snapshot => snapshot.GetProperty("status").GetString() is not ("available" or "failed"))
+            .Select(snapshot => $"snapshot {snapshot.GetProperty("id")} is {snapshot.GetProperty("status")}"));
         wrong.AddRange(GuestFolders().Where(folder => !ids.Contains(folder)).Select(folder => $"folder of {folder} has no instance"));
         wrong.AddRange(ids.Where(id => !GuestFolders().Contains(id)).Select(id => $"{id} has no folder"));
         var guests = GuestProcesses.All(cloud.Data).Count;
@@ -128,10 +150,11 @@ public abstract class ChaosTests(CloudUnderTest cloud, ITestOutputHelper output)
         [
             .. GuestFolders().Select(folder => $"folder {folder}"),
             .. GuestProcesses.All(cloud.Data).Select(process => $"process {process.Id}"),
+            .. Directory.EnumerateFiles(Path.Combine(cloud.Data, "host", "snapshots", "layers")).Select(file => $"file {file}"),
         ]);
 
-    private async Task<IReadOnlyList<JsonElement>> ListAsync() =>
-        (await cloud.GetAsync("/v1/instances?limit=1000")).GetProperty("items").EnumerateArray().ToList();
+    private async Task<IReadOnlyList<JsonElement>> ListAsync(string what = "instances") =>
+        (await cloud.GetAsync($"/v1/{what}?limit=1000")).GetProperty("items").EnumerateArray().ToList();
 
     private List<string> GuestFolders() =>
         Directory.EnumerateDirectories(Path.Combine(cloud.Data, "host", "guests")).Select(path => Path.GetFileName(path)).ToList();

@@ -9,10 +9,14 @@ internal static class GuestProcesses
     public static IReadOnlyList<Process> Of(string data, string instance) =>
         All(data).Where(process => CommandLineOf(process.Id).Contains(instance, StringComparison.Ordinal)).ToList();
 
-    /// <summary>Those of a whole cloud: every qemu-system-… whose command line or working folder leads into its data folder.</summary>
+    /// <summary>
+    /// Those of a whole cloud: every qemu-system-…, and every container's shim, whose command line or working folder leads into its data
+    /// folder.
+    /// </summary>
     public static IReadOnlyList<Process> All(string data) => Process.GetProcesses()
         .Where(process => CommandLineOf(process.Id).StartsWith("qemu-system-", StringComparison.Ordinal)
-            || CommandLineOf(process.Id).Contains("/qemu-system-", StringComparison.Ordinal))
+            || CommandLineOf(process.Id).Contains("/qemu-system-", StringComparison.Ordinal)
+            || CommandLineOf(process.Id).Contains("/cloud-shim ", StringComparison.Ordinal))
         .Where(process => FolderOf(process.Id).StartsWith(data, StringComparison.Ordinal)
             || CommandLineOf(process.Id).Contains(data, StringComparison.Ordinal))
         .ToList();

@@ -25,6 +25,10 @@ internal sealed class CloudUnderMeasure : IDisposable
 
     public string Data { get; }
 
+    /// <summary>The path of a file in an instance's folder, on whichever host of this machine it is.</summary>
+    public string FileOf(string instance, string name) => Directory.EnumerateDirectories(Data, "host*")
+        .Select(host => Path.Combine(host, "guests", instance, name)).First(File.Exists);
+
     public HttpClient Http { get; }
 
     public static CloudUnderMeasure FromEnvironment() =>

@@ -11,6 +11,14 @@ namespace Cloud.Benchmarks;
 /// </summary>
 internal static class MigrationBenchmark
 {
+    /// <summary>Writes 32 MiB of its memory over and over, as fast as it can.</summary>
+    private const string Writer =
+        """
+        #!/bin/sh
+        cd /dev/shm && dd if=/dev/urandom of=from bs=1M count=32 && cp from to
+        (while :; do dd if=from of=to bs=1M conv=notrunc 2> /dev/null; done) > /dev/null 2>&1 &
+        """;
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(3);
 
     public static async Task RunAsync(CloudUnderMeasure cloud, int rounds)
@@ -56,11 +64,44 @@ internal static class MigrationBenchmark
         Figures.Print("under the bare ones", bareDown, "s");
     }
 
+    /// <summary>A guest that writes its memory faster than can be copied goes there and back.</summary>
+    public static async Task RunWriterAsync(CloudUnderMeasure cloud, int rounds)
+    {
+        using var response = await cloud.Http.PostAsJsonAsync(
+            "/v1/instances?wait=300", new { name = "bench-writer", image = "tiny", type = "micro", userData = Writer });
+        response.EnsureSuccessStatusCode();
+        var id = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+        var (total, down) = (new List<double>(), new List<double>());
+        try
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                using var moved = await cloud.Http.PostAsJsonAsync($"/v1/instances/{id}/migrate?wait=120", new { timeoutSeconds = 5 });
+                moved.EnsureSuccessStatusCode();
+                var migration = await cloud.Http.GetFromJsonAsync<JsonElement>($"/v1/instances/{id}/migration");
+                if (migration.GetProperty("status").GetString() != "succeeded")
+                {
+                    Console.WriteLine($"It stayed: {migration.GetProperty("reason")}");
+                    continue;
+                }
+
+                var progress = migration.GetProperty("progress");
+                total.Add(progress.GetProperty("totalSeconds").GetDouble());
+                down.Add(progress.GetProperty("downtimeSeconds").GetDouble());
+            }
+        }
+        finally
+        {
+            await cloud.DeleteInstanceAsync(id);
+        }
+
+        Figures.Print("a guest that writes all the time: the move", total, "s");
+        Figures.Print("it stood still", down, "s");
+    }
+
     private static async Task<(double Total, double Down)> RunBareAsync(CloudUnderMeasure cloud, string id, string folder)
     {
-        var path = Directory.EnumerateDirectories(cloud.Data, "host*").Select(host => Path.Combine(host, "guests", id, "guest.json"))
-            .First(File.Exists);
-        var spec = JsonDocument.Parse(await File.ReadAllTextAsync(path)).RootElement;
+        var spec = JsonDocument.Parse(await File.ReadAllTextAsync(cloud.FileOf(id, "guest.json"))).RootElement;
         var report = Path.Combine(folder, "boot.jsonl");
         File.Delete(report);
         using var here = await BareQemu.StartAsync(spec, folder, "here", report, incoming: false);

@@ -64,6 +64,9 @@ switch (args)
         await MigrationBenchmark.RunAsync(
             cloud, rounds: rest is [var moves] ? int.Parse(moves, System.Globalization.CultureInfo.InvariantCulture) : 6);
         return 0;
+    case ["migration-writer"]:
+        await MigrationBenchmark.RunWriterAsync(cloud, rounds: 4);
+        return 0;
     case ["gateway"]:
         await GatewayBenchmark.RunAsync(cloud);
         return 0;
@@ -79,7 +82,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, volumes, volume-io, gateway, "
-            + "objects, objects-large, backup, databases, simulator. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, migration-writer, volumes, volume-io, "
+            + "gateway, objects, objects-large, backup, databases, simulator. See README.md.");
         return 2;
 }

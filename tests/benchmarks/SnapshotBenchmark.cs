@@ -46,11 +46,22 @@ internal static class SnapshotBenchmark
         since = Stopwatch.GetTimestamp();
         var all = await ActAsync(cloud, $"/v1/instances/{id}/fork?wait=300", new { count });
         var took = Stopwatch.GetElapsedTime(since).TotalSeconds;
-        var (cpu, own) = (new List<double>(), new List<double>());
-        foreach (var fork in all.GetProperty("items").EnumerateArray().Select(IdOf))
+        var (cpu, own, answering) = (new List<double>(), new List<double>(), 0);
+        var forks = all.GetProperty("items").EnumerateArray().Select(IdOf).ToList();
+        foreach (var fork in forks)
         {
             cpu.Add(await CpuSecondsAsync(cloud, fork));
             own.Add(OwnMebibytes(cloud, fork));
+        }
+
+        foreach (var fork in forks)
+        {
+            var said = await ActAsync(cloud, $"/v1/instances/{fork}/exec", new { command = (string[])["/bin/hostname"] });
+            answering += said.GetProperty("exitCode").GetInt32() == 0 ? 1 : 0;
+        }
+
+        foreach (var fork in forks)
+        {
             await cloud.DeleteInstanceAsync(fork);
         }
 
@@ -58,6 +69,7 @@ internal static class SnapshotBenchmark
         Figures.Print("POST create to ready, wall", [boot], "s");
         Figures.Print("POST fork of one to ready, wall", one, "s");
         Figures.Print($"POST fork of {count} to all ready, wall", [took], "s");
+        Console.WriteLine($"{answering} of {count} answer at once");
         Figures.Print("a booted guest's process, CPU", [bootCpu], "s");
         Figures.Print("a fork's process, CPU", cpu, "s");
         Figures.PrintRatio("fork / boot, CPU", Figures.Median(cpu) / bootCpu);
@@ -132,7 +144,7 @@ internal static class SnapshotBenchmark
     /// <summary>What the guest's process shares with none (smaps_rollup).</summary>
     private static double OwnMebibytes(CloudUnderMeasure cloud, string id)
     {
-        using var machine = JsonDocument.Parse(File.ReadAllText(Path.Combine(cloud.Data, "host", "guests", id, "machine.json")));
+        using var machine = JsonDocument.Parse(File.ReadAllText(cloud.FileOf(id, "machine.json")));
         var process = machine.RootElement.GetProperty("ProcessId").GetInt32();
         return File.ReadLines($"/proc/{process}/smaps_rollup")
             .Where(line => line.StartsWith("Private_", StringComparison.Ordinal))
