@@ -82,7 +82,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, migration-writer, volumes, volume-io, "
-            + "gateway, objects, objects-large, backup, databases, simulator. See README.md.");
+            "Name one of: boot, containers, reads, idle, start, many, snapshots, forks, warm, migration, migration-writer, volumes, "
+            + "volume-io, gateway, objects, objects-large, backup, databases, simulator. See README.md.");
         return 2;
 }
