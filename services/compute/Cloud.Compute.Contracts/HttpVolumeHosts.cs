@@ -33,6 +33,9 @@ public sealed class HttpVolumeHosts(Func<HttpClient> client) : IVolumeHosts
     public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) => CallAsync(
         HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/copy?to={Uri.EscapeDataString(to)}", null, ct);
 
+    public Task KeepAsync(string host, string volume, CancellationToken ct) =>
+        CallAsync(HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/keep", null, ct);
+
     public Task ForgetAsync(string host, string volume, CancellationToken ct) =>
         CallAsync(HttpMethod.Post, $"{Root}/{Uri.EscapeDataString(host)}/volumes/{volume}/forget", null, ct);
 

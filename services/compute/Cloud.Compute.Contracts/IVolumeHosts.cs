@@ -17,8 +17,14 @@ public interface IVolumeHosts
     /// <summary>The hosts that are to hold nothing.</summary>
     Task<IReadOnlyList<string>> ListDrainedAsync(CancellationToken ct);
 
-    /// <summary>Copies a volume that no instance has to another host, with its snapshots: both have it then.</summary>
+    /// <summary>
+    /// Copies a volume that no instance has to another host, with its snapshots: both have it then, and the first writes nothing to it any
+    /// more.
+    /// </summary>
     Task CopyToAsync(string host, string volume, string to, CancellationToken ct);
+
+    /// <summary>A volume that was to be copied stays: its host writes to it again.</summary>
+    Task KeepAsync(string host, string volume, CancellationToken ct);
 
     /// <summary>A volume and its snapshots are another host's for good: this one forgets them.</summary>
     Task ForgetAsync(string host, string volume, CancellationToken ct);

@@ -85,8 +85,13 @@ public interface IVolumeStore
     /// <summary>Awaits a volume of another host, with its snapshots; what there is of it from another time is replaced.</summary>
     Task<GuestArrival> AwaitVolumeAsync(string volume, CancellationToken ct);
 
-    /// <summary>Sends a volume that no guest has to where it is awaited: both hosts have it then.</summary>
+    /// <summary>
+    /// Sends a volume that no guest has to where it is awaited: both hosts have it then, and nothing is written to it here any more.
+    /// </summary>
     Task SendVolumeAsync(string volume, GuestArrival to, CancellationToken ct);
+
+    /// <summary>A volume that was sent, or was to be, stays: it is written to here again.</summary>
+    Task KeepVolumeAsync(string volume, CancellationToken ct);
 
     /// <summary>A volume and its snapshots are another host's for good.</summary>
     Task ForgetVolumeAsync(string volume, CancellationToken ct);

@@ -176,6 +176,8 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
 
     public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) => throw NotAsked();
 
+    public Task KeepAsync(string host, string volume, CancellationToken ct) => throw NotAsked();
+
     public Task ForgetAsync(string host, string volume, CancellationToken ct) => throw NotAsked();
 
     public Task<VolumeHost> ChooseAsync(CancellationToken ct) => throw NotAsked();

@@ -50,6 +50,15 @@ internal sealed class FakeVolumeHosts : IVolumeHosts
     public Task CopyToAsync(string host, string volume, string to, CancellationToken ct) =>
         ActAsync(nameof(CopyToAsync), volume, () => _volumes[volume] = _volumes[volume] with { Host = to }, ct);
 
+    /// <summary>The volumes that were to go and stay.</summary>
+    public ConcurrentQueue<string> Kept { get; } = new();
+
+    public Task KeepAsync(string host, string volume, CancellationToken ct)
+    {
+        Kept.Enqueue($"{host} {volume}");
+        return Task.CompletedTask;
+    }
+
     public Task ForgetAsync(string host, string volume, CancellationToken ct)
     {
         Forgotten.Enqueue($"{host} {volume}");

@@ -49,6 +49,7 @@ public abstract class VolumeMigrationTests(BlockStorageUnderTest storage, IBlock
         StatusOf(stayed.Body).ShouldBe("available");
         stayed.Body.GetProperty("host").GetString().ShouldBe(FakeVolumeHosts.Host);
         ReasonOf(stayed.Body)!.ShouldContain("no room");
+        Hosts.Kept.ShouldContain($"{FakeVolumeHosts.Host} {volume}");
         await Eventually.HoldsAsync(
             () => Task.FromResult(Hosts.Forgotten.Contains($"{FakeVolumeHosts.Other} {volume}")), "nothing is left over there");
         await AttachAsync(volume, AddInstance());

@@ -110,6 +110,7 @@ internal static class HostApi
         volumes.MapPost("/{id}/await", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.AwaitVolumeAsync(id, ct));
         volumes.MapPost("/{id}/send", (string id, GuestArrival to, IHostAgent agent, CancellationToken ct) =>
             agent.Volumes.SendVolumeAsync(id, to, ct));
+        volumes.MapPost("/{id}/keep", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.KeepVolumeAsync(id, ct));
         volumes.MapPost("/{id}/forget", (string id, IHostAgent agent, CancellationToken ct) => agent.Volumes.ForgetVolumeAsync(id, ct));
         volumes.MapPost("/{id}/resize", (string id, long sizeBytes, IHostAgent agent, CancellationToken ct) =>
             agent.Volumes.ResizeVolumeAsync(id, sizeBytes, ct));

@@ -2,6 +2,7 @@ using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Disks;
 using Cloud.Primitives;
+using Cloud.Switch.Client;
 using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Guests;
@@ -29,6 +30,11 @@ internal sealed partial class Guest
         IReadOnlyDictionary<string, VmDiskLayer> overlays, bool root, Action<IReadOnlyList<string>> done, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
+        if (Folder.Presence == PortPresence.Away)
+        {
+            throw new CloudException(ErrorKind.Unavailable, HostErrors.Moving, "The guest has gone to another host.");
+        }
+
         // A start that came before this turn has them open already.
         var written = Spec.Volumes
             .Where(one => !one.ReadOnly && overlays.ContainsKey(one.Volume) && _volumes.FindVolume(one.Volume)?.Next is not null)

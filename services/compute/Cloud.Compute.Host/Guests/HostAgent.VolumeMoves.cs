@@ -40,9 +40,19 @@ internal sealed partial class HostAgent
     public async Task SendVolumeAsync(string volume, GuestArrival to, CancellationToken ct)
     {
         await _adopted.Task.WaitAsync(ct);
-        RequireFree(volume);
         var record = volumes.FindVolume(volume) ?? throw CloudException.NotFound("volume", volume);
-        await SettleVolumeAsync(record, ct);
+        using (await volumes.TurnAsync(ct))
+        {
+            if (!record.Leaves)
+            {
+                RequireFree(volume);
+            }
+
+            // Whoever wrote to it has ended, and nobody does from here on.
+            await SettleVolumeAsync(volumes.FindVolume(volume)!, ct);
+            volumes.Put(volumes.FindVolume(volume)! with { Leaves = true });
+        }
+
         Interlocked.Increment(ref _volumesLeaving);
         try
         {
@@ -59,6 +69,17 @@ internal sealed partial class HostAgent
         finally
         {
             Interlocked.Decrement(ref _volumesLeaving);
+        }
+    }
+
+    /// <summary>A volume that was to go to another host does not: it is written to here again.</summary>
+    public async Task KeepVolumeAsync(string volume, CancellationToken ct)
+    {
+        await _adopted.Task.WaitAsync(ct);
+        using var turn = await volumes.TurnAsync(ct);
+        if (volumes.FindVolume(volume) is { Leaves: true } record)
+        {
+            volumes.Put(record with { Leaves = false });
         }
     }
 

@@ -260,9 +260,14 @@ internal sealed partial class HostAgent(
     public Guest? HolderOf(string volume) =>
         _guests.Values.FirstOrDefault(guest => guest.Spec.Volumes.Any(one => one.Volume == volume));
 
-    /// <exception cref="CloudException">A guest has the volume.</exception>
+    /// <exception cref="CloudException">A guest has the volume, or it goes to another host.</exception>
     public void RequireFree(string volume)
     {
+        if (volumes.FindVolume(volume)?.Leaves == true)
+        {
+            throw new CloudException(ErrorKind.Unavailable, HostErrors.Moving, "The volume goes to another host.");
+        }
+
         if (HolderOf(volume) is { } guest)
         {
             throw CloudException.Conflict(HostErrors.VolumeInUse, $"Guest {guest.Spec.Id} has the volume.");

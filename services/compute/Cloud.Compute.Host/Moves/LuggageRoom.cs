@@ -84,7 +84,7 @@ internal sealed class LuggageRoom(string folder, IEnumerable<string> awaited, Vo
 
         foreach (var (record, _) in luggage.Volumes)
         {
-            volumes.Put(record with { Layers = [_tops[record.Id], .. record.Layers.Skip(1).Select(Mine)], Next = null });
+            volumes.Put(record with { Layers = [_tops[record.Id], .. record.Layers.Skip(1).Select(Mine)], Next = null, Leaves = false });
         }
 
         foreach (var snapshot in luggage.Snapshots)

@@ -16,6 +16,7 @@ namespace Cloud.Compute.Host.Network;
 internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimeProvider time, ILogger<GuestNetwork> log) : IAsyncDisposable
 {
     private static readonly TimeSpan RestartPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan EnsureLimit = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, SwitchPort> _wanted = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -28,8 +29,30 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     public SwitchFolder Folder { get; } = new(Path.Combine(options.Value.Folder, "switch"));
 
-    /// <summary>Makes the switch have these guests' ports and no other.</summary>
+    /// <summary>
+    /// Makes the switch have these guests' ports and no other. On a busy host one that runs may take its time to answer, and none is started
+    /// beside it: it is asked for a while.
+    /// </summary>
     public async Task EnsureAsync(IReadOnlyList<(GuestSpec Spec, PortPresence Presence)> guests, CancellationToken ct)
+    {
+        for (var began = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                await HaveAsync(guests, ct);
+                return;
+            }
+            catch (Exception failed)
+                when (failed is CloudException { Kind: ErrorKind.Unavailable } or IOException or TimeoutException
+                    && time.GetElapsedTime(began) < EnsureLimit)
+            {
+                LogNotStarted(log, failed.Message);
+                await Task.Delay(RestartPause, time, ct);
+            }
+        }
+    }
+
+    private async Task HaveAsync(IReadOnlyList<(GuestSpec Spec, PortPresence Presence)> guests, CancellationToken ct)
     {
         foreach (var (spec, presence) in guests)
         {

@@ -15,6 +15,9 @@ internal sealed record VolumeRecord
     /// <summary>The file that is being laid on top; a crash leaves it open whether it is.</summary>
     public LayerFile? Next { get; init; }
 
+    /// <summary>It was sent to another host, or is being sent: nothing is written to it here any more, unless it stays.</summary>
+    public bool Leaves { get; init; }
+
     /// <summary>With another file on top, which is written from then on.</summary>
     public VolumeRecord Under(LayerFile top) => this with { Layers = [top, .. Layers], Next = null };
 }

@@ -134,6 +134,8 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         await agent.SendVolumeAsync(volume, to, ct);
     }
 
+    public Task KeepVolumeAsync(string volume, CancellationToken ct) => agent.KeepVolumeAsync(volume, ct);
+
     public Task ForgetVolumeAsync(string volume, CancellationToken ct) => agent.ForgetDepartedAsync(volume, [volume], ct);
 
     public async Task<StoredVolumeMetrics?> ReadVolumeMetricsAsync(string volume, CancellationToken ct)

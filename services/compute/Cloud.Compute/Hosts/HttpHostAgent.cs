@@ -179,6 +179,11 @@ internal sealed class HttpHostAgent(HttpClient http) : IHostAgent, IVolumeStore
         using var response = await SendAsync(HttpMethod.Post, $"{VolumesRoot}/{volume}/send", to, ct);
     }
 
+    public async Task KeepVolumeAsync(string volume, CancellationToken ct)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"{VolumesRoot}/{volume}/keep", null, ct);
+    }
+
     public async Task ForgetVolumeAsync(string volume, CancellationToken ct)
     {
         using var response = await SendAsync(HttpMethod.Post, $"{VolumesRoot}/{volume}/forget", null, ct);

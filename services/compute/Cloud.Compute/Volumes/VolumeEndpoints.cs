@@ -21,6 +21,9 @@ internal static class VolumeEndpoints
             "/{host}/volumes/{volume}/copy",
             (string host, string volume, string to, IVolumeHosts hosts, CancellationToken ct) => hosts.CopyToAsync(host, volume, to, ct));
         volumes.MapPost(
+            "/{host}/volumes/{volume}/keep",
+            (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.KeepAsync(host, volume, ct));
+        volumes.MapPost(
             "/{host}/volumes/{volume}/forget",
             (string host, string volume, IVolumeHosts hosts, CancellationToken ct) => hosts.ForgetAsync(host, volume, ct));
         volumes.MapPut("/volumes", (HostedVolume volume, IVolumeHosts hosts, CancellationToken ct) => hosts.PutAsync(volume, ct));

@@ -37,6 +37,8 @@ internal sealed class VolumeHosts(IDbContextFactory<ComputeDbContext> databases,
     public async Task CopyToAsync(string host, string volume, string to, CancellationToken ct) =>
         await hosts.AgentOf(host).Volumes.SendVolumeAsync(volume, await hosts.AgentOf(to).Volumes.AwaitVolumeAsync(volume, ct), ct);
 
+    public Task KeepAsync(string host, string volume, CancellationToken ct) => hosts.AgentOf(host).Volumes.KeepVolumeAsync(volume, ct);
+
     public Task ForgetAsync(string host, string volume, CancellationToken ct) =>
         hosts.AgentOf(host).Volumes.ForgetVolumeAsync(volume, ct);
 

@@ -22,6 +22,7 @@ internal sealed class VolumeMigrateSaga(VolumeChanges changes, VolumeSteps steps
 
     public override async Task FailedAsync(VolumeSagaData data, string reason, CancellationToken ct)
     {
+        await hosts.KeepAsync(data.From!, data.Volume.Value, ct);
         await steps.FailAsync(data, $"It was not migrated: {reason}", ct);
         await changes.ApplyAsync(data.Volume, "changed", (db, row, _) =>
         {
