@@ -127,6 +127,24 @@ public sealed class TrunkTests : IAsyncLifetime
         (await PublishedPortTests.ReadAllAsync(host)).ShouldBe("from guest");
     }
 
+    [Fact]
+    public async Task AddressOfAGuestThatWentAway_IsAnothersAtOnce()
+    {
+        var first = _one.NewPort("passed", 1);
+        var second = first with { GuestSocket = _two.SwitchFolder.GuestSocket(first.Id), Presence = PortPresence.Arriving };
+        var guest = await _one.BootWithAddressAsync(first);
+        await _two.Client.JoinAsync(second, CancellationToken.None);
+        await _one.Client.JoinAsync(first with { Presence = PortPresence.Away }, CancellationToken.None);
+        guest.MoveTo(_two, second);
+        await _two.Client.JoinAsync(second with { Presence = PortPresence.Arrived }, CancellationToken.None);
+        await _two.Client.LeaveAsync(second.Id, CancellationToken.None);
+        var next = first with { Id = $"{first.Id}-next", GuestSocket = _one.SwitchFolder.GuestSocket($"{first.Id}-next") };
+        await _one.Client.JoinAsync(next, CancellationToken.None);
+        (await _one.Client.ListAsync(CancellationToken.None)).ShouldBe([next.Id]);
+        (await Should.ThrowAsync<SwitchException>(
+            () => _one.Client.JoinAsync(next with { Id = $"{first.Id}-third" }, CancellationToken.None))).Code.ShouldBe("invalid-port");
+    }
+
     /// <summary>Asks the network's name server for an address (RFC 1035).</summary>
     private static async Task<IPAddress> ResolveAsync(NamespaceGuest guest, string name)
     {

@@ -179,8 +179,12 @@ internal sealed class PortTable(
     private void Make(SwitchPort spec)
     {
         var address = Port.ReadAddress(spec.Address);
-        if (_ports.Values.FirstOrDefault(other => other.Spec.Project == spec.Project
-            && (other.Address == address || other.Mac == Port.ReadMac(spec.MacAddress))) is not null)
+        var others = _ports.Values.Where(other => other.Spec.Project == spec.Project
+            && (other.Address == address || other.Mac == Port.ReadMac(spec.MacAddress))).ToList();
+
+        // A guest that went away and whose address another is given is gone, though its host's switch may not have said so yet.
+        others.Where(other => other.IsAway).ToList().ForEach(gone => Leave(gone.Spec.Id));
+        if (others.Exists(other => !other.IsAway))
         {
             throw new SwitchException("invalid-port", $"Another port of the project has the address {spec.Address} or its MAC.");
         }
