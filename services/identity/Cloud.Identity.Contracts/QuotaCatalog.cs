@@ -20,7 +20,7 @@ public static class QuotaCatalog
         new("databases", 20, "Managed databases."),
         new("images", 50, "Images of the project's own."),
         new("instanceSnapshots", 100, "Snapshots of instances."),
-        new("instances", 100, "Instances, stopped ones included."),
+        new("instances", 200, "Instances, stopped ones included."),
         new("keyPairs", 100, "Key pairs."),
         new("members", 200, "Members of the project.", GoesWithProject: true),
         new("memoryBytes", 256 * Gi, "Memory of all instances."),

@@ -25,7 +25,7 @@ public sealed record HostVerdict(string Host, double? Score, string? Engine, str
 internal static class Placer
 {
     /// <summary>Virtual processors a processor: guests idle most of the time.</summary>
-    private const int VcpusPerCpu = 32;
+    private const int VcpusPerCpu = 64;
 
     /// <summary>Kept for the host itself and the cloud's own processes.</summary>
     private const long MemoryReserveBytes = 1L << 30;
