@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,7 +41,10 @@ pid_t ssh_serve(int listener) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setsid();
-        for (int i = 0; i < 3; i++) dup2(connection, i);
+        // What it says by its errors does not belong into the connection.
+        dup2(connection, 0);
+        dup2(connection, 1);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 2);
         execl("/usr/sbin/dropbear", "dropbear", "-i", "-R", NO_PASSWORDS "-b", "/etc/motd", NULL);
         _exit(1);
     }

@@ -76,8 +76,8 @@ public interface IBlockStorage
     Task<BlockVolume> DetachAsync(string project, string volume, bool force, CancellationToken ct);
 
     /// <summary>
-    /// The instance is to go to another host with its volumes: until that is over nothing else is done with them. Refused while something is
-    /// under way with one.
+    /// The instance is to go to another host with its volumes: until that is over nothing else is done with them. Refused while something
+    /// is under way with one.
     /// </summary>
     Task BeginMoveAsync(string project, string instance, CancellationToken ct);
 

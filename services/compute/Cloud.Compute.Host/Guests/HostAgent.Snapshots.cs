@@ -100,5 +100,5 @@ internal sealed partial class HostAgent
 
     /// <summary>Removes files of root disks that neither a guest nor a snapshot names.</summary>
     public void SweepLayers() => snapshots.Sweep(
-        _arrivals.Values.Select(arrival => arrival.Guest).OfType<Guest>().Select(guest => guest.Root).Concat(_guests.Values.Select(guest => guest.Root)));
+        _arrivals.Values.Select(arrival => arrival.Guest).OfType<Guest>().Concat(_guests.Values).Select(guest => guest.Root));
 }

@@ -64,7 +64,8 @@ internal sealed partial class HostAgent
         }
         catch (Exception stayed) when (stayed is VmException or IOException or SocketException)
         {
-            throw new CloudException(ErrorKind.Unavailable, HostErrors.NotMoved, $"The volume could not be moved: {stayed.Message}", stayed);
+            throw new CloudException(
+                ErrorKind.Unavailable, HostErrors.NotMoved, $"The volume could not be moved: {stayed.Message}", stayed);
         }
         finally
         {

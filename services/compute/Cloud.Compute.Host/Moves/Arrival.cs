@@ -8,9 +8,9 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Moves;
 
 /// <summary>
-/// What this host awaits, a guest or a volume: a socket in its folder, as the hosts have no network in common, where the old host comes in by
-/// an arrival's own secret, and what came so far. It is not this host's until the old one lets it go. Where nobody comes for a while it ends
-/// by itself.
+/// What this host awaits, a guest or a volume: a socket in its folder, as the hosts have no network in common, where the old host comes
+/// in by an arrival's own secret, and what came so far. It is not this host's until the old one lets it go. Where nobody comes for a while
+/// it ends by itself.
 /// </summary>
 internal sealed class Arrival : IAsyncDisposable
 {

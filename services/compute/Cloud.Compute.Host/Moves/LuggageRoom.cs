@@ -8,8 +8,8 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Moves;
 
 /// <summary>
-/// Where luggage comes in. It is written down as coming before anything of it is there, is this host's just before what it came with is, and
-/// is taken away where that does not come.
+/// Where luggage comes in. It is written down as coming before anything of it is there, is this host's just before what it came with is,
+/// and is taken away where that does not come.
 /// </summary>
 /// <param name="folder">The arrival's.</param>
 /// <param name="awaited">The ids of the volumes that it has to bring.</param>

@@ -43,7 +43,8 @@ internal static class SparseCopy
         while (true)
         {
             await from.ReadExactlyAsync(header, ct);
-            var (offset, length) = (BinaryPrimitives.ReadInt64LittleEndian(header), BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(8)));
+            var offset = BinaryPrimitives.ReadInt64LittleEndian(header);
+            var length = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(8));
             if (length == 0)
             {
                 RandomAccess.SetLength(file, offset);

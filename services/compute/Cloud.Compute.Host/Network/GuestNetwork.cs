@@ -30,8 +30,8 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     public SwitchFolder Folder { get; } = new(Path.Combine(options.Value.Folder, "switch"));
 
     /// <summary>
-    /// Makes the switch have these guests' ports and no other. On a busy host one that runs may take its time to answer, and none is started
-    /// beside it: it is asked for a while.
+    /// Makes the switch have these guests' ports and no other. On a busy host one that runs may take its time to answer, and none is
+    /// started beside it: it is asked for a while.
     /// </summary>
     public async Task EnsureAsync(IReadOnlyList<(GuestSpec Spec, PortPresence Presence)> guests, CancellationToken ct)
     {

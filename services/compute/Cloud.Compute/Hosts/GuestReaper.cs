@@ -87,7 +87,8 @@ internal sealed partial class GuestReaper(
         // Of an instance that comes here they may be here before it is.
         var coming = db.Instances.Where(row => row.MigratesTo == host).Select(row => row.Id);
         var kept = (await db.InstanceSnapshots.AsNoTracking().Existing()
-            .Where(row => row.HostName == host || coming.Contains(row.Instance)).Select(row => row.Id).ToListAsync(ct)).Select(id => id.Value).ToHashSet(StringComparer.Ordinal);
+            .Where(row => row.HostName == host || coming.Contains(row.Instance)).Select(row => row.Id).ToListAsync(ct))
+            .Select(id => id.Value).ToHashSet(StringComparer.Ordinal);
         kept.UnionWith(await db.Instances.AsNoTracking().Existing()
             .Where(row => row.ForkOf != null && (row.Status == InstanceStatus.Provisioning || row.Status == InstanceStatus.Starting))
             .Select(row => row.ForkOf!).ToListAsync(ct));

@@ -21,7 +21,8 @@ public sealed record HostView(
     HostId Id, string Name, Labels Labels, string Status, int Cpus, long MemoryBytes, long DiskFreeBytes, IReadOnlyList<HostEngine> Engines,
     string NetworkNamespace, DateTimeOffset SeenAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, HostDrain? Drain)
 {
-    internal static async Task<HostView> FromAsync(ComputeHost host, ComputeDbContext db, HostDirectory hosts, DateTimeOffset now, CancellationToken ct)
+    internal static async Task<HostView> FromAsync(
+        ComputeHost host, ComputeDbContext db, HostDirectory hosts, DateTimeOffset now, CancellationToken ct)
     {
         var drain = host.IsDrained ? await HostDrain.ReadAsync(host, db, hosts, ct) : null;
         return new HostView(

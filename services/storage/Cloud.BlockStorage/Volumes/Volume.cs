@@ -120,7 +120,9 @@ internal sealed class Volume : IVersioned
     {
         if (host is not null && HostName is not null && host != HostName)
         {
-            throw CloudException.Conflict("volume-elsewhere", $"The volume is on host '{HostName}' and the instance on '{host}': POST …/migrate one of them first.");
+            throw CloudException.Conflict(
+                "volume-elsewhere",
+                $"The volume is on host '{HostName}' and the instance on '{host}': POST …/migrate one of them first.");
         }
     }
 
