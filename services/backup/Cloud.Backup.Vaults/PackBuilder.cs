@@ -1,7 +1,4 @@
-using System.Buffers;
 using System.Security.Cryptography;
-using ZstdSharp;
-using ZstdSharp.Unsafe;
 
 namespace Cloud.Backup.Vaults;
 
@@ -27,7 +24,9 @@ internal sealed class PackBuilder : IDisposable
     private readonly byte[] _bytes = new byte[TargetBytes + Pack.FrameBytesMax + Pack.RecordHeaderBytes + Pack.StoredBytesMax];
     private readonly byte[] _packed = new byte[Pack.StoredBytesMax];
     private readonly List<PackRecord> _records = [];
-    private readonly Compressor _compressor = new(CompressionLevel);
+    private readonly ZstdCompressor _compressor = new(
+        CompressionLevel, (ZstdParameter.MinMatch, MatchBytesMin), (ZstdParameter.HashLog, HashBits),
+        (ZstdParameter.WindowLog, WindowBits));
     private readonly VaultKey _key;
     private AesGcm _cipher = null!;
     private int _length;
@@ -37,9 +36,6 @@ internal sealed class PackBuilder : IDisposable
     public PackBuilder(VaultKey key)
     {
         _key = key;
-        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_minMatch, MatchBytesMin);
-        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_hashLog, HashBits);
-        _compressor.SetParameter(ZSTD_cParameter.ZSTD_c_windowLog, WindowBits);
         Clear();
     }
 
@@ -66,18 +62,18 @@ internal sealed class PackBuilder : IDisposable
         if (_frameChunks is 0 or Pack.FrameChunksMax || end - _frameOffset > Pack.FrameBytesMax)
         {
             method = ChunkMethod.FrameBegin;
-            _compressor.ResetStream();
+            _compressor.BeginFrame();
             (_frameOffset, _frameChunks) = (_length, 0);
         }
 
         _frameChunks++;
-        Append(id, Compress(chunk), chunk.Length, method);
+        Append(id, _packed.AsSpan(0, _compressor.GoOn(chunk, _packed)), chunk.Length, method);
     }
 
     /// <summary>Adds a chunk that is to be read by itself, as a node is; it ends the frame.</summary>
     public void AddAlone(ChunkId id, ReadOnlySpan<byte> chunk)
     {
-        AddPacked(id, _packed.AsSpan(0, _compressor.Wrap(chunk, _packed)), chunk.Length, ChunkMethod.Zstd);
+        AddPacked(id, _packed.AsSpan(0, _compressor.Compress(chunk, _packed)), chunk.Length, ChunkMethod.Zstd);
     }
 
     /// <summary>Adds what another pack held, as it is packed there: of a frame all, from its beginning on.</summary>
@@ -103,16 +99,6 @@ internal sealed class PackBuilder : IDisposable
     {
         _cipher.Dispose();
         _compressor.Dispose();
-    }
-
-    /// <summary>What a chunk adds to its frame.</summary>
-    private ReadOnlySpan<byte> Compress(ReadOnlySpan<byte> chunk)
-    {
-        _compressor.WrapStream(chunk, _packed, out var consumed, out var written, isFinalBlock: false);
-        var rest = _compressor.FlushStream(_packed.AsSpan(written), out var flushed);
-        return consumed == chunk.Length && rest == OperationStatus.Done
-            ? _packed.AsSpan(0, written + flushed)
-            : throw new InvalidOperationException($"A chunk of {chunk.Length} bytes takes more than {_packed.Length} when it is packed.");
     }
 
     private void Append(ChunkId id, ReadOnlySpan<byte> packed, int plainBytes, ChunkMethod method)

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using ZstdSharp;
 
 namespace Cloud.Backup.Vaults;
 
@@ -8,7 +7,7 @@ internal static class PackOpener
 {
     /// <summary>It holds more than a megabyte: to make one for each frame would cost as much as the frame.</summary>
     [ThreadStatic]
-    private static Decompressor? _decompressor;
+    private static ZstdDecompressor? _decompressor;
 
     /// <summary>Decrypts a record, as it was packed.</summary>
     /// <param name="cipher">Of the pack's key.</param>
@@ -66,21 +65,13 @@ internal static class PackOpener
         }
 
         var plain = GC.AllocateUninitializedArray<byte>(record.PlainBytes);
-        var decompressor = _decompressor ??= new Decompressor();
-        try
+        var decompressor = _decompressor ??= new ZstdDecompressor();
+        if (record.Method != ChunkMethod.FrameNext)
         {
-            if (record.Method != ChunkMethod.FrameNext)
-            {
-                decompressor.ResetStream();
-            }
+            decompressor.BeginFrame();
+        }
 
-            decompressor.UnwrapStream(packed, plain, out var consumed, out var written);
-            return consumed == packed.Length && written == plain.Length ? plain : null;
-        }
-        catch (ZstdException)
-        {
-            return null;
-        }
+        return decompressor.TryGoOn(packed, plain) ? plain : null;
     }
 }
 

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using ZstdSharp;
 
 namespace Cloud.Backup.Vaults;
 
@@ -15,6 +14,7 @@ internal static class PointFile
     private const int SaltBytes = 32;
     private const int NonceBytes = 12;
     private const int DocumentBytesMax = 1 << 30;
+    private const int CompressionLevel = 3;
     private static readonly byte[] Magic = Encoding.ASCII.GetBytes("CLOUDRP1");
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
@@ -22,8 +22,10 @@ internal static class PointFile
 
     public static byte[] Write(PointDocument point, VaultKey key)
     {
-        using var compressor = new Compressor();
-        var packed = compressor.Wrap(JsonSerializer.SerializeToUtf8Bytes(point, Json));
+        var plain = JsonSerializer.SerializeToUtf8Bytes(point, Json);
+        using var compressor = new ZstdCompressor(CompressionLevel);
+        var room = new byte[ZstdCompressor.BoundOf(plain.Length)];
+        var packed = room.AsSpan(0, compressor.Compress(plain, room));
         var bytes = new byte[Magic.Length + SaltBytes + packed.Length + Pack.TagBytes];
         Magic.CopyTo(bytes, 0);
         var salt = bytes.AsSpan(Magic.Length, SaltBytes);
@@ -58,7 +60,9 @@ internal static class PointFile
             throw new VaultException(VaultFault.Damaged, $"The file of recovery point {id} is not what was stored.", wrong);
         }
 
-        using var decompressor = new Decompressor();
-        return JsonSerializer.Deserialize<PointDocument>(decompressor.Unwrap(packed, DocumentBytesMax), Json)!;
+        using var decompressor = new ZstdDecompressor();
+        var plain = decompressor.Open(packed, DocumentBytesMax)
+            ?? throw new VaultException(VaultFault.Damaged, $"The file of recovery point {id} is not what was stored.");
+        return JsonSerializer.Deserialize<PointDocument>(plain, Json)!;
     }
 }
