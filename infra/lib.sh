@@ -7,6 +7,8 @@ CLOUD_DATA=$(realpath -m "${CLOUD_DATA:-$root/.cloud}")
 CLOUD_CACHE=$(realpath -m "${CLOUD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cloud}")
 export CLOUD_DATA CLOUD_CACHE
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_WORKLOAD_UPDATE_NOTIFY_DISABLE=1
+# An ordinary user's path lacks the programs of administrators, some of which anyone may run.
+case :$PATH: in *:/usr/sbin:*) ;; *) export PATH=$PATH:/usr/sbin:/sbin ;; esac
 command -v dotnet > /dev/null || [ ! -x "$HOME/.dotnet/dotnet" ] || export PATH=$PATH:$HOME/.dotnet DOTNET_ROOT=$HOME/.dotnet
 
 # What each part needs from Debian, beside what infra/images/build.sh names itself.
