@@ -129,6 +129,26 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
     }
 
     [Fact]
+    public async Task Migrate_OfWhatFailedBeforeItHadAGuest_TurnsTheRowAlone_AndOneWhoseGuestIsLostIsNotWaitedFor()
+    {
+        var id = await CreateAsync("hollow", "fake");
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/stop?wait=30");
+        One.Failures["StartAsync"] = (CloudException.Conflict(HostErrors.Refused, "The kernel is none."), 1);
+        StatusOf((await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/start?wait=30")).Body).ShouldBe("failed");
+        await One.RemoveAsync(id, CancellationToken.None);
+        var moved = await MigrateAsync(id, new { host = "other" });
+        StatusOf(moved).ShouldBe("failed");
+        moved.GetProperty("host").GetString().ShouldBe("other");
+        Two.Arrivals.ShouldNotContainKey(id);
+
+        var lost = await CreateAsync("lost", "fake");
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{lost}/stop?wait=30");
+        await One.RemoveAsync(lost, CancellationToken.None);
+        StatusOf(await MigrateAsync(lost, new { host = "other" })).ShouldBe("failed");
+        (await _compute.GetAsync($"/v1/instances/{lost}/migration")).GetProperty("status").GetString().ShouldBe("failed");
+    }
+
+    [Fact]
     public async Task Delete_OfWhatIsOnItsWay_IsRefused()
     {
         var id = await CreateAsync("underway", "fake");

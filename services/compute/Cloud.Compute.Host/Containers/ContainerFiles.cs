@@ -26,7 +26,7 @@ internal static class ContainerFiles
     }
 
     public static Task UnpackAsync(string tar, string folder, CancellationToken ct) => RunAsync(
-        ["--extract", .. Faithful, "--same-owner", "--same-permissions", $"--file={tar}", $"--directory={folder}", .. Written], ct);
+        ["--extract", .. Faithful, "--same-owner", "--same-permissions", $"--file={tar}", $"--directory={folder}"], ct);
 
     private static async Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct)
     {

@@ -307,7 +307,7 @@ internal sealed class Instance : IVersioned
     /// <param name="status">As what it goes on.</param>
     public void IsNotMigrated(InstanceMigration migration, InstanceStatus status, DateTimeOffset now)
     {
-        (MigratesTo, Migration) = (null, migration);
+        (MigratesTo, Migration, Ready) = (null, migration, Ready && status != InstanceStatus.Failed);
         Enter(status, $"It was not migrated: {migration.Reason}", now, null);
     }
 

@@ -18,8 +18,7 @@ public sealed record InstanceMigrateSagaData(InstanceId Instance, string From, s
 /// One that does not go while it runs is brought to rest first, and goes on over there.
 /// </summary>
 internal sealed class InstanceMigrateSaga(
-    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, InstanceSteps steps, IBlockStorage storage,
-    TimeProvider time)
+    IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, HostDirectory hosts, IBlockStorage storage, TimeProvider time)
     : Saga<InstanceMigrateSagaData>
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
@@ -52,24 +51,17 @@ internal sealed class InstanceMigrateSaga(
         }
 
         await LetVolumesGoAsync(data, data.From, ct);
-        if (here is null)
-        {
-            await steps.FailAsync(new InstanceSagaData(data.Instance), reason, ct);
-            return;
-        }
-
-        GuestReport guest;
+        GuestReport? guest = null;
         try
         {
-            guest = await source.StayAsync(id, ct);
+            guest = here is null ? null : await source.StayAsync(id, ct);
         }
         catch (CloudException ended) when (ended.Kind != ErrorKind.Unavailable)
         {
-            await steps.FailAsync(new InstanceSagaData(data.Instance), $"{reason} {ended.Message}", ct);
-            return;
+            reason = $"{reason} {ended.Message}";
         }
 
-        var last = await source.FindMoveAsync(id, ct);
+        var last = here is null ? null : await source.FindMoveAsync(id, ct);
         await changes.ApplyAsync(data.Instance, "migration-failed", (db, row, now) =>
         {
             if (row.Status != InstanceStatus.Migrating)
@@ -77,16 +69,9 @@ internal sealed class InstanceMigrateSaga(
                 return Task.FromResult(false);
             }
 
-            var status = guest.State switch
-            {
-                GuestState.Running => InstanceStatus.Running,
-                GuestState.Paused => InstanceStatus.Paused,
-                GuestState.Suspended => InstanceStatus.Suspended,
-                _ => InstanceStatus.Stopped,
-            };
             var was = row.Migration!.Was;
-            row.IsNotMigrated(row.Migration with { EndedAt = now, Reason = reason, Last = last }, status, now);
-            row.ListensFrom(Math.Min(row.Generation, guest.Generation));
+            row.IsNotMigrated(row.Migration with { EndedAt = now, Reason = reason, Last = last }, StatusHere(row, was, guest), now);
+            row.ListensFrom(Math.Min(row.Generation, guest?.Generation ?? row.Generation));
             GoOn(db, row, was, now);
             return Task.FromResult(true);
         }, ct);
@@ -153,9 +138,9 @@ internal sealed class InstanceMigrateSaga(
         }
 
         var (source, target) = (hosts.AgentOf(data.From), hosts.AgentOf(data.To));
-        if (await target.FindAsync(id, ct) is not null)
+        if (await target.FindAsync(id, ct) is not null || (migration.Was == InstanceStatus.Failed && await source.FindAsync(id, ct) is null))
         {
-            // Of an attempt before this one whose answer was lost.
+            // Of an attempt before this one whose answer was lost; or it failed before it had anything on any host.
             return StepResult.Done;
         }
 
@@ -215,6 +200,17 @@ internal sealed class InstanceMigrateSaga(
         InstanceStatus.Running when row.Engine == "container" => InstanceStatus.Stopped,
         InstanceStatus.Running when !row.MovesRunning => InstanceStatus.Suspended,
         _ => was,
+    };
+
+    /// <summary>What it is where it stayed. Of one that ran all the while its host's reports tell, should it have ended.</summary>
+    private static InstanceStatus StatusHere(Instance row, InstanceStatus was, GuestReport? guest) => guest?.State switch
+    {
+        null => InstanceStatus.Failed,
+        _ when was == InstanceStatus.Running && row.MovesRunning => InstanceStatus.Running,
+        GuestState.Running => InstanceStatus.Running,
+        GuestState.Paused => InstanceStatus.Paused,
+        GuestState.Suspended => InstanceStatus.Suspended,
+        _ => was == InstanceStatus.Failed ? was : InstanceStatus.Stopped,
     };
 
     /// <summary>One that was brought to rest for the way, and ran before, runs again.</summary>
