@@ -138,7 +138,8 @@ internal sealed class InstanceMigrateSaga(
         }
 
         var (source, target) = (hosts.AgentOf(data.From), hosts.AgentOf(data.To));
-        if (await target.FindAsync(id, ct) is not null || (migration.Was == InstanceStatus.Failed && await source.FindAsync(id, ct) is null))
+        if (await target.FindAsync(id, ct) is not null
+            || (migration.Was == InstanceStatus.Failed && await source.FindAsync(id, ct) is null))
         {
             // Of an attempt before this one whose answer was lost; or it failed before it had anything on any host.
             return StepResult.Done;
