@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Moves;
 using Cloud.Compute.Host.Network;
-using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
 using Cloud.Switch.Client;
 using Cloud.Vmm;
@@ -62,7 +61,7 @@ internal sealed partial class HostAgent
             throw;
         }
 
-        var arrival = Await(spec.Id, new GuestSteps(this, guest, volumes, network));
+        var arrival = Await(spec.Id, new GuestSteps(this, guest, network));
         return new GuestArrival(
             options.Value.Name, arrival.SocketPath, arrival.Secret, departure.Layers,
             departure.Layers.Where(layer => !File.Exists(snapshots.PathOf(layer))).ToList());
@@ -145,7 +144,7 @@ internal sealed partial class HostAgent
     private void SayAbandoned(string id) => LogAbandoned(log, id);
 
     /// <summary>A guest comes.</summary>
-    private sealed class GuestSteps(HostAgent agent, Guest guest, VolumeFiles volumes, GuestNetwork network) : IArrivalSteps
+    private sealed class GuestSteps(HostAgent agent, Guest guest, GuestNetwork network) : IArrivalSteps
     {
         public Guest Guest => guest;
 
@@ -154,12 +153,6 @@ internal sealed partial class HostAgent
         public bool ComesAtRest => guest.ComesAtRest;
 
         public Task TakeFileAsync(MoveWay way, Stream content, CancellationToken ct) => guest.TakeFileAsync(way, content, ct);
-
-        public async Task StowAsync(CancellationToken ct)
-        {
-            using var turn = await volumes.TurnAsync(ct);
-            Room.Stow();
-        }
 
         public async Task<IVmArrival> AwaitMachineAsync(CancellationToken ct) =>
             await guest.AwaitMachineAsync(await network.JoinAsync(guest.Spec, PortPresence.Arriving, ct), ct);
@@ -182,11 +175,7 @@ internal sealed partial class HostAgent
         {
             agent._arrivals.TryRemove(guest.Spec.Id, out _);
             await network.PartAsync(guest.Spec, CancellationToken.None);
-            using (await volumes.TurnAsync(CancellationToken.None))
-            {
-                Room.Drop();
-            }
-
+            await Room.DropAsync();
             guest.Folder.Delete();
             await guest.DisposeAsync();
             agent.SweepLayers();

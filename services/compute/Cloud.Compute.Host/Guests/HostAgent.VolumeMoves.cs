@@ -97,12 +97,6 @@ internal sealed partial class HostAgent
         public Task TakeFileAsync(MoveWay way, Stream content, CancellationToken ct) =>
             Room.TakeFileAsync(Room.Find(way) ?? throw new VmException("No such file is awaited."), content, ct);
 
-        public async Task StowAsync(CancellationToken ct)
-        {
-            using var turn = await volumes.TurnAsync(ct);
-            Room.Stow();
-        }
-
         public Task<IVmArrival> AwaitMachineAsync(CancellationToken ct) => throw new VmException("No machine is awaited.");
 
         public Task ArriveAsync(IVmArrival? machine, Action isHere)
@@ -117,11 +111,7 @@ internal sealed partial class HostAgent
         public async Task AbandonAsync()
         {
             agent._arrivals.TryRemove(volume, out _);
-            using (await volumes.TurnAsync(CancellationToken.None))
-            {
-                Room.Drop();
-            }
-
+            await Room.DropAsync();
             Directory.Delete(folder, recursive: true);
         }
     }

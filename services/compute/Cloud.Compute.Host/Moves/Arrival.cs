@@ -214,7 +214,7 @@ internal sealed class Arrival : IAsyncDisposable
 
             if (!_begun)
             {
-                await _steps.StowAsync(ct);
+                await _steps.Room.StowAsync(ct);
                 _begun = true;
             }
 
@@ -283,9 +283,6 @@ internal interface IArrivalSteps
 
     /// <summary>Takes in a file.</summary>
     Task TakeFileAsync(MoveWay way, Stream content, CancellationToken ct);
-
-    /// <summary>The luggage is this host's from here on.</summary>
-    Task StowAsync(CancellationToken ct);
 
     /// <summary>Starts the machine that awaits the guest.</summary>
     Task<IVmArrival> AwaitMachineAsync(CancellationToken ct);

@@ -69,14 +69,15 @@ internal sealed class LuggageRoom(string folder, IEnumerable<string> awaited, Vo
         QemuImg.Keep(beside, path);
     }
 
-    /// <summary>All files are here: what came is this host's, unless it is dropped. Called in the turn to change volumes.</summary>
-    public void Stow()
+    /// <summary>All files are here: what came is this host's, unless it is dropped.</summary>
+    public async Task StowAsync(CancellationToken ct)
     {
         if (_luggage is not { } luggage)
         {
             return;
         }
 
+        using var turn = await volumes.TurnAsync(ct);
         foreach (var kept in luggage.VolumeSnapshots)
         {
             volumes.Put(kept with { Layers = kept.Layers.Select(Mine).ToList() });
@@ -98,9 +99,10 @@ internal sealed class LuggageRoom(string folder, IEnumerable<string> awaited, Vo
     /// <summary>It is this host's for good.</summary>
     public void Keep() => File.Delete(TagPath);
 
-    /// <summary>Takes it away again. Called in the turn to change volumes.</summary>
-    public void Drop()
+    /// <summary>Takes it away again.</summary>
+    public async Task DropAsync()
     {
+        using var turn = await volumes.TurnAsync(CancellationToken.None);
         LuggageTag.Read(folder)?.Drop(volumes, snapshots);
         Forget();
     }
