@@ -13,10 +13,12 @@ command -v dotnet > /dev/null || [ ! -x "$HOME/.dotnet/dotnet" ] || export PATH=
 
 # What each part needs from Debian, beside what infra/images/build.sh names itself.
 packages_host=(curl qemu-system-x86 qemu-utils libslirp0 runc e2fsprogs)
+# An ordinary user's containers have users by a user namespace of his.
+[ "$(id -u)" = 0 ] || packages_host+=(uidmap)
 packages_local=("${packages_host[@]}" postgresql-15 redis-server)
 packages_distributed=("${packages_local[@]}" rabbitmq-server)
 # shellcheck disable=SC2034
-packages_tests=("${packages_distributed[@]}" qemu-system-misc binutils gdb-multiarch busybox-static chromium iproute2 procps openssh-client sudo shellcheck docker-compose awscli s3cmd rclone restic python3-boto3 docker-registry xfsprogs)
+packages_tests=("${packages_distributed[@]}" qemu-system-misc binutils gdb-multiarch busybox-static chromium iproute2 procps openssh-client sudo uidmap shellcheck docker-compose awscli s3cmd rclone restic python3-boto3 docker-registry xfsprogs)
 # Node.js from elsewhere than Debian brings its own, and bears no other.
 command -v npm > /dev/null || packages_tests+=(npm)
 

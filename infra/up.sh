@@ -5,7 +5,7 @@
 #   --hosts N            how many hosts it has, 1 to 4 (as many as before; at first 1): each has guests, disks and a network process of its own
 #   --no-install         install nothing; say what is missing
 # CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it: with their own, several clouds run side by side.
-# CLOUD_IMAGES=first builds no image but the one that the first machine needs.
+# CLOUD_IMAGES=first builds no images but those that the first machine and the first database need.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/processes.sh"
@@ -109,13 +109,16 @@ add_migrations() {
 # The images that the first machine does not need are built while the cloud runs, by the least priority; down.sh ends that, and the next start goes on.
 build_other_images() {
   local log=$CLOUD_DATA/log/images.log
-  [ "${CLOUD_IMAGES:-all}" = all ] && ! unit_pid jobs/images || return 0
+  ! unit_pid jobs/images || return 0
   (
     write_pid jobs/images "$BASHPID"
     export CLOUD_UNIT=$CLOUD_DATA:jobs/images
     exec setsid nice -n 19 bash -c '
       . "$0/lib.sh"
       # shellcheck disable=SC2046
+      (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages postgresql-15-container))
+      "$0/images/build.sh" postgresql-15-container || true
+      [ "${CLOUD_IMAGES:-all}" = all ] || exit 0
       (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages --all))
       exec "$0/images/build.sh" --all' "$root/infra"
   ) < /dev/null >> "$log" 2>&1 9>&- &

@@ -6,7 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/../infra/lib.sh"
 
 # A project that hangs is ended, and counts as failed.
-project_seconds=${CLOUD_TEST_PROJECT_SECONDS:-1500}
+project_seconds=${CLOUD_TEST_PROJECT_SECONDS:-2400}
 
 projects=()
 for word in "$@"; do
@@ -24,7 +24,7 @@ done
 # All of them: those that take long first, so that none is left alone at the end, and those that start whole clouds last.
 if [ ${#projects[@]} = 0 ]; then
   mapfile -t projects < <(cd "$root/tests" && printf '%s\n' *.Tests |
-    awk '{ rank = /Messaging/ ? 1 : /Database/ ? 2 : /ObjectStorage/ ? 3 : /EndToEnd/ ? 5 : 4; print rank, $0 }' | sort | cut -d " " -f 2)
+    awk '{ rank = /Messaging/ ? 1 : /Database/ ? 2 : /Compute|ObjectStorage|Vmm.Tests/ ? 3 : /EndToEnd/ ? 5 : 4; print rank, $0 }' | sort | cut -d " " -f 2)
 fi
 
 give_up() { say "$1"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -35,13 +35,14 @@ case " ${projects[*]} " in *EndToEnd*) slow_images=(debian-12 tiny-riscv64) ;; e
 
 prepare() {
   # shellcheck disable=SC2046,SC2154
-  need_packages "${packages_tests[@]}" $("$root/infra/images/build.sh" --packages tiny "${slow_images[@]}")
+  need_packages "${packages_tests[@]}" $("$root/infra/images/build.sh" --packages tiny postgresql-15-container "${slow_images[@]}")
   need_dotnet
   lock_build
   build_release "$root/artifacts/test-build.log" "$root/Cloud.sln"
   unlock_build
-  step "Preparing the image tiny" "$root/artifacts/test-images.log" "$root/infra/images/build.sh" tiny ||
-    step_failed "The image tiny could not be built" "$root/artifacts/test-images.log"
+  step "Preparing the images tiny and postgresql-15-container" "$root/artifacts/test-images.log" \
+    "$root/infra/images/build.sh" tiny postgresql-15-container ||
+    step_failed "The images tiny and postgresql-15-container could not be built" "$root/artifacts/test-images.log"
 }
 
 # The processes that a project's tests left running, by the mark in their environment; the servers that builds leave are the SDK's own affair.
@@ -76,12 +77,13 @@ mapfile -t moved < <(compgen -e CLOUD_ | grep -vE '^CLOUD_(TEST_.*|CACHE|NO_INST
 
 # Runs a project and writes to its file of results: what there is to say, then a line of its tests, failures and skips.
 run_project() {
-  local project=$1 log=$root/artifacts/$1.log status=0 line began=$SECONDS total f s
+  local project=$1 log=$root/artifacts/$1.log status=0 line began=$SECONDS total failures errors f s
   CLOUD_TEST_RUN="$$ $project" timeout --kill-after=20 "$project_seconds" \
     env "${moved[@]}" dotnet "$root/artifacts/bin/$project/release/$project.dll" < /dev/null > "$log" 2>&1 || status=$?
   line=$(grep -aE 'Total: [0-9]+' "$log" | tail -n 1)
   count() { sed -nE "s/.*$1: *([0-9]+).*/\1/p" <<< "$line"; }
-  total=$(count Total) f=$(($(count Failed) + $(count Errors))) s=$(count Skipped)
+  total=$(count Total) failures=$(count Failed) errors=$(count Errors) s=$(count Skipped)
+  f=$((${failures:-0} + ${errors:-0}))
   if [ -z "$total" ]; then
     tail -n 40 "$log"
     [ "$status" != 124 ] || echo "$project did not end in $project_seconds s."

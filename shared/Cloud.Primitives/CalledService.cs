@@ -20,7 +20,7 @@ public sealed record CalledService(string Word, string Name)
         }
         catch (Exception away) when (away is HttpRequestException || (away is TaskCanceledException && !ct.IsCancellationRequested))
         {
-            throw new CloudException(ErrorKind.Unavailable, $"{Word}-unreachable", $"{Name} does not answer now.", away);
+            throw Unreachable(away);
         }
 
         if (response.IsSuccessStatusCode)
@@ -33,6 +33,10 @@ public sealed record CalledService(string Word, string Name)
             throw await ToRefusalAsync(response, ct);
         }
     }
+
+    /// <summary>It does not answer.</summary>
+    public CloudException Unreachable(Exception away) =>
+        new(ErrorKind.Unavailable, $"{Word}-unreachable", $"{Name} does not answer now.", away);
 
     private async Task<CloudException> ToRefusalAsync(HttpResponseMessage response, CancellationToken ct)
     {

@@ -5,7 +5,11 @@ namespace Cloud.EndToEnd.Tests;
 
 /// <summary>Backups, all services in one process.</summary>
 [Collection(OnLocalCloud.Name)]
-public sealed class LocalBackupTests(LocalCloud cloud) : BackupTests(cloud);
+public sealed class LocalBackupTests(LocalCloud cloud) : BackupTests(cloud)
+{
+    [Fact]
+    public Task Instance_WithItsVolume_IsRestoredFromEachPoint_AfterItIsGone() => InstanceIsRestoredAsync();
+}
 
 /// <summary>Backups, each service in a process of its own.</summary>
 [Collection(OnDistributedCloud.Name)]
@@ -43,8 +47,7 @@ public abstract class BackupTests(CloudUnderTest cloud)
         await cloud.DeleteInstanceAsync(instance);
     }
 
-    [Fact]
-    public async Task Instance_WithItsVolume_IsRestoredFromEachPoint_AfterItIsGone()
+    protected async Task InstanceIsRestoredAsync()
     {
         var volume = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "of-whole", sizeBytes = 16 * Mebibyte }))
             .GetProperty("id").GetString()!;

@@ -26,15 +26,26 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
     /// <summary>Where S3 clients go.</summary>
     public Uri S3Url => new($"http://127.0.0.1:{_s3Port}");
 
+    /// <summary>Calls a unit of a distributed cloud as another of its processes does.</summary>
+    public HttpClient CreateClientOf(string unit)
+    {
+        var port = File.ReadAllLines(Path.Combine(_data, "run", "ports.env"))
+            .Single(line => line.StartsWith($"{unit}=", StringComparison.Ordinal)).Split('=')[1];
+        var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        client.DefaultRequestHeaders.TryAddWithoutValidation(
+            "Authorization", $"Service {File.ReadAllText(Path.Combine(_data, "secrets", "service.key")).Trim()}");
+        return client;
+    }
+
     /// <summary>What <c>credentials.env</c> exports, by name.</summary>
     public IReadOnlyDictionary<string, string> Credentials => File.ReadAllLines(Path.Combine(_data, "credentials.env"))
         .Select(line => line["export ".Length..].Split('=', 2)).ToDictionary(parts => parts[0], parts => parts[1].Trim('\'', '"'));
 
     public string Token { get; private set; } = "";
 
-    private static string Root { get; } = FindRoot();
+    protected static string Root { get; } = FindRoot();
 
-    public async ValueTask InitializeAsync() => await UpAsync();
+    public virtual async ValueTask InitializeAsync() => await UpAsync();
 
     public async Task UpAsync(params string[] arguments)
     {
@@ -143,7 +154,7 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
         (await SendAsync(HttpMethod.Delete, $"/v1/volumes/{id}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent, id);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         await DownAsync();
         GC.SuppressFinalize(this);
@@ -151,12 +162,19 @@ public abstract class CloudUnderTest(string profile) : IAsyncLifetime
         Directory.Delete(_data, recursive: true);
     }
 
+    /// <summary>How one of the scripts of <c>infra/</c> is run.</summary>
+    protected virtual IReadOnlyList<string> CommandOf(string script) => [Path.Combine(Root, script)];
+
     private async Task RunAsync(string script, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(Root, script), arguments)
+        var command = CommandOf(script);
+        using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1).Concat(arguments))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+
+            // Where the tests lie others may not be let in.
+            WorkingDirectory = _data,
             Environment =
             {
                 ["CLOUD_DATA"] = _data,

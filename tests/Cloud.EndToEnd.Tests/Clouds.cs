@@ -12,6 +12,13 @@ public sealed class LocalCloud() : CloudUnderTest("local");
 /// <summary>A cloud with a process a service, PostgreSQL and RabbitMQ.</summary>
 public sealed class DistributedCloud() : CloudUnderTest("distributed");
 
+/// <summary>The suites of what an ordinary user's cloud is.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnOrdinaryUsersCloud : ICollectionFixture<OrdinaryUsersCloud>
+{
+    public const string Name = "ordinary user";
+}
+
 /// <summary>The suites that share one local cloud.</summary>
 [CollectionDefinition(Name)]
 public sealed class OnLocalCloud : ICollectionFixture<LocalCloud>
@@ -44,7 +51,7 @@ public sealed class OnCloudOfSlowImages : ICollectionFixture<LocalCloud>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
     private static readonly string[] Order =
-        [OnDistributedCloud.Name, OnLocalCloud.Name, OnSecondLocalCloud.Name, OnCloudOfSlowImages.Name];
+        [OnDistributedCloud.Name, OnLocalCloud.Name, OnSecondLocalCloud.Name, OnOrdinaryUsersCloud.Name, OnCloudOfSlowImages.Name];
 
     public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
         where TTestCollection : ITestCollection =>

@@ -67,6 +67,63 @@ public sealed class ContainerTests(LocalCloud cloud)
     }
 
     [Fact]
+    public async Task Volume_OfAContainerThatRuns_IsSnapshottedAndCloned_AndItsFilesAreMergedUnderIt()
+    {
+        var volumeId = (await cloud.PostAsync("/v1/volumes?wait=60", new { name = "live", sizeBytes = "64Mi" }))
+            .GetProperty("id").GetString();
+        var made = await CreateAsync(new { name = "live", volumes = (object[])[new { volume = "live", mountPath = "/data" }] });
+        var id = made.GetProperty("id").GetString()!;
+        await cloud.ShellAsync(id, "echo of the first > /data/file");
+        var first = await SnapshotAsync("live-0");
+        var later = new List<string>();
+        first.GetProperty("fileSystemsFrozen").GetBoolean().ShouldBeTrue();
+
+        // An agent that found the container does the same.
+        await cloud.KillAsync("cloud");
+        await cloud.UpAsync();
+        for (var number = 1; number < 5; number++)
+        {
+            (await cloud.ShellAsync(id, $"echo of {number} > /data/file; dd if=/dev/urandom of=/data/more bs=1M count=2 2>/dev/null"))
+                .ShouldBe("");
+            later.Add((await SnapshotAsync($"live-{number}")).GetProperty("id").GetString()!);
+        }
+
+        foreach (var snapshot in later)
+        {
+            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/snapshots/{snapshot}?wait=60")).Status.ShouldBe(HttpStatusCode.NoContent);
+        }
+
+        // What lies over the first snapshot is the file that is written, and one of all that were merged.
+        await UntilAsync(async () =>
+            (await cloud.GetAsync($"/v1/volumes/{volumeId}/metrics")).GetProperty("layers").GetInt32() <= 3);
+        (await cloud.ShellAsync(id, "cat /data/file; echo still > /data/file; sync; cat /data/file")).ShouldBe("of 4\nstill\n");
+        (await ActAsync(id, "stop")).GetProperty("status").GetString().ShouldBe("stopped");
+        (await ActAsync(id, "start")).GetProperty("status").GetString().ShouldBe("running");
+        (await cloud.ShellAsync(id, "cat /data/file")).ShouldBe("still\n");
+
+        await cloud.PostAsync("/v1/volumes?wait=60", new { name = "cloned", snapshot = first.GetProperty("id").GetString() });
+        await cloud.PostAsync("/v1/volumes?wait=60", new { name = "copied", volume = volumeId });
+        foreach (var (volume, held) in ((string, string)[])[("cloned", "of the first\n"), ("copied", "still\n")])
+        {
+            var reader = await CreateAsync(new { name = volume, volumes = (object[])[new { volume, mountPath = "/data" }] });
+            (await cloud.ShellAsync(reader.GetProperty("id").GetString()!, "cat /data/file")).ShouldBe(held);
+            await cloud.DeleteInstanceAsync(reader.GetProperty("id").GetString()!);
+        }
+
+        await cloud.DeleteInstanceAsync(id);
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/snapshots/{first.GetProperty("id").GetString()}?wait=60")).Status
+            .ShouldBe(HttpStatusCode.NoContent);
+        foreach (var volume in (string[])["live", "cloned", "copied"])
+        {
+            var found = (await cloud.GetAsync($"/v1/volumes?name={volume}")).GetProperty("items")[0].GetProperty("id").GetString()!;
+            await WaitUntilFreeAsync(found);
+            await cloud.DeleteVolumeAsync(found);
+        }
+
+        Task<JsonElement> SnapshotAsync(string name) => cloud.PostAsync("/v1/snapshots?wait=60", new { volume = volumeId, name });
+    }
+
+    [Fact]
     public async Task Process_ThatDies_IsStartedAgain_AndOneThatCannotStartIsExplained()
     {
         const string Mortal = "echo started; until test -e /tmp/now; do sleep 0.05; done; rm /tmp/now; exit 1";
@@ -116,6 +173,15 @@ public sealed class ContainerTests(LocalCloud cloud)
         while ((await cloud.GetAsync($"/v1/volumes/{volume}")).GetProperty("status").GetString() != "available")
         {
             await Task.Delay(50, limit.Token);
+        }
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!await holds())
+        {
+            await Task.Delay(100, limit.Token);
         }
     }
 

@@ -31,6 +31,7 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
     public async Task KillsAtRandomMoments_LoseNothing_AndLeaveNothing()
     {
         var (chance, rounds) = Chaos.Begin(output);
+        await cloud.ImageIsBuiltAsync("postgresql-15-container");
         var witness = await cloud.PostAsync("/v1/databases?wait=120", new { name = "witness", type = "nano" });
         await using var connection = await ConnectAsync(witness.GetProperty("connectionString").GetString()!);
         await SqlAsync(connection, "CREATE TABLE seen (round int)");
@@ -53,7 +54,7 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
         }
 
         await Chaos.UntilNothingIsWrongAsync(rounds, () => Task.FromResult<IReadOnlyList<string>>(
-            [.. Folders(), .. Servers().SelectMany(one => one)]));
+            [.. Folders(), .. Servers().SelectMany(one => one), .. ServerProcesses.In(cloud.Data).SelectMany(one => one)]));
     }
 
     private async Task RunAsync(int round, Random chance, string witness)
@@ -115,11 +116,12 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
 
         var wrong = new List<string>();
         var databases = (await ListAsync()).ToDictionary(IdOf);
-        var servers = Servers();
+        var (servers, contained) = (Servers(), ServerProcesses.In(cloud.Data));
         foreach (var (id, database) in databases)
         {
             var status = database.GetProperty("status").GetString()!;
-            var processes = servers[id].Count();
+            var inContainer = database.GetProperty("placement").GetString() == "container";
+            var processes = (inContainer ? contained : servers)[id].Count();
             var generations = Directory.Exists(Path.Combine(Folder, id))
                 ? Directory.EnumerateFileSystemEntries(Path.Combine(Folder, id)).Select(Path.GetFileName).ToList()
                 : [];
@@ -131,7 +133,7 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
             {
                 wrong.Add($"{id} is {status} and has {processes} processes");
             }
-            else if (generations.Count != (database.GetProperty("canUndoRestore").GetBoolean() ? 2 : 1))
+            else if (!inContainer && generations.Count != (database.GetProperty("canUndoRestore").GetBoolean() ? 2 : 1))
             {
                 wrong.Add($"{id} has the folders {string.Join(' ', generations)}");
             }
@@ -142,7 +144,8 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
         }
 
         wrong.AddRange(Folders().Where(folder => !databases.ContainsKey(folder)).Select(folder => $"folder of {folder} has no database"));
-        wrong.AddRange(servers.Where(one => !databases.ContainsKey(one.Key)).Select(one => $"server of {one.Key} has no database"));
+        wrong.AddRange(servers.Concat(contained).Where(one => !databases.ContainsKey(one.Key))
+            .Select(one => $"server of {one.Key} has no database"));
         return wrong;
     }
 

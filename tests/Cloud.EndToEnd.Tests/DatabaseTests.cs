@@ -7,7 +7,11 @@ namespace Cloud.EndToEnd.Tests;
 
 /// <summary>Databases, all services in one process.</summary>
 [Collection(OnLocalCloud.Name)]
-public sealed class LocalDatabaseTests(LocalCloud cloud) : DatabaseTests(cloud);
+public sealed class LocalDatabaseTests(LocalCloud cloud) : DatabaseTests(cloud)
+{
+    [Fact]
+    public Task Server_IsHeldToItsTypeAndSize_ReachesNothing_AndOutlivesAllThatIsKilled() => IsHeldAndOutlivesAsync();
+}
 
 /// <summary>Databases, each service in a process of its own.</summary>
 [Collection(OnDistributedCloud.Name)]
@@ -16,6 +20,8 @@ public sealed class DistributedDatabaseTests(DistributedCloud cloud) : DatabaseT
 /// <summary>A real server, archived in the real object storage.</summary>
 public abstract class DatabaseTests(CloudUnderTest cloud)
 {
+    private const string Image = "postgresql-15-container";
+
     /// <summary>PostgreSQL's question whether a server speaks TLS: it says S.</summary>
     private static readonly byte[] SslRequest = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
 
@@ -29,8 +35,10 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
     [Fact]
     public async Task Database_GoesBackToBeforeATableWasDropped_AlsoAfterTheServiceWasKilled()
     {
+        await cloud.ImageIsBuiltAsync(Image);
         var made = await cloud.PostAsync("/v1/databases?wait=120", new { name = "orders" });
         made.GetProperty("status").GetString().ShouldBe("available", made.ToString());
+        made.GetProperty("placement").GetString().ShouldBe("container", made.ToString());
         var id = made.GetProperty("id").GetString()!;
         var text = TextOf(made.GetProperty("connectionString").GetString()!);
         await using var connection = new NpgsqlConnection(text);
@@ -58,6 +66,9 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
         (await sum.ExecuteScalarAsync()).ShouldBe(6L);
         await again.CloseAsync();
 
+        var clone = await cloud.PostAsync($"/v1/databases/{id}/clone?wait=60", new { name = "orders-too" });
+        clone.GetProperty("status").GetString().ShouldBe("available", clone.ToString());
+
         // The archive is nobody's to read.
         var buckets = await cloud.GetAsync("/v1/buckets");
         buckets.GetProperty("items").EnumerateArray().ShouldAllBe(
@@ -65,6 +76,17 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/databases/{id}?wait=120&finalBackup=false")).Status
             .ShouldBe(HttpStatusCode.NoContent);
         Directory.Exists(Path.Combine(cloud.Data, "databases", id)).ShouldBeFalse();
+
+        // The clone's volume shared blocks with what is gone now.
+        var copy = clone.GetProperty("id").GetString()!;
+        await cloud.PostAsync($"/v1/databases/{copy}/restart?wait=60", null, HttpStatusCode.OK);
+        await using var there = new NpgsqlConnection(TextOf(clone.GetProperty("connectionString").GetString()!));
+        await there.OpenAsync();
+        await using var same = new NpgsqlCommand("SELECT sum(n) FROM orders", there);
+        (await same.ExecuteScalarAsync()).ShouldBe(6L);
+        await there.CloseAsync();
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/databases/{copy}?wait=120&finalBackup=false")).Status
+            .ShouldBe(HttpStatusCode.NoContent);
     }
 
     [Fact]
@@ -109,6 +131,79 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
         await cloud.DeleteInstanceAsync(guest);
         (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instances/{stranger}?wait=60&project=strangers")).Status
             .ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    protected async Task IsHeldAndOutlivesAsync()
+    {
+        await cloud.ImageIsBuiltAsync(Image);
+        var made = await cloud.PostAsync("/v1/databases?wait=120", new { name = "held", type = "nano", sizeBytes = "128Mi" });
+        made.GetProperty("placement").GetString().ShouldBe("container", made.ToString());
+        var id = made.GetProperty("id").GetString()!;
+        var text = TextOf(made.GetProperty("connectionString").GetString()!);
+        await using var connection = new NpgsqlConnection(text);
+        await connection.OpenAsync();
+        await SqlAsync(connection, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)");
+        var server = ServerProcesses.Postmaster(id);
+        ServerProcesses.MemoryLimitOf(server.Id).ShouldBe(128L << 20);
+        ServerProcesses.NetworksOf(server.Id).ShouldBe(["lo"]);
+        var refused = await Should.ThrowAsync<PostgresException>(() => SqlAsync(connection, "COPY kept FROM PROGRAM 'id'"));
+        refused.SqlState.ShouldBe(PostgresErrorCodes.InsufficientPrivilege);
+
+        // Whoever manages it can go; a connection does not notice.
+        await cloud.KillAsync(cloud.Units.ContainsKey("cloud") ? "cloud" : "host");
+        await SqlAsync(connection, "INSERT INTO kept VALUES (2)");
+        await cloud.UpAsync();
+        await SqlAsync(connection, "INSERT INTO kept VALUES (3)");
+        await connection.CloseAsync();
+
+        // The server comes back by its container's first process, the container by its host.
+        server.Kill();
+        await server.WaitForExitAsync();
+        await EventuallyAsync(async () => await SumAsync(text) == 6);
+        var second = ServerProcesses.Postmaster(id);
+        ServerProcesses.ShimOf(second.Id).Kill();
+        await second.WaitForExitAsync();
+        await EventuallyAsync(async () => await SumAsync(text) == 6);
+
+        // What does not fit is refused, or ends as a full disk does; what was there stays.
+        await Should.ThrowAsync<NpgsqlException>(async () =>
+        {
+            await using var filling = new NpgsqlConnection(text);
+            await filling.OpenAsync();
+            await SqlAsync(filling, "CREATE TABLE filled (t text)");
+            for (var at = 0; at < 200; at++)
+            {
+                await SqlAsync(filling, "INSERT INTO filled SELECT repeat(md5(n::text), 32) FROM generate_series(1, 2000) n");
+            }
+        });
+        await EventuallyAsync(
+            async () => (await cloud.GetAsync($"/v1/databases/{id}")).GetProperty("status").GetString() == "read-only");
+        var larger = await cloud.PostAsync($"/v1/databases/{id}/resize?wait=60", new { sizeBytes = "512Mi" }, HttpStatusCode.OK);
+        larger.GetProperty("sizeBytes").GetInt64().ShouldBe(512L << 20);
+        await EventuallyAsync(
+            async () => (await cloud.GetAsync($"/v1/databases/{id}")).GetProperty("status").GetString() == "available");
+        (await SumAsync(text)).ShouldBe(6);
+        ServerProcesses.VolumeBytesOf(ServerProcesses.Postmaster(id).Id, id).ShouldBeGreaterThan(512L << 20);
+
+        (await cloud.SendAsync(HttpMethod.Delete, $"/v1/databases/{id}?wait=120&finalBackup=false")).Status
+            .ShouldBe(HttpStatusCode.NoContent);
+        ServerProcesses.In(cloud.Data)[id].ShouldBeEmpty();
+    }
+
+    /// <summary>Null where no server answers.</summary>
+    private static async Task<long?> SumAsync(string text)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(text);
+            await connection.OpenAsync();
+            await using var sum = new NpgsqlCommand("SELECT sum(n) FROM kept", connection);
+            return (long)(await sum.ExecuteScalarAsync())!;
+        }
+        catch (NpgsqlException)
+        {
+            return null;
+        }
     }
 
     /// <summary>A guest's command that says these bytes to a server and prints the first byte of the answer.</summary>

@@ -92,10 +92,11 @@ public sealed class SimulatedGuestTests(LocalCloud cloud)
             var attached = await cloud.PostAsync($"/v1/volumes/{volume}/attach?wait=60", new { instance = id }, HttpStatusCode.OK);
             attached.GetProperty("status").GetString().ShouldBe("attached", attached.ToString());
             var serial = attached.GetProperty("attachment").GetProperty("serial").GetString()!;
-            var disk = "";
-            await UntilAsync(async () => (disk = await DiskAsync(id, serial)).Length > 0);
             var device = attached.GetProperty("attachment").GetProperty("device").GetString()!;
-            await UntilAsync(async () => await cloud.ShellAsync(id, $"readlink -f {device}") == $"/dev/{disk}\n");
+
+            // Its slots are looked at once a second: attached means that the guest has seen the disk.
+            var disk = await DiskAsync(id, serial);
+            (await cloud.ShellAsync(id, $"readlink -f {device}")).ShouldBe($"/dev/{disk}\n");
             (await cloud.ShellAsync(id, $"cat /sys/block/{disk}/size")).ShouldBe($"{64 * Mebibyte / 512}\n");
             if (written is null)
             {

@@ -131,18 +131,14 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         }
 
         // A copy would share the volumes: there is none. Without one of them there is no way back.
-        (await cloud.SendAsync(HttpMethod.Post, $"/v1/instances/{id}/fork?wait=60", new { count = 1 })).Body!.Value
-            .GetProperty("items")[0].GetProperty("statusReason").GetString()!.ShouldContain("volumes");
+        (await cloud.PostAsync($"/v1/instances/{id}/fork?wait=60", new { count = 1 }, HttpStatusCode.Conflict))
+            .GetProperty("code").GetString().ShouldBe("has-volumes");
+        (await cloud.GetAsync("/v1/instances?name=with-volumes-1")).GetProperty("items").GetArrayLength().ShouldBe(0);
         await cloud.PostAsync($"/v1/volumes/{volumes[1]}/detach?wait=60", null, HttpStatusCode.OK);
         var refused = await cloud.PostAsync($"/v1/instance-snapshots/{snapshot}/restore?wait=60", null, HttpStatusCode.OK);
         refused.GetProperty("status").GetString().ShouldBe("running");
         refused.GetProperty("statusReason").GetString()!.ShouldContain("other volumes");
         (await cloud.ShellAsync(id, "head -n 1 /dev/vdb")).ShouldBe("third\n");
-        foreach (var fork in (await cloud.GetAsync("/v1/instances?name=with-volumes-1")).GetProperty("items").EnumerateArray())
-        {
-            await cloud.DeleteInstanceAsync(fork.GetProperty("id").GetString()!);
-        }
-
         await cloud.DeleteInstanceAsync(id);
         foreach (var volume in volumes)
         {
@@ -157,6 +153,7 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
     public async Task RootDisk_SnapshottedOften_IsMergedUnderTheGuest_AndAnySnapshotInTheMiddleCanGo()
     {
         const int Snapshots = 4;
+        var others = LayersLeft();
         var id = await CreateAsync("merged");
         var snapshots = new List<string>();
         for (var number = 0; number < Snapshots; number++)
@@ -166,15 +163,15 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         }
 
         var written = await ChecksumsAsync(id);
-        LayersLeft().Length.ShouldBe(Snapshots + 1);
+        Layers().Length.ShouldBe(Snapshots + 1);
         foreach (var snapshot in snapshots.SkipLast(1))
         {
             (await cloud.SendAsync(HttpMethod.Delete, $"/v1/instance-snapshots/{snapshot}?wait=60")).Status
                 .ShouldBe(HttpStatusCode.NoContent);
         }
 
-        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 2));
-        DisksOpenIn(id).ShouldBe(LayersLeft(), ignoreOrder: true);
+        await UntilAsync(() => Task.FromResult(Layers().Length == 2));
+        DisksOpenIn(id).ShouldBe(Layers(), ignoreOrder: true);
         (await ChecksumsAsync(id)).ShouldBe(written);
         await ActAsync(id, "stop");
         await ActAsync(id, "start");
@@ -185,7 +182,10 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         (await ChecksumsAsync(id)).ShouldBe(written);
         await HostDisks.RequireWholeAsync(cloud.Data);
         await cloud.DeleteInstanceAsync(id);
-        await UntilAsync(() => Task.FromResult(LayersLeft().Length == 0));
+        await UntilAsync(() => Task.FromResult(Layers().Length == 0));
+
+        // What others have left is merged in its own time.
+        string[] Layers() => [.. LayersLeft().Except(others)];
     }
 
     [Fact]
@@ -201,10 +201,15 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
         var counted = await CounterAsync(id);
         var parentIdentity = await cloud.ShellAsync(id, Identity);
 
-        var made = await cloud.PostAsync($"/v1/instances/{id}/fork?wait=120", new { count = Count });
+        // Ten share what their memory was; one alone has it for itself.
+        var made = new[]
+        {
+            await cloud.PostAsync($"/v1/instances/{id}/fork?wait=120", new { count = Count }),
+            await cloud.PostAsync($"/v1/instances/{id}/fork?wait=120"),
+        };
 
-        var forks = made.GetProperty("items").EnumerateArray().ToList();
-        forks.Count.ShouldBe(Count);
+        var forks = made.SelectMany(one => one.GetProperty("items").EnumerateArray()).ToList();
+        forks.Count.ShouldBe(Count + 1);
         var identities = new List<string[]> { parentIdentity.Split('\n', StringSplitOptions.RemoveEmptyEntries) };
         foreach (var fork in forks)
         {
@@ -220,7 +225,7 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
 
         for (var line = 0; line < identities[0].Length - 1; line++)
         {
-            identities.Select(identity => identity[line]).Distinct().Count().ShouldBe(Count + 1, identities[0][line]);
+            identities.Select(identity => identity[line]).Distinct().Count().ShouldBe(identities.Count, identities[0][line]);
         }
 
         var parentKey = identities[0].Last();

@@ -118,8 +118,9 @@ public abstract class VolumeTests(CloudUnderTest cloud)
         var attachment = attached.GetProperty("attachment");
         attachment.GetProperty("instance").GetString().ShouldBe(first);
         var serial = attachment.GetProperty("serial").GetString()!;
-        var written = await WriteAsync(first, serial);
         var device = attachment.GetProperty("device").GetString()!;
+        (await cloud.ShellAsync(first, $"ls {device}")).ShouldBe($"{device}\n");
+        var written = await WriteAsync(first, serial);
         (await cloud.ShellAsync(first, $"readlink -f {device}")).Trim().ShouldBe($"/dev/{await DiskAsync(first, serial)}");
         await DetachAsync(volume);
         (await LookAsync(first, serial)).ShouldBe("");

@@ -41,7 +41,9 @@ public sealed class LimitTests
         await FirstRefusalAsync(() => cloud.GetAsync("/v1/hosts", $"tok-guess-{guess++}"), 60);
         guess.ShouldBeGreaterThan(10);
         (await cloud.GetAsync("/v1/hosts")).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await cloud.GetAsync("/health/live", null)).StatusCode.ShouldBe(HttpStatusCode.TooManyRequests);
+
+        // Some are let through by now, but not as many as an address that tried none.
+        await FirstRefusalAsync(() => cloud.GetAsync("/health/live", null), 10);
     }
 
     [Fact]

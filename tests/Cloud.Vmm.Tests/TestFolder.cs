@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Cloud.Vmm.Oci;
 using Cloud.Vmm.Qemu.Linux;
 
 namespace Cloud.Vmm.Tests;
@@ -43,7 +44,7 @@ public sealed class TestFolder : IAsyncDisposable
             await KillAsync(id);
         }
 
-        Directory.Delete(Path, recursive: true);
+        UserNamespace.Remove(Path);
     }
 
     /// <summary>What the OCI runtime keeps of containers in this folder: their processes work in a root of their own.</summary>

@@ -196,7 +196,7 @@ internal static class MigrationBenchmark
             List<string> arguments =
             [
                 "-machine", "pc,accel=tcg", "-nodefaults", "-no-user-config", "-display", "none",
-                "-smp", $"{spec.GetProperty("Vcpus").GetInt32()}", "-m", $"{spec.GetProperty("MemoryBytes").GetInt64() >> 20}",
+                "-smp", $"{spec.GetProperty("Vcpus").GetInt32()}", "-m", $"size={(spec.GetProperty("MemoryBytes").GetInt64() >> 10) - 8}K",
                 "-kernel", At("Kernel"), "-append", image.GetProperty("CommandLine").GetString()!,
                 "-blockdev", $$"""{"driver":"qcow2","node-name":"root","file":{"driver":"file","filename":"{{disk}}"} }""",
                 "-device", "virtio-blk-pci,drive=root,serial=root", "-device", "virtio-serial-pci",

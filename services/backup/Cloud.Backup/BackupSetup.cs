@@ -40,50 +40,12 @@ public static class BackupSetup
         services.AddOptions<OutboundOptions>().BindConfiguration("Cloud:Outbound");
         builder.AddServiceDocument(Name, "Backup", "Vaults, backup plans, jobs and recovery points.");
         builder.AddCloudDatabase<BackupDbContext>(Name);
-        if (builder.Configuration["Cloud:Services:BlockStorage"] is { Length: > 0 } blockStorage)
-        {
-            services.AddHttpClient(HttpBlockStorage.Client, client =>
-            {
-                client.BaseAddress = new Uri(blockStorage);
-                client.Timeout = Timeout.InfiniteTimeSpan;
-            }).AddServiceKey();
-            services.AddSingleton<IBlockStorage>(provider => new HttpBlockStorage(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBlockStorage.Client)));
-        }
-
-        if (builder.Configuration["Cloud:Services:Compute"] is { Length: > 0 } compute)
-        {
-            services.AddHttpClient(ComputeCalls.Client, client =>
-            {
-                client.BaseAddress = new Uri(compute);
-                client.Timeout = Timeout.InfiniteTimeSpan;
-            }).AddServiceKey();
-            services.AddSingleton<IInstances>(provider => new HttpInstances(() => ComputeOf(provider)));
-            services.AddSingleton<IVolumeHosts>(provider => new HttpVolumeHosts(() => ComputeOf(provider)));
-        }
-
-        if (builder.Configuration["Cloud:Services:ObjectStorage"] is { Length: > 0 } objects)
-        {
-            services.AddHttpClient(HttpBuckets.Client, client =>
-            {
-                client.BaseAddress = new Uri(objects);
-                client.Timeout = Timeout.InfiniteTimeSpan;
-            }).AddServiceKey();
-            services.AddSingleton<IBuckets>(provider => new HttpBuckets(() => ObjectsOf(provider)));
-            services.AddSingleton<IPrivateObjects>(provider => new HttpPrivateObjects(() => ObjectsOf(provider)));
-        }
-
-        if (builder.Configuration["Cloud:Services:Database"] is { Length: > 0 } database)
-        {
-            services.AddHttpClient(HttpDatabases.Client, client =>
-            {
-                client.BaseAddress = new Uri(database);
-                client.Timeout = Timeout.InfiniteTimeSpan;
-            }).AddServiceKey();
-            services.AddSingleton<IDatabases>(provider => new HttpDatabases(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpDatabases.Client)));
-        }
-
+        builder.AddCallsTo<IBlockStorage>("BlockStorage", client => new HttpBlockStorage(client))
+            .AddCallsTo<IInstances>("Compute", client => new HttpInstances(client))
+            .AddCallsTo<IVolumeHosts>("Compute", client => new HttpVolumeHosts(client))
+            .AddCallsTo<IBuckets>("ObjectStorage", client => new HttpBuckets(client))
+            .AddCallsTo<IPrivateObjects>("ObjectStorage", client => new HttpPrivateObjects(client))
+            .AddCallsTo<IDatabases>("Database", client => new HttpDatabases(client));
         services.TryAddSingleton<OutboundHttp>();
         services.AddSingleton<BackupSettings>();
         services.AddSingleton<SecretSeal>();
@@ -125,10 +87,4 @@ public static class BackupSetup
         backup.MapJobs();
         backup.MapRecoveryPoints();
     }
-
-    private static HttpClient ObjectsOf(IServiceProvider provider) =>
-        provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client);
-
-    private static HttpClient ComputeOf(IServiceProvider provider) =>
-        provider.GetRequiredService<IHttpClientFactory>().CreateClient(ComputeCalls.Client);
 }

@@ -7,10 +7,7 @@ namespace Cloud.Compute.Contracts;
 /// <summary>How the compute service in another process is asked.</summary>
 public static class ComputeCalls
 {
-    /// <summary>The name of the client, for who registers one.</summary>
-    public const string Client = "compute";
-
-    private static readonly CalledService Service = new("compute", "The compute service");
+    internal static CalledService Service { get; } = new("compute", "The compute service");
 
     internal static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web);
 

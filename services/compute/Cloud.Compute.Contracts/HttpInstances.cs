@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Json;
 using Cloud.Primitives;
 
@@ -25,6 +26,24 @@ public sealed class HttpInstances(Func<HttpClient> client) : IInstances
     public Task<InstanceState> CreateAsync(string project, NewInstanceCopy copy, CancellationToken ct) =>
         SendAsync<InstanceState>(HttpMethod.Put, Of(project), copy, ct);
 
+    public Task<InstanceState> CreateServiceAsync(NewServiceInstance instance, CancellationToken ct) =>
+        SendAsync<InstanceState>(HttpMethod.Put, "/internal/v1/service-instances", instance, ct);
+
+    public async Task<string?> RefusalOfContainerAsync(
+        string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct)
+    {
+        var host = volumeHost is null ? "" : $"&volumeHost={Uri.EscapeDataString(volumeHost)}";
+        var query = string.Create(
+            CultureInfo.InvariantCulture, $"image={Uri.EscapeDataString(image)}&vcpus={vcpus}&memoryBytes={memoryBytes}{host}");
+        return (await SendAsync<ContainerRefusal>(HttpMethod.Get, $"/internal/v1/container-refusal?{query}", null, ct)).Reason;
+    }
+
+    public Task<InstanceState> ResizeAsync(string project, string instance, int vcpus, long memoryBytes, CancellationToken ct)
+    {
+        var size = string.Create(CultureInfo.InvariantCulture, $"vcpus={vcpus}&memoryBytes={memoryBytes}");
+        return SendAsync<InstanceState>(HttpMethod.Post, $"{Of(project, instance)}/resize?{size}", null, ct);
+    }
+
     public Task<InstanceState> StopAsync(string project, string instance, CancellationToken ct) =>
         SendAsync<InstanceState>(HttpMethod.Post, $"{Of(project, instance)}/stop", null, ct);
 
@@ -42,6 +61,11 @@ public sealed class HttpInstances(Func<HttpClient> client) : IInstances
 
     public Task<int> ExecAsync(string project, string instance, IReadOnlyList<string> command, CancellationToken ct) =>
         SendAsync<int>(HttpMethod.Post, $"{Of(project, instance)}/exec", command, ct);
+
+    public Task<ContainerCommandEnd> RunAsync(
+        string project, string instance, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct) =>
+        ContainerCommandSocket.CallAsync(client(), $"{Of(project, instance)}/run", ComputeCalls.Service, command, input, output, ct);
 
     private static string Of(string project) => $"/internal/v1/projects/{Uri.EscapeDataString(project)}/instances";
 

@@ -1,7 +1,7 @@
 namespace Cloud.Compute.Contracts;
 
 /// <summary>
-/// Instances as the backup service uses them, each call for a project: in this process, or over HTTP (<see cref="HttpInstances"/>). Every
+/// Instances as other services use them, each call for a project: in this process, or over HTTP (<see cref="HttpInstances"/>). Every
 /// call is idempotent; a refusal is a <c>CloudException</c>. What takes longer is begun and answered as it stands: ask again.
 /// </summary>
 public interface IInstances
@@ -18,6 +18,21 @@ public interface IInstances
     /// </summary>
     Task<InstanceState> CreateAsync(string project, NewInstanceCopy copy, CancellationToken ct);
 
+    /// <summary>
+    /// Makes a container of a service's own and starts it; one of this name that the service has is answered as it is. From there on it is
+    /// as any other, in the project <c>prj-cloud</c>.
+    /// </summary>
+    Task<InstanceState> CreateServiceAsync(NewServiceInstance instance, CancellationToken ct);
+
+    /// <summary>
+    /// Why no container of one of the cloud's own images could be made now that has a volume and is held to its limits; null where one can.
+    /// </summary>
+    /// <param name="volumeHost">The host that the volume lies on; null for one that is yet to be made.</param>
+    Task<string?> RefusalOfContainerAsync(string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct);
+
+    /// <summary>Gives a container other processors and memory, where it runs at once.</summary>
+    Task<InstanceState> ResizeAsync(string project, string instance, int vcpus, long memoryBytes, CancellationToken ct);
+
     /// <summary>Asks a running instance to power off, and ends it by force after a while.</summary>
     Task<InstanceState> StopAsync(string project, string instance, CancellationToken ct);
 
@@ -32,6 +47,22 @@ public interface IInstances
 
     /// <summary>Runs a program in the guest through its agent; its exit code.</summary>
     Task<int> ExecAsync(string project, string instance, IReadOnlyList<string> command, CancellationToken ct);
+
+    /// <summary>
+    /// Runs a program in a running container, whose input and output are streams of any length that go at the pace of the slower side.
+    /// Cancelled, or where the input or the output fails, the program is killed. Refused for other engines.
+    /// </summary>
+    /// <param name="project">The project.</param>
+    /// <param name="instance">The instance, by id or name.</param>
+    /// <param name="command">The program.</param>
+    /// <param name="input">What it reads; null for nothing.</param>
+    /// <param name="output">
+    /// Reads what it writes, while it does; what is left over is dropped. All of it is there only where the call ends well.
+    /// </param>
+    /// <param name="ct">Kills it.</param>
+    Task<ContainerCommandEnd> RunAsync(
+        string project, string instance, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct);
 }
 
 /// <summary>An instance, and all that another is made like it by.</summary>
@@ -42,6 +73,13 @@ public interface IInstances
 public sealed record InstanceState(
     string Id, string Name, string Status, string? StatusReason, bool Settled, bool Ready, string? Host, InstanceSettings Settings)
 {
+    /// <summary>What listens on its host for a container of a service's own.</summary>
+    public IReadOnlyList<InstanceListener> Listeners { get; init; } = [];
+
+    public int Vcpus { get; init; }
+
+    public long MemoryBytes { get; init; }
+
     public const string Running = "running";
 
     public const string Stopped = "stopped";

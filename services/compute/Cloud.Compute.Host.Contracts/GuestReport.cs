@@ -22,6 +22,9 @@ public sealed record GuestReport
     /// <summary>What user data exited with; null where there is none or it has not ended.</summary>
     public int? UserDataExitCode { get; init; }
 
+    /// <summary>It went to another host: this is what it left.</summary>
+    public bool Away { get; init; }
+
     /// <summary>It is paused because its host's disk is full, and goes on by itself when there is room again.</summary>
     public bool DiskFull { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cloud.Compute.Host.Contracts;
 
 /// <summary>
@@ -50,11 +52,18 @@ public sealed record GuestSpec
     /// <summary>With <see cref="ForkOf"/>: it is at its first boot's end then, and takes keys and user data from its seed.</summary>
     public bool BeginsAnew { get; init; }
 
+    /// <summary>With <see cref="ForkOf"/>: no other guest goes on from that snapshot, so its memory is not made ready to share.</summary>
+    public bool ForkedAlone { get; init; }
+
     /// <summary>The snapshot of a volume of its host that is its root disk when it is first defined; null for the image's.</summary>
     public string? RootOf { get; init; }
 
     /// <summary>The volumes that it has, in their order: vdb, vdc, … They come and go by attach and detach alone.</summary>
     public IReadOnlyList<GuestVolume> Volumes { get; init; } = [];
+
+    /// <summary>Whether it has a network card.</summary>
+    [JsonIgnore]
+    public bool HasNetwork => Container?.HasNoNetwork != true;
 
     /// <summary>For the engine <c>container</c> what was asked beyond its image; else null.</summary>
     public GuestContainer? Container { get; init; }
@@ -74,7 +83,18 @@ public sealed record GuestContainer
 
     /// <summary>Where volumes are mounted, by their ids; others are below <c>/volumes</c>.</summary>
     public IReadOnlyDictionary<string, string> Mounts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>It has no network card, and reaches nothing.</summary>
+    public bool HasNoNetwork { get; init; }
+
+    /// <summary>Sockets that listen on the host, which its first process is given open.</summary>
+    public IReadOnlyList<GuestListener> Listeners { get; init; } = [];
 }
+
+/// <summary>A TCP socket that listens on the host for a container.</summary>
+/// <param name="Name">What the container knows it by.</param>
+/// <param name="Port">The port on the machine's loopback, whichever host of the machine has the container.</param>
+public sealed record GuestListener(string Name, int Port);
 
 /// <summary>What a guest boots from: files in the image's folder on this host.</summary>
 public sealed record GuestImage

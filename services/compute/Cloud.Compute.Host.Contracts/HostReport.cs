@@ -37,4 +37,12 @@ public sealed record HostReport
 /// <summary>One engine and architecture on a host: proven by running a small guest, or why not.</summary>
 /// <param name="Engine"><c>emulation</c>, <c>hardware</c>, …</param>
 /// <param name="Architecture"><c>x86_64</c> or <c>riscv64</c>.</param>
-public sealed record HostEngine(string Engine, string Architecture, bool Works, string Reason);
+public sealed record HostEngine(string Engine, string Architecture, bool Works, string Reason)
+{
+    /// <summary>What an instance would have on other hosts, and why not on this one: <c>volumes</c>, <c>limits</c>.</summary>
+    public IReadOnlyDictionary<string, string> Lacks { get; init; } = new Dictionary<string, string>();
+
+    public const string Volumes = "volumes";
+
+    public const string Limits = "limits";
+}

@@ -1,3 +1,5 @@
+using Cloud.Compute.Contracts;
+
 namespace Cloud.Compute.Host.Contracts;
 
 /// <summary>
@@ -140,6 +142,10 @@ public interface IHostAgent
     Task<IReadOnlyList<GuestHart>> ReadHartsAsync(string id, string? address, CancellationToken ct);
 
     Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct);
+
+    /// <summary>Runs a command in a running container, as <see cref="IInstances.RunAsync"/> says.</summary>
+    Task<ContainerCommandEnd> RunAsync(
+        string id, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output, CancellationToken ct);
 
     /// <summary>What the console printed from this byte on, at most one MiB; and where the next read starts.</summary>
     Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct);

@@ -35,6 +35,12 @@ public sealed record HostOptions
     /// </summary>
     public string? MachineNetwork { get; init; }
 
+    /// <summary>
+    /// The IPv4 address that the listeners of containers are at: loopback, or <c>0.0.0.0</c> where other machines are to reach them.
+    /// </summary>
+    [Required]
+    public string ListenerAddress { get; init; } = "127.0.0.1";
+
     /// <summary>As root: the first of the user ids that guests' processes run as, one each.</summary>
     [Range(1000, int.MaxValue)]
     public int GuestUidFirst { get; init; } = 1_000_000_000;

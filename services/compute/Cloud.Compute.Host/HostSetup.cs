@@ -1,3 +1,4 @@
+using System.Net;
 using Cloud.Compute.Host.Api;
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
@@ -41,8 +42,16 @@ public static class HostSetup
                 GuestUidCount = host.GuestUidCount,
             };
         });
-        builder.Services.AddSingleton(
-            services => new OciOptions { StateFolder = services.GetRequiredService<IOptions<HostOptions>>().Value.Folder });
+        builder.Services.AddSingleton(services =>
+        {
+            var host = services.GetRequiredService<IOptions<HostOptions>>().Value;
+            return new OciOptions
+            {
+                StateFolder = host.Folder,
+                ListenerAddress = IPAddress.Parse(host.ListenerAddress),
+                ListenerNetwork = host.MachineNetwork,
+            };
+        });
         builder.Services.AddSingleton<QemuDriver>();
         builder.Services.AddSingleton<OciDriver>();
         builder.Services.AddSingleton<IVmDriver, EngineDrivers>();

@@ -27,6 +27,8 @@ public static class ComputeSetup
     /// <summary>The name of the service: its database, its queue, its document.</summary>
     public const string Name = "compute";
 
+    private static readonly TimeSpan BlockStorageLimit = TimeSpan.FromSeconds(100);
+
     public static WebApplicationBuilder AddCompute(this WebApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -43,13 +45,7 @@ public static class ComputeSetup
         builder.AddServiceDocument(Name, "Compute", "Images, instance types, key pairs, instances and the hosts they run on.");
         builder.AddCloudDatabase<ComputeDbContext>(Name);
         builder.Services.AddHttpClient(HostLinks.Client).AddServiceKey();
-        if (configuration["Cloud:Services:BlockStorage"] is { Length: > 0 } blockStorage)
-        {
-            builder.Services.AddHttpClient(HttpBlockStorage.Client, client => client.BaseAddress = new Uri(blockStorage)).AddServiceKey();
-            builder.Services.AddSingleton<IBlockStorage>(provider => new HttpBlockStorage(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBlockStorage.Client)));
-        }
-
+        builder.AddCallsTo<IBlockStorage>("BlockStorage", client => new HttpBlockStorage(client), BlockStorageLimit);
         builder.Services.AddHealthChecks().AddCheck<HostsHealthCheck>("hosts");
         builder.Services.AddSingleton<OutboundHttp>();
         builder.Services.AddSingleton<ImageFiles>();

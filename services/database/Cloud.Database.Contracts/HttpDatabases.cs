@@ -9,9 +9,6 @@ namespace Cloud.Database.Contracts;
 /// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
 public sealed class HttpDatabases(Func<HttpClient> client) : IDatabases
 {
-    /// <summary>The name of the client, for who registers one.</summary>
-    public const string Client = "database";
-
     private const string StagedRoot = "/internal/v1/staged-databases";
 
     private static readonly CalledService Service = new("databases", "The database service");

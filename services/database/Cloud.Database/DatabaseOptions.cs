@@ -33,6 +33,9 @@ public sealed class DatabaseOptions
     /// are published one by one.</summary>
     public bool ListensEverywhere { get; set; }
 
+    /// <summary>New PostgreSQL servers live in containers, where one can be made.</summary>
+    public bool Containers { get; set; } = true;
+
     /// <summary>The first of the user ids that servers run as, where the service may choose them.</summary>
     [Range(1000, int.MaxValue)]
     public int ServerUidFirst { get; set; } = 1_200_000_000;

@@ -1,3 +1,5 @@
+using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Contracts;
 using Cloud.Database.Archive;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
@@ -44,24 +46,20 @@ public static class DatabaseSetup
         builder.AddServiceDocument(
             Name, "Databases", "PostgreSQL and Redis servers that can be brought back to any time of their recovery window.");
         builder.AddCloudDatabase<DatabaseDbContext>(Name);
-        if (configuration["Cloud:Services:ObjectStorage"] is { Length: > 0 } objects)
-        {
-            // An object may be of any size: the caller's own limit ends a call.
-            services.AddHttpClient(HttpBuckets.Client, client =>
-            {
-                client.BaseAddress = new Uri(objects);
-                client.Timeout = Timeout.InfiniteTimeSpan;
-            }).AddServiceKey();
-            services.AddSingleton<IPrivateObjects>(provider => new HttpPrivateObjects(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(HttpBuckets.Client)));
-        }
-
+        builder.AddCallsTo<IPrivateObjects>("ObjectStorage", client => new HttpPrivateObjects(client))
+            .AddCallsTo<IInstances>("Compute", client => new HttpInstances(client))
+            .AddCallsTo<IBlockStorage>("BlockStorage", client => new HttpBlockStorage(client));
         services.AddSingleton<PasswordBox>();
         services.AddSingleton<ServerPrograms>();
         services.AddSingleton<ServerTemplate>();
         services.AddSingleton<ServerCertificates>();
         services.AddSingleton<ServerConnections>();
         services.AddSingleton<ServerProcesses>();
+        services.AddSingleton<ServerContainers>();
+        services.AddSingleton(provider => new ServerPlaces(
+            provider.GetRequiredService<ServerProcesses>(),
+            HasCompute(provider) ? provider.GetRequiredService<ServerContainers>() : null,
+            provider.GetRequiredService<DatabaseOptions>()));
         services.AddSingleton<ServerControl>();
         services.AddSingleton<ParameterCatalog>();
         services.AddSingleton<LogArchivers>();
@@ -93,6 +91,7 @@ public static class DatabaseSetup
             messaging.AddReconciler<ArchiveKeeper>(TimeSpan.FromSeconds(2));
             messaging.AddReconciler<DatabaseNetwork>(TimeSpan.FromMinutes(5));
             messaging.AddReconciler<ArchiveTrimmer>(TimeSpan.FromMinutes(10));
+            messaging.AddReconciler<ContainerSweeper>(TimeSpan.FromMinutes(5));
             messaging.AddQuotas();
         });
         return builder;
@@ -103,4 +102,8 @@ public static class DatabaseSetup
         routes.MapGroup("").WithGroupName(Name).WithIdempotency<DatabaseDbContext>().MapDatabases();
         routes.MapDatabaseService();
     }
+
+    /// <summary>There are instances and volumes for servers to be made of.</summary>
+    private static bool HasCompute(IServiceProvider provider) =>
+        provider.GetService<IInstances>() is not null && provider.GetService<IBlockStorage>() is not null;
 }

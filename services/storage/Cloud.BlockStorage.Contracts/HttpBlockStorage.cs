@@ -9,9 +9,6 @@ namespace Cloud.BlockStorage.Contracts;
 /// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
 public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
 {
-    /// <summary>The name of the client, for who registers one.</summary>
-    public const string Client = "block-storage";
-
     private const string Root = "/internal/v1/block-storage";
 
     private static readonly CalledService Service = new("block-storage", "Block storage");
@@ -40,6 +37,13 @@ public sealed class HttpBlockStorage(Func<HttpClient> client) : IBlockStorage
 
     public Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct) =>
         SendAsync<BlockVolume>(HttpMethod.Put, $"{Root}/volumes", volume, ct);
+
+    public Task<BlockVolume> GrowVolumeAsync(string project, string volume, long sizeBytes, CancellationToken ct) =>
+        SendAsync<BlockVolume>(
+            HttpMethod.Post,
+            string.Create(
+                CultureInfo.InvariantCulture, $"{Of(project)}/volumes/{Uri.EscapeDataString(volume)}/grow?sizeBytes={sizeBytes}"),
+            null, ct);
 
     public Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct) =>
         SendAsync<bool>(HttpMethod.Delete, $"{Of(project)}/volumes/{Uri.EscapeDataString(volume)}", null, ct);

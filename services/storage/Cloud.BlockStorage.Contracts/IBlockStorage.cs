@@ -21,6 +21,12 @@ public interface IBlockStorage
     /// </summary>
     Task<BlockVolume> CreateVolumeAsync(NewBlockVolume volume, CancellationToken ct);
 
+    /// <summary>
+    /// Has a volume be at least this large, also while its instance runs, and waits a few seconds for it: <c>resizing</c> where it takes
+    /// longer; where it is smaller and settled it could not grow, and says why.
+    /// </summary>
+    Task<BlockVolume> GrowVolumeAsync(string project, string volume, long sizeBytes, CancellationToken ct);
+
     /// <summary>Removes a volume that no instance has; false while that is still under way, true also where there is none.</summary>
     Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct);
 
@@ -99,6 +105,8 @@ public sealed record BlockVolume(
     public const string Available = "available";
 
     public const string Attached = "attached";
+
+    public const string Resizing = "resizing";
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 }

@@ -1,6 +1,6 @@
 using Cloud.BlockStorage.Contracts;
-using Cloud.BlockStorage.Persistence;
 using Cloud.BlockStorage.Neighbours;
+using Cloud.BlockStorage.Persistence;
 using Cloud.BlockStorage.Snapshots;
 using Cloud.BlockStorage.Volumes;
 using Cloud.Compute.Contracts;
@@ -27,17 +27,7 @@ public static class BlockStorageSetup
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddServiceDocument(Name, "Block storage", "Volumes that outlive the instances they are attached to, and their snapshots.");
         builder.AddCloudDatabase<BlockStorageDbContext>(Name);
-        if (builder.Configuration["Cloud:Services:Compute"] is { Length: > 0 } compute)
-        {
-            builder.Services.AddHttpClient(ComputeCalls.Client, client =>
-            {
-                client.BaseAddress = new Uri(compute);
-                client.Timeout = HostsLimit;
-            }).AddServiceKey();
-            builder.Services.AddSingleton<IVolumeHosts>(provider => new HttpVolumeHosts(
-                () => provider.GetRequiredService<IHttpClientFactory>().CreateClient(ComputeCalls.Client)));
-        }
-
+        builder.AddCallsTo<IVolumeHosts>("Compute", client => new HttpVolumeHosts(client), HostsLimit);
         builder.Services.AddSingleton<VolumeChanges>();
         builder.Services.AddSingleton<VolumeWaiter>();
         builder.Services.AddSingleton<SnapshotChanges>();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Cloud.Primitives;
@@ -9,9 +8,6 @@ namespace Cloud.ObjectStorage.Contracts;
 /// <param name="client">A client whose base address is the service, and that proves itself by the service key.</param>
 public sealed class HttpBuckets(Func<HttpClient> client) : IBuckets
 {
-    /// <summary>The name of the client, for who registers one.</summary>
-    public const string Client = "object-storage";
-
     /// <summary>A version that is written stands in this header, as JSON in base64.</summary>
     public const string VersionHeader = "Cloud-Version";
 
@@ -63,10 +59,10 @@ public sealed class HttpBuckets(Func<HttpClient> client) : IBuckets
         using var response = await SendAsync(HttpMethod.Put, $"{Root}/{bucketId}/settings", Content(like), ct);
     }
 
-    public async Task ReplaceAsync(string bucketId, string withBucketId, CancellationToken ct)
+    public async Task ReplaceAsync(string bucketId, string withBucketId, string versioning, CancellationToken ct)
     {
         using var response = await SendAsync(
-            HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"{Root}/{bucketId}/replace?with={withBucketId}"), null, ct);
+            HttpMethod.Post, $"{Root}/{bucketId}/replace?with={withBucketId}&versioning={versioning}", null, ct);
     }
 
     public async Task DeleteAsync(string project, string bucket, CancellationToken ct)

@@ -14,7 +14,7 @@ public sealed class HttpPrivateObjects(Func<HttpClient> client) : IPrivateObject
 
     public async Task PutAsync(string bucket, string key, Stream body, CancellationToken ct)
     {
-        using var content = new StreamContent(body);
+        using var content = new CallersContent(body);
         using var answer = await SendAsync(HttpMethod.Put, Of(bucket, key), content, ct);
         Require(answer);
     }
@@ -92,4 +92,20 @@ public sealed class HttpPrivateObjects(Func<HttpClient> client) : IPrivateObject
 
     private static CloudException Unreachable(Exception? inner) =>
         new(ErrorKind.Unavailable, "object-storage-unreachable", "The object storage does not answer now.", inner);
+
+    /// <summary>A stream that stays its caller's, to close and perhaps to read on.</summary>
+    private sealed class CallersContent(Stream body) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) =>
+            body.CopyToAsync(stream, cancellationToken);
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = body.CanSeek ? body.Length - body.Position : 0;
+            return body.CanSeek;
+        }
+    }
 }

@@ -33,7 +33,8 @@ public interface IBuckets
     Task FinishAsync(string bucketId, StoredBucket like, CancellationToken ct);
 
     /// <summary>Has a bucket hold what another holds, all versions. Refused where object lock keeps what it holds now.</summary>
-    Task ReplaceAsync(string bucketId, string withBucketId, CancellationToken ct);
+    /// <param name="versioning">The bucket's in the end, as stored; meanwhile it keeps versions, also where this is left off.</param>
+    Task ReplaceAsync(string bucketId, string withBucketId, string versioning, CancellationToken ct);
 
     /// <summary>Removes a bucket with all that it holds; done where there is none.</summary>
     Task DeleteAsync(string project, string bucket, CancellationToken ct);

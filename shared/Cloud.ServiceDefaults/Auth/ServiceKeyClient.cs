@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.ServiceDefaults.Auth;
@@ -10,6 +11,32 @@ public static class ServiceKeyClient
     {
         ArgumentNullException.ThrowIfNull(client);
         return client.AddHttpMessageHandler(services => new ServiceKeyHeader(services.GetRequiredService<ServiceKey>()));
+    }
+
+    /// <summary>
+    /// Registers what asks another service over HTTP, where that is in a process of its own: where configuration says at which address
+    /// (<c>Cloud:Services:SERVICE</c>).
+    /// </summary>
+    /// <param name="make">Makes it of what gives a client.</param>
+    /// <param name="limit">How long a call may take; null where its caller's own limit ends it, as it may carry bytes without end.</param>
+    public static WebApplicationBuilder AddCallsTo<TContract>(
+        this WebApplicationBuilder builder, string service, Func<Func<HttpClient>, TContract> make, TimeSpan? limit = null)
+        where TContract : class
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        if (builder.Configuration[$"Cloud:Services:{service}"] is { Length: > 0 } address)
+        {
+            var name = typeof(TContract).FullName!;
+            builder.Services.AddHttpClient(name, client =>
+            {
+                client.BaseAddress = new Uri(address);
+                client.Timeout = limit ?? Timeout.InfiniteTimeSpan;
+            }).AddServiceKey();
+            builder.Services.AddSingleton(
+                provider => make(() => provider.GetRequiredService<IHttpClientFactory>().CreateClient(name)));
+        }
+
+        return builder;
     }
 
     /// <summary>The same for one process that listens on a Unix socket.</summary>

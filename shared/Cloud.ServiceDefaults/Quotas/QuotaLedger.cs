@@ -34,7 +34,7 @@ public readonly record struct QuotaLedger
             throw new InvalidOperationException("A quota is counted in the transaction of what it counts: begin one first.");
         }
 
-        if (amount == 0)
+        if (amount == 0 || project == CloudProject.Id)
         {
             return;
         }

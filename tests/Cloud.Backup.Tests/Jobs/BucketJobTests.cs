@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cloud.Backup.Tests.Kit;
 using Cloud.ObjectStorage.Contracts;
+using Cloud.Primitives;
 using Cloud.Testing;
 
 namespace Cloud.Backup.Tests.Jobs;
@@ -44,6 +45,21 @@ public abstract class BucketJobTests(BackupsUnderTest service) : BackupTest(serv
         Buckets.ContentOf(bucket.Id).ShouldBe(now);
         var tail = IdOf(job)["job-".Length..];
         Buckets.Names().ShouldNotContain(name => name.EndsWith(tail, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Off")]
+    [InlineData("Suspended")]
+    public async Task RestoreInPlace_ThatIsBegunAgain_LeavesTheBucketsVersioning(string versioning)
+    {
+        var bucket = Buckets.Add(NewName("bucket"), versioning: versioning);
+        Buckets.Put(bucket.Id, "a", [1]);
+        var point = await BackUpAsync(await PlanAsync(bucket.Id));
+        Buckets.Replacements[bucket.Id] = new CloudException(ErrorKind.Unavailable, "away", "The object storage is away.");
+        await JobAsync($"/v1/recovery-points/{point}/restore", new { inPlace = true });
+        (await Buckets.FindAsync("", bucket.Id, CancellationToken.None))!.Versioning.ShouldBe(versioning);
+        (await PostAsync($"/v1/recovery-points/{point}/undo-restore")).Status.ShouldBe(System.Net.HttpStatusCode.OK);
+        (await Buckets.FindAsync("", bucket.Id, CancellationToken.None))!.Versioning.ShouldBe(versioning);
     }
 
     [Fact]

@@ -133,6 +133,9 @@ internal sealed class FakeBlockStorage : IBlockStorage
         }
     }
 
+    public Task<BlockVolume> GrowVolumeAsync(string project, string volume, long sizeBytes, CancellationToken ct) =>
+        throw new NotSupportedException();
+
     public Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct)
     {
         Remove(volume);

@@ -18,14 +18,14 @@ internal sealed class FakeBuckets : IBuckets
     /// <summary>The keys that were read, as often as they were.</summary>
     public ConcurrentQueue<string> Reads { get; } = new();
 
-    public StoredBucket Add(string name, IReadOnlyDictionary<string, string>? labels = null)
+    public StoredBucket Add(string name, IReadOnlyDictionary<string, string>? labels = null, string versioning = "Enabled")
     {
         lock (_changing)
         {
             var id = $"bkt-{++_now:00000000000000000000000000}";
             _versions[id] = [];
             return _buckets[id] = new StoredBucket(
-                id, name, "project", "Enabled", """{"policy":"{}"}""", labels ?? new Dictionary<string, string>());
+                id, name, "project", versioning, """{"policy":"{}"}""", labels ?? new Dictionary<string, string>());
         }
     }
 
@@ -128,12 +128,17 @@ internal sealed class FakeBuckets : IBuckets
         }
     }
 
-    public Task ReplaceAsync(string bucketId, string withBucketId, CancellationToken ct)
+    /// <summary>Buckets, by their ids, that the next replacement leaves in its middle.</summary>
+    public ConcurrentDictionary<string, CloudException> Replacements { get; } = new();
+
+    public Task ReplaceAsync(string bucketId, string withBucketId, string versioning, CancellationToken ct)
     {
         lock (_changing)
         {
             _versions[bucketId] = [.. _versions[withBucketId]];
-            return Task.CompletedTask;
+            var fails = Replacements.TryRemove(bucketId, out var left);
+            _buckets[bucketId] = _buckets[bucketId] with { Versioning = fails ? "Enabled" : versioning };
+            return fails ? Task.FromException(left!) : Task.CompletedTask;
         }
     }
 

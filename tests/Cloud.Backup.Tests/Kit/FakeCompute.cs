@@ -126,6 +126,18 @@ internal sealed class FakeCompute(FakeBlockStorage storage) : IInstances, IVolum
         return true;
     }
 
+    public Task<string?> RefusalOfContainerAsync(string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct) =>
+        throw new NotSupportedException();
+
+    public Task<InstanceState> CreateServiceAsync(NewServiceInstance instance, CancellationToken ct) => throw new NotSupportedException();
+
+    public Task<InstanceState> ResizeAsync(string project, string instance, int vcpus, long memoryBytes, CancellationToken ct) =>
+        throw new NotSupportedException();
+
+    public Task<ContainerCommandEnd> RunAsync(
+        string project, string instance, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct) => throw new NotSupportedException();
+
     public Task<int> ExecAsync(string project, string instance, IReadOnlyList<string> command, CancellationToken ct) =>
         Task.FromResult(ExitCode);
 

@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using System.Text;
+using Cloud.Compute.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 
@@ -231,7 +234,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     {
         Enter("EndArrivalAsync", id);
         Arrivals.TryRemove(id, out _);
-        return Task.FromResult(!_guests.ContainsKey(id));
+        return Task.FromResult(!_guests.TryGetValue(id, out var guest) || guest.Report.Away);
     }
 
     public async Task<GuestMoveReport> MoveGuestAsync(string id, GuestMove move, CancellationToken ct)
@@ -256,7 +259,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
         {
             Other.Set(spec, report);
             var gone = report with { State = GuestState.Stopped, Exit = new GuestExit(GuestExitKind.Killed, "It went.") };
-            Set(spec, report.State == GuestState.Running ? gone : report);
+            Set(spec, (report.State == GuestState.Running ? gone : report) with { Away = true });
         }
 
         Enter("MoveGuestAsync-answer", id);
@@ -277,7 +280,7 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
     {
         Enter("ForgetDepartedAsync", id);
         Forgotten.AddRange(departed);
-        return RemoveAsync(id, ct);
+        return _guests.TryGetValue(id, out var guest) && guest.Report.Away ? RemoveAsync(id, ct) : Task.CompletedTask;
     }
 
     /// <summary>The volumes that went elsewhere with their guests.</summary>
@@ -333,6 +336,21 @@ internal sealed class FakeHost(TimeProvider time, string name = "fake") : IHostA
 
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         Task.FromResult(new GuestExec(0, [], []));
+
+    /// <summary>Its output is its input, then the command's words and its user; of the program <c>false</c> the exit code is 1.</summary>
+    public async Task<ContainerCommandEnd> RunAsync(
+        string id, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output, CancellationToken ct)
+    {
+        Enter("RunAsync", id);
+        Require(id);
+        var pipe = new Pipe();
+        var reading = output!(pipe.Reader.AsStream(), ct);
+        await input!.CopyToAsync(pipe.Writer, ct);
+        await pipe.Writer.WriteAsync(Encoding.UTF8.GetBytes($"{string.Join(' ', command.Command)} {command.User?.UserId}"), ct);
+        await pipe.Writer.CompleteAsync();
+        await reading;
+        return new ContainerCommandEnd(command.Command[0] == "false" ? 1 : 0, "said");
+    }
 
     public Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct) =>
         Task.FromResult(new ConsoleChunk(offset, offset, []));

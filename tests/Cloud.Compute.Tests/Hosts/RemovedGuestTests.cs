@@ -5,6 +5,7 @@ using Cloud.Compute.Host.Guests;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
+using Cloud.Switch.Client;
 using Cloud.Vmm;
 using Microsoft.Extensions.Options;
 
@@ -42,6 +43,23 @@ public sealed class RemovedGuestTests : IDisposable
         Directory.Exists(Path.Combine(_folder, spec.Id)).ShouldBeFalse();
         await guest.RemoveAsync(Ct);
         await guest.DisposeAsync();
+    }
+
+    /// <summary>Its host is asked while it deletes the last of it, and a guest that is here already would not be let come.</summary>
+    [Fact]
+    public void Folder_OfAGuestThatIsAway_IsNotHereWhileItGoes()
+    {
+        var folder = new GuestFolder(_folder, "i-1");
+        folder.Make();
+        folder.SayPresence(PortPresence.Away);
+        var adopted = new GuestFolder(_folder, "i-1");
+        adopted.Presence.ShouldBe(PortPresence.Away);
+
+        folder.Delete();
+
+        folder.Presence.ShouldBe(PortPresence.Away);
+        adopted.Presence.ShouldBe(PortPresence.Away);
+        new GuestFolder(_folder, "i-1").Presence.ShouldBe(PortPresence.Here);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

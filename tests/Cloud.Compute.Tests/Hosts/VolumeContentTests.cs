@@ -53,6 +53,18 @@ public sealed class VolumeContentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Write_WaitsForAReaderThatIsAboutToEnd()
+    {
+        await CreateAsync("vol-a");
+        var reading = await Store.ReadContentAsync("vol-a", 0, SizeBytes, Ct);
+        var writing = Store.WriteContentAsync("vol-a", 0, new MemoryStream(new byte[Block]), Ct);
+        await Task.Delay(TimeSpan.FromMilliseconds(300), Ct);
+        writing.IsCompleted.ShouldBeFalse();
+        await reading.DisposeAsync();
+        await writing;
+    }
+
+    [Fact]
     public async Task ReadVolume_StandsStill_WhileItIsRead()
     {
         var expected = new byte[SizeBytes];

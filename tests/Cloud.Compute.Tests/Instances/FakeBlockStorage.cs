@@ -47,6 +47,9 @@ internal sealed class FakeBlockStorage : IBlockStorage
         return Set(volume with { Status = BlockVolume.Attached, Instance = attachment.Instance });
     }
 
+    public Task<BlockVolume> GrowVolumeAsync(string project, string volume, long sizeBytes, CancellationToken ct) =>
+        throw new NotSupportedException();
+
     public Task<Stream> ExportAsync(string project, string source, CancellationToken ct) => throw NotAsked();
 
     public Task ReleaseAsync(string project, string instance, CancellationToken ct)

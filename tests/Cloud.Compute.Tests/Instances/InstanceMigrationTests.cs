@@ -38,6 +38,22 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
     }
 
     [Fact]
+    public async Task Migrate_BackBeforeWhatItLeftIsTakenAway_BringsItBack()
+    {
+        var id = await CreateAsync("returner", "fake");
+        One.Failures["ForgetDepartedAsync"] = (new CloudException(ErrorKind.Unavailable, "host-unreachable", "Away."), 3);
+        await MigrateAsync(id, new { host = "other" });
+        One.Guests[id].Away.ShouldBeTrue();
+
+        StatusOf(await MigrateAsync(id, new { host = "fake" })).ShouldBe("running");
+
+        var back = One.Guests[id];
+        (back.Away, back.State).ShouldBe((false, GuestState.Running));
+        await ComputeUnderTest.UntilAsync(() => Task.FromResult(!Two.Guests.ContainsKey(id)));
+        One.Guests.ShouldContainKey(id);
+    }
+
+    [Fact]
     public async Task Migrate_WhatCannotBe_IsRefusedBeforeAnythingBegins()
     {
         var id = await CreateAsync("settled", "fake");
@@ -88,6 +104,13 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
         stayed.GetProperty("host").GetString().ShouldBe("fake");
         StatusOf(stayed).ShouldBe("running");
         One.Calls.ShouldContain($"StayAsync {here}");
+
+        // Nor did one that stood still, whose traces the new host has no room to take away at once.
+        var rests = await CreateAsync("rests", "fake");
+        await _compute.SendAsync(HttpMethod.Post, $"/v1/instances/{rests}/stop?wait=30");
+        One.Failures["MoveGuestAsync"] = (CloudException.Conflict(HostErrors.NotMoved, "Its disk is full."), 1);
+        Two.Failures["EndArrivalAsync"] = (CloudException.Conflict("disk-full", "The host's disk is full."), 1);
+        StatusOf(await MigrateAsync(rests, new { host = "other" })).ShouldBe("stopped");
     }
 
     [Fact]
@@ -139,6 +162,7 @@ public sealed class InstanceMigrationTests(TwoHostsUnderTest hosts) : IClassFixt
         var moved = await MigrateAsync(id, new { host = "other" });
         StatusOf(moved).ShouldBe("failed");
         moved.GetProperty("host").GetString().ShouldBe("other");
+        moved.GetProperty("statusReason").GetString().ShouldBe("The kernel is none.");
         Two.Arrivals.ShouldNotContainKey(id);
 
         var lost = await CreateAsync("lost", "fake");

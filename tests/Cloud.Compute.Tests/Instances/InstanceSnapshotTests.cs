@@ -129,9 +129,13 @@ public sealed class InstanceSnapshotTests(ComputeUnderTest compute) : IClassFixt
         var specs = forks.Select(fork => compute.Host.SpecOf(IdOf(fork))).ToList();
         specs.Select(spec => spec.MacAddress).Distinct().Count().ShouldBe(3);
         specs.Select(spec => spec.ForkOf).Distinct().Single().ShouldNotBeNull();
+        specs.ShouldAllBe(spec => !spec.ForkedAlone);
 
         // Nothing needs it any more.
         await ComputeUnderTest.UntilAsync(() => Task.FromResult(!compute.Host.Snapshots.ContainsKey(specs[0].ForkOf!)));
+
+        (_, body) = await compute.SendAsync(HttpMethod.Post, $"/v1/instances/{IdOf(parent)}/fork?wait=30", new { count = 1 });
+        compute.Host.SpecOf(IdOf(body.GetProperty("items")[0])).ForkedAlone.ShouldBeTrue();
     }
 
     [Fact]
@@ -139,6 +143,9 @@ public sealed class InstanceSnapshotTests(ComputeUnderTest compute) : IClassFixt
     {
         var plain = IdOf(await compute.CreateAsync("no-agent"));
         (await RefusedAsync($"/v1/instances/{plain}/fork", new { count = 1 })).ShouldBe("no-guest-agent");
+        var volume = compute.Storage.Add("not-forked");
+        var attached = IdOf(await compute.CreateAsync("attached", new { image = "forkable", volumes = new[] { new { volume } } }));
+        (await RefusedAsync($"/v1/instances/{attached}/fork", new { count = 1 })).ShouldBe(HostErrors.HasVolumes);
         var parent = IdOf(await compute.CreateAsync("greedy", new { image = "forkable" }));
         foreach (var count in new[] { 0, 101 })
         {

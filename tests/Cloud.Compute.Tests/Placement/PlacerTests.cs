@@ -20,6 +20,21 @@ public sealed class PlacerTests
     }
 
     [Fact]
+    public void Engine_ThatEnforcesNoLimits_SaysSoToWhoGetsIt()
+    {
+        var container = new HostEngine("container", "x86_64", true, "It ran one.")
+        {
+            Lacks = new Dictionary<string, string> { [HostEngine.Limits] = "Limits are not enforced.", [HostEngine.Volumes] = "None." },
+        };
+        foreach (var asked in (string[])["auto", "container"])
+        {
+            var request = Ask("x86_64", asked, Gi) with { IsContainer = true };
+            var reason = Placer.Judge(request, [HostOf("a", 8 * Gi, [container])]).Single().EngineReason!;
+            reason.ShouldEndWith("Limits are not enforced.");
+        }
+    }
+
+    [Fact]
     public void HardwareByName_WhereItDoesNotWork_IsRefusedWithTheReason()
     {
         var verdict = Placer.Judge(Ask("x86_64", "hardware", Gi), [HostOf("a", 8 * Gi, [Emulation, BrokenHardware])]).Single();

@@ -1,4 +1,5 @@
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
 using Cloud.Database.Secrets;
 using Cloud.Database.Servers;
 using Cloud.Database.Tests.Kit;
@@ -92,7 +93,8 @@ internal sealed class DatabaseTrial : SagaTrial<DatabaseSagaData>
         var row = ManagedDatabase.Create(
             new NewDatabase(
                 id, "prj-sagas", id.Value, Labels.None, DatabaseType.Require("nano"), 1 << 30, new Dictionary<string, string>(), false,
-                port, address, uid, passwords.Seal("admin", id), passwords.Seal("owner", id), null),
+                port, address, uid, passwords.Seal("admin", id), passwords.Seal("owner", id), null, DatabaseEngine.Postgres,
+                ServerPlacement.Process("")),
             now);
         db.Databases.Add(row);
         await db.SaveChangesAsync();

@@ -15,17 +15,33 @@ public sealed class DatabaseServices : IAsyncLifetime
 
     public DatabaseUnderTest OnPostgres { get; private set; } = null!;
 
+    /// <summary>Servers in containers; where none can be made, as processes.</summary>
+    public DatabaseUnderTest InContainers { get; private set; } = null!;
+
+    internal RuncInstances Containers { get; private set; } = null!;
+
+    internal LoopVolumes Volumes { get; private set; } = null!;
+
     public async ValueTask InitializeAsync()
     {
         await _postgres.StartAsync();
         OnSqlite = await DatabaseUnderTest.StartAsync(NewFolder());
         OnPostgres = await DatabaseUnderTest.StartAsync(NewFolder(), _postgres.ConnectionString);
+        Volumes = new LoopVolumes(NewFolder());
+        Containers = new RuncInstances(NewFolder(), Volumes)
+        {
+            Refusal = RuncInstances.ImageFile is null ? "there is no image of it here." : null,
+        };
+        InContainers = await DatabaseUnderTest.StartAsync(NewFolder(), instances: Containers, volumes: Volumes);
     }
 
     public async ValueTask DisposeAsync()
     {
         await OnSqlite.DisposeAsync();
         await OnPostgres.DisposeAsync();
+        await InContainers.DisposeAsync();
+        await Containers.DisposeAsync();
+        await Volumes.DisposeAsync();
         await _postgres.DisposeAsync();
         foreach (var folder in _folders)
         {

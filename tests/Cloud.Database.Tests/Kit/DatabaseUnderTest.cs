@@ -3,6 +3,8 @@ using System.Net.Http.Json;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
 using Cloud.Messaging;
@@ -44,7 +46,9 @@ public sealed class DatabaseUnderTest : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<DatabaseUnderTest> StartAsync(string data, string? postgres = null, int ports = PortCount)
+    /// <param name="instances">What servers' containers are made of; null for servers that are processes.</param>
+    internal static async Task<DatabaseUnderTest> StartAsync(
+        string data, string? postgres = null, int ports = PortCount, IInstances? instances = null, IBlockStorage? volumes = null)
     {
         var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -60,6 +64,12 @@ public sealed class DatabaseUnderTest : IAsyncDisposable
         builder.AddServiceDefaults();
         builder.AddCloudMessaging();
         builder.Services.AddSingleton<IPrivateObjects>(new FolderObjects(Path.Combine(data, "objects")));
+        if (instances is not null && volumes is not null)
+        {
+            builder.Services.AddSingleton(instances);
+            builder.Services.AddSingleton(volumes);
+        }
+
         builder.AddDatabase();
         builder.Services.AddAuthentication(HeaderCallers.Name)
             .AddScheme<AuthenticationSchemeOptions, HeaderCallers>(HeaderCallers.Name, null);

@@ -85,11 +85,24 @@ public abstract partial class VmDriverContract
         machine.IsLeaving.ShouldBeFalse();
         await console.CountsToAsync(4);
 
+        (await Should.ThrowAsync<VmException>(async () => await MoveAsync(
+            machine, await LikeAsync(here), sendLast: async () =>
+            {
+                machine.State.ShouldBe(VmState.Paused);
+                await Task.Yield();
+                throw new VmException("Its last is lost.");
+            },
+            handOver: () => throw new InvalidOperationException("It was handed over without its last."))))
+            .Message.ShouldContain("lost");
+        machine.State.ShouldBe(VmState.Running);
+        machine.IsLeaving.ShouldBeFalse();
+        await console.CountsToAsync(5);
+
         var (arrived, _) = await MoveAsync(machine, await LikeAsync(here));
         await using (arrived)
         {
             await using var there = await TestTerminal.OpenAsync(arrived);
-            await there.CountsToAsync(5);
+            await there.CountsToAsync(6);
             await arrived.KillAsync(CancellationToken.None);
         }
     }
@@ -192,7 +205,7 @@ public abstract partial class VmDriverContract
 
     private async Task<(IVirtualMachine Machine, VmMoveResult Result)> MoveAsync(
         IVirtualMachine machine, VmSpec there, Func<string, Task>? onConnect = null, Action<VmMoveProgress>? progress = null,
-        Func<Task>? handOver = null, CancellationToken ct = default)
+        Func<Task>? sendLast = null, Func<Task<TimeSpan>>? handOver = null, CancellationToken ct = default)
     {
         await using var arrival = await Driver.AwaitAsync(
             there, await machine.ReadSlotsAsync(CancellationToken.None), CancellationToken.None);
@@ -215,10 +228,12 @@ public abstract partial class VmDriverContract
                     _ = arrival.AcceptAsync(way, far, CancellationToken.None);
                     return near;
                 },
+                SendLastAsync = sendLast ?? (() => Task.CompletedTask),
                 HandOverAsync = handOver ?? (async () =>
                 {
                     await arrival.ReadyAsync(CancellationToken.None);
                     arrived = await arrival.RunAsync(CancellationToken.None);
+                    return TimeSpan.Zero;
                 }),
             },
             ct);

@@ -61,6 +61,7 @@ public sealed class ContainerDriverTests : VmDriverContract
         await machine.ResizeAsync(1, 128 << 20, CancellationToken.None);
         await machine.ResetAsync(CancellationToken.None);
         await ConsoleOf(spec).WaitForAsync("guest is up", times: 2);
+        Assert.SkipUnless(ContainerCgroups.AreThere, "This host gives its users no cgroups: there are no limits to hold.");
         var bundle = await File.ReadAllTextAsync(Path.Combine(spec.Folder, "config.json"));
         bundle.ShouldContain($"\"limit\":{128 << 20}");
         bundle.ShouldNotContain($"\"limit\":{64 << 20}");
@@ -71,6 +72,7 @@ public sealed class ContainerDriverTests : VmDriverContract
     [InlineData(VmDiskFormat.Qcow2)]
     public async Task Volume_ThatIsBlank_GetsAFileSystem_AndKeepsItsBytesForTheNext(VmDiskFormat format)
     {
+        Assert.SkipUnless(UserNamespace.Own is null, "The kernel mounts an ordinary user no volumes.");
         var volume = Path.Combine(MakeFolder("volumes"), "one");
         await QemuImgAsync("create", "-q", "-f", format == VmDiskFormat.Raw ? "raw" : "qcow2", volume, $"{32 << 20}");
         VmSpec With(params string[] command) =>
@@ -85,6 +87,17 @@ public sealed class ContainerDriverTests : VmDriverContract
         await using var second = await Driver.StartAsync(again, CancellationToken.None);
         await second.Exited.WaitAsync(TimeSpan.FromSeconds(30));
         await ConsoleOf(again).WaitForAsync("kept\r\nfile\r\n");
+    }
+
+    [Fact]
+    public async Task Volume_OfAnOrdinaryUser_IsRefusedBeforeAnythingIsMade()
+    {
+        Assert.SkipWhen(UserNamespace.Own is null, "As root volumes are mounted.");
+        var volume = Path.Combine(MakeFolder("volumes"), "one");
+        await QemuImgAsync("create", "-q", "-f", "raw", volume, $"{32 << 20}");
+        var spec = Spec() with { Disks = [new VmDisk { Serial = "one", Path = volume, Format = VmDiskFormat.Raw }] };
+        (await Should.ThrowAsync<VmException>(() => Driver.StartAsync(spec, CancellationToken.None))).Message.ShouldContain("volumes");
+        Directory.GetFileSystemEntries(spec.Folder).ShouldBeEmpty();
     }
 
     [Fact]

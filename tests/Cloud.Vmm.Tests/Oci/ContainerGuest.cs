@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Globalization;
+using Cloud.Vmm.Oci;
+
 namespace Cloud.Vmm.Tests.Oci;
 
 /// <summary>The small guest as a container: busybox (Debian's, linked to nothing) and a script that does what the others do.</summary>
@@ -23,12 +27,17 @@ internal static class ContainerGuest
 
     private static readonly string[] Applets =
         ["sh", "cat", "dd", "tr", "stty", "reboot", "mount", "mknod", "chroot", "unshare", "ping", "sleep", "ls", "id", "touch", "head",
-         "tail", "grep", "dmesg", "hostname", "wget", "test"];
+         "tail", "grep", "dmesg", "hostname", "wget", "test", "df", "cut", "sync"];
 
-    /// <summary>Makes the image's one layer.</summary>
-    public static void MakeLayer(string folder)
+    /// <summary>Makes the image's one layer, its /etc a link to somewhere or a folder.</summary>
+    public static void MakeLayer(string folder, string? etc = null)
     {
-        foreach (var name in (ReadOnlySpan<string>)["bin", "etc", "tmp", "proc", "sys", "dev"])
+        if (etc is not null)
+        {
+            File.CreateSymbolicLink(Path.Combine(folder, "etc"), etc);
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["bin", .. etc is null ? ["etc"] : (string[])[], "tmp", "proc", "sys", "dev"])
         {
             Directory.CreateDirectory(Path.Combine(folder, name), (UnixFileMode)0b111_101_101);
         }
@@ -38,6 +47,12 @@ internal static class ContainerGuest
         {
             File.CreateSymbolicLink(Path.Combine(folder, "bin", applet), "busybox");
         }
+
+        var root = (UserNamespace.Own is null ? 0 : UserNamespace.RootId).ToString(CultureInfo.InvariantCulture);
+        var give = UserNamespace.Command("chown", "--recursive", "--no-dereference", $"{root}:{root}", folder);
+        using var giving = Process.Start(give[0], give.Skip(1));
+        giving.WaitForExit();
+        giving.ExitCode.ShouldBe(0);
     }
 
     public static VmContainer Container(string layer, params string[] command) => new()

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Cloud.Oci;
+using Cloud.Vmm.Oci;
 
 namespace Cloud.Vmm.Tests.Oci;
 
@@ -90,10 +92,11 @@ public sealed class LayerTests : IAsyncDisposable
         var image = await archive.ReadImageAsync("amd64", CancellationToken.None);
         await archive.VerifyAsync(image, CancellationToken.None);
         var folder = Path.Combine(_folder.Path, "layer");
-        await LayerFolder.UnpackAsync(archive, image.Layers[0], folder, CancellationToken.None);
-        (await StatAsync(Path.Combine(folder, "d"))).ShouldBe("directory 700 7 8");
-        (await StatAsync(Path.Combine(folder, "d/f"))).ShouldBe("regular file 640 5 6");
-        (await File.ReadAllTextAsync(Path.Combine(folder, "d/g"))).ShouldBe("bytes");
+        await LayerFolder.UnpackAsync(archive, image.Layers[0], folder, UserNamespace.Own, CancellationToken.None);
+        var first = UserNamespace.Own is null ? 0 : UserNamespace.RootId;
+        (await StatAsync(Path.Combine(folder, "d"))).ShouldBe($"directory 700 {7 + first} {8 + first}");
+        (await StatAsync(Path.Combine(folder, "d/f"))).ShouldBe($"regular file 640 {5 + first} {6 + first}");
+        (await OutputAsync("cat", Path.Combine(folder, "d/g"))).ShouldBe("bytes");
         new FileInfo(Path.Combine(folder, "l")).LinkTarget.ShouldBe("/d/f");
         (await StatAsync(Path.Combine(folder, "d/gone"))).ShouldStartWith("character special file");
         Directory.GetDirectories(_folder.Path).Length.ShouldBe(1);
@@ -192,10 +195,13 @@ public sealed class LayerTests : IAsyncDisposable
 
     private static string BlobOf(byte[] bytes) => $"blobs/sha256/{Convert.ToHexStringLower(SHA256.HashData(bytes))}";
 
-    private static async Task<string> StatAsync(string path)
+    private static Task<string> StatAsync(string path) => OutputAsync("stat", "-c", "%F %a %u %g", path);
+
+    /// <summary>What a program prints that sees the files as a container's holder does.</summary>
+    private static async Task<string> OutputAsync(params string[] words)
     {
-        using var stat = System.Diagnostics.Process.Start(
-            new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%F %a %u %g", path]) { RedirectStandardOutput = true })!;
-        return (await stat.StandardOutput.ReadToEndAsync()).Trim();
+        var command = UserNamespace.Command(words);
+        using var program = Process.Start(new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true })!;
+        return (await program.StandardOutput.ReadToEndAsync()).Trim();
     }
 }

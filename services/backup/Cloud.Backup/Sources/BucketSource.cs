@@ -79,12 +79,15 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
         {
             // It carries the label of its making until it holds everything.
             kept = await buckets.CreateAsync(run.Project, bucket.ProjectName, safety, run.Job, ct);
-            await buckets.ReplaceAsync(kept.Id, bucket.Id, ct);
-            await buckets.FinishAsync(kept.Id, kept with { Labels = new Dictionary<string, string>() }, ct);
+            await buckets.ReplaceAsync(kept.Id, bucket.Id, kept.Versioning, ct);
+            kept = kept with { Versioning = bucket.Versioning, Labels = new Dictionary<string, string>() };
+            await buckets.FinishAsync(kept.Id, kept, ct);
         }
 
         await run.KeepAsync(safety);
-        await buckets.ReplaceAsync(bucket.Id, made.Id, ct);
+
+        // Of the safety copy: an attempt before this one may have left the bucket itself half filled, with another versioning.
+        await buckets.ReplaceAsync(bucket.Id, made.Id, kept.Versioning, ct);
         await buckets.DeleteAsync(run.Project, filled, ct);
         return safety;
     }
@@ -92,7 +95,8 @@ internal sealed class BucketSource(IBuckets buckets, TimeProvider time) : IBacku
     public async Task UndoAsync(string project, string resource, string safety, CancellationToken ct)
     {
         var bucket = await RequireAsync(project, resource, ct);
-        await buckets.ReplaceAsync(bucket.Id, (await RequireAsync(project, safety, ct)).Id, ct);
+        var kept = await RequireAsync(project, safety, ct);
+        await buckets.ReplaceAsync(bucket.Id, kept.Id, kept.Versioning, ct);
         await buckets.DeleteAsync(project, safety, ct);
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.WebSockets;
+using Cloud.Compute.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
@@ -46,6 +47,7 @@ internal static class HostApi
         guests.MapPost(
             "/{id}/exec",
             (string id, IReadOnlyList<string> command, IHostAgent agent, CancellationToken ct) => agent.ExecAsync(id, command, ct));
+        guests.MapGet("/{id}/run", RunAsync);
         guests.MapGet("/{id}/console", ReadConsoleAsync);
         guests.MapGet("/{id}/console/ws", OpenConsoleAsync);
     }
@@ -155,6 +157,19 @@ internal static class HostApi
         context.Response.Headers[HostApiHeaders.Offset] = chunk.Offset.ToString(CultureInfo.InvariantCulture);
         context.Response.Headers[HostApiHeaders.NextOffset] = chunk.NextOffset.ToString(CultureInfo.InvariantCulture);
         await context.Response.Body.WriteAsync(chunk.Bytes, ct);
+    }
+
+    private static async Task RunAsync(string id, HttpContext context, IHostAgent agent, CancellationToken ct)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            throw CloudException.Invalid("upgrade", "A command's streams go by a WebSocket.");
+        }
+
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(
+            new WebSocketAcceptContext { KeepAliveInterval = ContainerCommandSocket.KeepAlive });
+        await ContainerCommandSocket.ServeAsync(
+            socket, (command, input, output, end) => agent.RunAsync(id, command, input, output, end), ct);
     }
 
     private static async Task OpenConsoleAsync(string id, HttpContext context, IHostAgent agent, CancellationToken ct)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cloud.Vmm.Oci;
 
 namespace Cloud.Compute.Host.Containers;
 
@@ -30,7 +31,8 @@ internal static class ContainerFiles
 
     private static async Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct)
     {
-        using var program = Process.Start(new ProcessStartInfo("tar", arguments)
+        var command = UserNamespace.Command(["tar", .. arguments]);
+        using var program = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardError = true,
             RedirectStandardInput = true,

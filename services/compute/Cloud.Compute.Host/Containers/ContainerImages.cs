@@ -3,6 +3,7 @@ using Cloud.Oci;
 using Cloud.Primitives;
 using Cloud.Switch.Client;
 using Cloud.Vmm;
+using Cloud.Vmm.Oci;
 using Microsoft.Extensions.Options;
 
 namespace Cloud.Compute.Host.Containers;
@@ -11,7 +12,7 @@ namespace Cloud.Compute.Host.Containers;
 /// The layers of container images on this host, unpacked once each under the SHA-256 of their content. All containers of images that have a
 /// layer share its folder.
 /// <code>
-/// layers/&lt;sha256&gt;/…     as overlayfs wants it below others; root's alone
+/// layers/&lt;sha256&gt;/…     as overlayfs wants it below others; root's alone, or of an ordinary user's ids for containers
 /// </code>
 /// </summary>
 internal sealed class ContainerImages(IOptions<HostOptions> options) : IDisposable
@@ -37,7 +38,7 @@ internal sealed class ContainerImages(IOptions<HostOptions> options) : IDisposab
             using var archive = await OciArchive.OpenAsync(PathOf(image), ct);
             foreach (var layer in (await archive.ReadImageAsync(Architecture, ct)).Layers)
             {
-                await LayerFolder.UnpackAsync(archive, layer, FolderOf(layer), ct);
+                await LayerFolder.UnpackAsync(archive, layer, FolderOf(layer), UserNamespace.Own, ct);
             }
         }
         catch (OciException wrong)
@@ -77,8 +78,11 @@ internal sealed class ContainerImages(IOptions<HostOptions> options) : IDisposab
                 StopSignal = image.StopSignal,
                 ReadOnlyRoot = asked.ReadOnlyRoot,
                 HostName = spec.HostName,
-                Network = new VmContainerNetwork(
-                    spec.Address, SwitchNetwork.PrefixLength, SwitchNetwork.Router, SwitchNetwork.NameServer, SwitchNetwork.Domain),
+                Network = spec.HasNetwork
+                    ? new VmContainerNetwork(
+                        spec.Address, SwitchNetwork.PrefixLength, SwitchNetwork.Router, SwitchNetwork.NameServer, SwitchNetwork.Domain)
+                    : null,
+                Listeners = asked.Listeners.Select(listener => new VmListener(listener.Name, listener.Port)).ToList(),
                 Mounts = MountsOf(spec, asked, volumes),
             };
         }
@@ -91,7 +95,7 @@ internal sealed class ContainerImages(IOptions<HostOptions> options) : IDisposab
     /// <summary>Removes the layers that no guest's image has.</summary>
     public async Task SweepAsync(IEnumerable<GuestSpec> guests, CancellationToken ct)
     {
-        if (!Directory.Exists(Folder))
+        if (!Directory.Exists(Folder) || UserNamespace.IsClosed)
         {
             return;
         }
@@ -113,7 +117,7 @@ internal sealed class ContainerImages(IOptions<HostOptions> options) : IDisposab
 
         foreach (var folder in Directory.EnumerateDirectories(Folder).Where(folder => !used.Contains(folder)))
         {
-            Directory.Delete(folder, recursive: true);
+            UserNamespace.Remove(folder);
         }
     }
 

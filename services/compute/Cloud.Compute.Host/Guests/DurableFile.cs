@@ -8,6 +8,7 @@ internal static partial class DurableFile
     /// <summary>Linux, asm-generic/fcntl.h.</summary>
     private const int OpenDirectory = 0x10000;
     private const int CloseOnExec = 0x80000;
+    private const string Beside = ".new";
 
     /// <summary>Durable when this ends.</summary>
     /// <param name="path">Where it is.</param>
@@ -15,20 +16,34 @@ internal static partial class DurableFile
     /// <param name="lengthMin">How long it is at least; what is behind the bytes reads as zeros and takes no room.</param>
     public static void Write(string path, ReadOnlySpan<byte> bytes, long lengthMin = 0)
     {
-        var beside = path + ".new";
-        using (var file = new FileStream(beside, new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }))
+        using (var file = Create(path + Beside))
         {
             file.Write(bytes);
             file.SetLength(Math.Max(bytes.Length, lengthMin));
             file.Flush(flushToDisk: true);
         }
 
-        Rename(beside, path);
+        Rename(path + Beside, path);
+    }
+
+    /// <summary>
+    /// There for all who look when this returns, and durable when its task ends; a power loss before that may leave a torn one.
+    /// </summary>
+    public static Task WriteAsync(string path, ReadOnlySpan<byte> bytes)
+    {
+        var file = Create(path + Beside);
+        file.Write(bytes);
+        file.Flush();
+        File.Move(path + Beside, path, overwrite: true);
+        return Task.Run(() =>
+        {
+            using (file)
+            {
+                file.Flush(flushToDisk: true);
+            }
+
+            FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        });
     }
 
     /// <summary>Gives a file whose bytes are on the disk another name, durable when this ends, in place of what had it.</summary>
@@ -63,6 +78,13 @@ internal static partial class DurableFile
             throw new IOException($"A folder cannot be flushed: {reason}");
         }
     }
+
+    private static FileStream Create(string path) => new(path, new FileStreamOptions
+    {
+        Mode = FileMode.Create,
+        Access = FileAccess.Write,
+        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+    });
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);

@@ -121,4 +121,15 @@ internal sealed partial class Guest
 
     private VmDiskLayer Open(string layer) =>
         layer == GuestRoot.Own ? new VmDiskLayer(Folder.RootDisk, VmDiskFormat.Qcow2) : _snapshots.Open(layer);
+
+    private async Task MakeRootAsync(GuestSpec spec, IDiskMaker disks, CancellationToken ct)
+    {
+        await ForkAsync(spec, ct);
+        await TakeRootAsync(spec, ct);
+        await disks.MakeRootAsync(spec, PathOf(_root.Layers[0]), ct);
+        if (spec.Image.DiskFormat != ContainerImages.Format)
+        {
+            Seed.Write(spec, Folder.Seed);
+        }
+    }
 }

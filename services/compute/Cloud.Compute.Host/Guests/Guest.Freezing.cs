@@ -1,3 +1,4 @@
+using Cloud.Compute.Host.Containers;
 using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Guests;
@@ -13,7 +14,8 @@ internal sealed partial class Guest
     /// <summary>Has the guest write everything down and hold still; false where it cannot. In a turn, and thawed in the same.</summary>
     private async Task<bool> FreezeAsync(IVirtualMachine machine, CancellationToken ct)
     {
-        if (!Spec.Image.GuestAgent || machine.State != VmState.Running)
+        var isContainer = Spec.Image.DiskFormat == ContainerImages.Format;
+        if ((!Spec.Image.GuestAgent && !isContainer) || machine.State != VmState.Running)
         {
             return false;
         }

@@ -148,16 +148,19 @@ internal sealed partial class Guest
         await MoveOut.CopyAsync(content, file, way.LengthBytes, ct);
     }
 
-    public async Task<IVmArrival> AwaitMachineAsync(VmNic nic, CancellationToken ct) =>
+    public async Task<IVmArrival> AwaitMachineAsync(VmNic? nic, CancellationToken ct) =>
         await _driver.AwaitAsync(await ToVmSpecAsync(nic, ct), _comes!.Slots, ct);
 
     /// <summary>It is this host's from the write of its spec on, and runs here.</summary>
-    /// <param name="machine">Has all of it.</param>
+    /// <param name="machine">What awaits it: it has all of it, or is about to.</param>
     /// <param name="joining">Ends when the switch has its port.</param>
     /// <param name="isHere">Called at the instant from which on it is this host's.</param>
-    public async Task ArriveAsync(IVmArrival machine, Task joining, Action isHere)
+    /// <returns>For how long it has run, by now.</returns>
+    public async Task<TimeSpan> ArriveAsync(IVmArrival machine, Task joining, Action isHere)
     {
         using var turn = await TurnAsync(CancellationToken.None);
+        await machine.ReadyAsync(CancellationToken.None);
+
         // The guest stands still: a disk's flush would be a good part of that. What it writes from here on is flushed after this.
         Folder.TakeSpec();
         isHere();
@@ -171,10 +174,11 @@ internal sealed partial class Guest
         Hold(await machine.RunAsync(CancellationToken.None), run);
         Folder.SyncSpec();
         Room.Keep();
+        return _time.GetElapsedTime(machine.RunsSince);
     }
 
     /// <summary>The same of one that does not run.</summary>
-    public async Task ArriveAtRestAsync(Task joining, Action isHere)
+    public async Task<TimeSpan> ArriveAtRestAsync(Task joining, Action isHere)
     {
         using var turn = await TurnAsync(CancellationToken.None);
         Folder.TakeSpec();
@@ -190,6 +194,7 @@ internal sealed partial class Guest
 
         Room.Keep();
         _changed(this);
+        return TimeSpan.Zero;
     }
 
     private void RequireNotLeaving()
@@ -233,7 +238,8 @@ internal sealed partial class Guest
                 new VmMove
                 {
                     ConnectAsync = async (name, ct) => (await way.OpenAsync(name, ct)).Socket,
-                    HandOverAsync = () => HandOverAsync(way, tellNetwork),
+                    SendLastAsync = () => SendLastAsync(way, tellNetwork),
+                    HandOverAsync = () => HandOverAsync(way),
                     Disks = [RootSerial, .. WrittenVolumes.Select(volume => volume.Serial)],
                     Policy = MovePolicies.Parse(move.Policy),
                     RunLimit = TimeSpan.FromSeconds(move.RunLimitSeconds),
@@ -256,6 +262,7 @@ internal sealed partial class Guest
             when (stayed is VmException or IOException or SocketException
                 || (stayed is OperationCanceledException && calledOff.IsCancellationRequested))
         {
+            await tellNetwork(Folder.Presence);
             throw CloudException.Conflict(
                 HostErrors.NotMoved, stayed is OperationCanceledException ? "It was called off." : stayed.Message);
         }
@@ -272,9 +279,10 @@ internal sealed partial class Guest
         await SendRestAsync(way, ct);
         await way.AskAsync(MoveWays.Begin, ct);
         ct.ThrowIfCancellationRequested();
+        await SendLastAsync(way, tellNetwork);
         try
         {
-            await HandOverAsync(way, tellNetwork);
+            await HandOverAsync(way);
         }
         catch (Exception unknown) when (unknown is IOException or SocketException or OperationCanceledException)
         {
@@ -284,38 +292,37 @@ internal sealed partial class Guest
         return new GuestMoveReport { Phase = "done", TotalSeconds = _time.GetElapsedTime(began).TotalSeconds };
     }
 
-    /// <summary>The guest stands still and all of it is over there but what it printed. From here on its frames go there.</summary>
-    private async Task HandOverAsync(MoveOut way, Func<PortPresence, Task> tellNetwork)
+    /// <summary>The guest stands still: what it printed follows, at once, and from here on its frames go there.</summary>
+    /// <exception cref="VmException">It could not be done: it will never run there.</exception>
+    private async Task SendLastAsync(MoveOut way, Func<PortPresence, Task> tellNetwork)
+    {
+        using var limit = new CancellationTokenSource(HandOverLimit, _time);
+        try
+        {
+            await Task.WhenAll(((string[])[Folder.Console, Folder.BootReport]).Where(File.Exists)
+                .Select(log => way.SendLogAsync(log, limit.Token)).Append(tellNetwork(PortPresence.Away)));
+        }
+        catch (Exception failed) when (failed is IOException or SocketException or OperationCanceledException or CloudException)
+        {
+            throw new VmException(failed.Message, failed);
+        }
+    }
+
+    /// <summary>All of it is over there: it is asked to run.</summary>
+    /// <returns>For how long it has, by now.</returns>
+    private async Task<TimeSpan> HandOverAsync(MoveOut way)
     {
         using var limit = new CancellationTokenSource(HandOverLimit, _time);
         var before = Folder.Presence;
         Folder.SayPresence(PortPresence.Away);
         try
         {
-            await PrepareHandOverAsync(way, tellNetwork, limit.Token);
-            await way.AskAsync(MoveWays.Run, limit.Token);
+            return TimeSpan.FromSeconds((await way.AskAsync(MoveWays.Run, limit.Token)).HasRunSeconds);
         }
         catch (VmException)
         {
             Folder.SayPresence(before);
-            await tellNetwork(before);
             throw;
-        }
-    }
-
-    /// <summary>The last before it is asked to run there.</summary>
-    /// <exception cref="VmException">It could not be done: it will never run there.</exception>
-    private async Task PrepareHandOverAsync(MoveOut way, Func<PortPresence, Task> tellNetwork, CancellationToken ct)
-    {
-        try
-        {
-            // At once, as the guest stands still.
-            await Task.WhenAll(((string[])[Folder.Console, Folder.BootReport]).Where(File.Exists)
-                .Select(log => way.SendLogAsync(log, ct)).Append(tellNetwork(PortPresence.Away)));
-        }
-        catch (Exception failed) when (failed is IOException or SocketException or OperationCanceledException or CloudException)
-        {
-            throw new VmException(failed.Message, failed);
         }
     }
 }

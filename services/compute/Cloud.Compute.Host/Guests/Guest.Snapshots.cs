@@ -75,7 +75,7 @@ internal sealed partial class Guest
     }
 
     /// <summary>Lets the guest go on, paused or suspended.</summary>
-    public async Task ResumeAsync(VmNic nic, CancellationToken ct)
+    public async Task ResumeAsync(VmNic? nic, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         if (_machine is { } machine)
@@ -95,7 +95,7 @@ internal sealed partial class Guest
     }
 
     /// <summary>Ends the machine, and has the guest go on from a snapshot of it.</summary>
-    public async Task RestoreAsync(string id, VmNic nic, CancellationToken ct)
+    public async Task RestoreAsync(string id, VmNic? nic, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         var snapshot = _snapshots.Require(id);
@@ -292,7 +292,7 @@ internal sealed partial class Guest
         }
 
         await RestoreVolumesAsync(snapshot, ct);
-        return new SnapshotStart(snapshot, _root.Renews ? await TemplateOfAsync(snapshot, ct) : null);
+        return new SnapshotStart(snapshot, _root.Renews && !Spec.ForkedAlone ? await TemplateOfAsync(snapshot, ct) : null);
     }
 
     /// <summary>Made by a machine like this one that never runs, over a disk that is thrown away.</summary>

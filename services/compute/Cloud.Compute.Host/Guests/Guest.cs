@@ -3,6 +3,7 @@ using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Snapshots;
 using Cloud.Compute.Host.Volumes;
 using Cloud.Primitives;
+using Cloud.Switch.Client;
 using Cloud.Vmm;
 
 namespace Cloud.Compute.Host.Guests;
@@ -82,6 +83,7 @@ internal sealed partial class Guest : IAsyncDisposable
                 BootEnded = (_boot.Ended || _answered) && !_root.Renews,
                 UserDataExitCode = _boot.UserDataExitCode,
                 DiskFull = _machine?.IsDiskFull == true,
+                Away = _machine is null && Folder.Presence == PortPresence.Away,
                 StartedAt = _run?.StartedAt,
             };
         }
@@ -114,19 +116,13 @@ internal sealed partial class Guest : IAsyncDisposable
         _changed(this);
     }
 
-    /// <summary>Brings what is on disk to the spec: seed, root disk, and the spec itself last.</summary>
+    /// <summary>Brings what is on disk to the spec: seed, root disk, and the spec itself. A folder without one is no guest's.</summary>
     public async Task DefineAsync(GuestSpec spec, IDiskMaker disks, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         spec = spec with { Volumes = Spec.Volumes };
-        Folder.WriteSpec(spec);
-        await ForkAsync(spec, ct);
-        await TakeRootAsync(spec, ct);
-        await disks.MakeRootAsync(spec, PathOf(_root.Layers[0]), ct);
-        if (spec.Image.DiskFormat != ContainerImages.Format)
-        {
-            Seed.Write(spec, Folder.Seed);
-        }
+        Folder.Make();
+        await Task.WhenAll(Task.Run(() => Folder.WriteSpec(spec), CancellationToken.None), MakeRootAsync(spec, disks, ct));
 
         var before = Spec;
         Spec = spec;
@@ -138,7 +134,7 @@ internal sealed partial class Guest : IAsyncDisposable
         _changed(this);
     }
 
-    public async Task StartAsync(VmNic nic, CancellationToken ct)
+    public async Task StartAsync(VmNic? nic, CancellationToken ct)
     {
         using var turn = await TurnAsync(ct);
         if (_machine is not null)
@@ -149,19 +145,27 @@ internal sealed partial class Guest : IAsyncDisposable
         await StartInTurnAsync(nic, ct);
     }
 
-    private async Task StartInTurnAsync(VmNic nic, CancellationToken ct)
+    private async Task StartInTurnAsync(VmNic? nic, CancellationToken ct)
     {
         ForgetBoot();
         var run = new GuestRun(GuestRun.PresentBoot, _time.GetUtcNow(), null);
-        run.Write(Folder.Run);
+        var writing = run.BeginAsync(Folder.Run);
         try
         {
             var from = await PrepareToGoOnAsync(ct);
             var spec = await ToVmSpecAsync(nic, ct);
             Hold(await _driver.StartAsync(from is null ? spec : from.GivenTo(spec), ct), run);
+            await writing;
         }
         catch
         {
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_machine is { } begun)
+            {
+                await begun.KillAsync(CancellationToken.None);
+                await _watching;
+            }
+
             File.Delete(Folder.Run);
             throw;
         }
@@ -226,104 +230,6 @@ internal sealed partial class Guest : IAsyncDisposable
         (run with { Exit = new GuestExit(GuestExitKind.HostStopped, "Its host was stopped.") }).Write(Folder.Run);
     }
 
-    /// <summary>Gives the guest a volume: now where it runs, and at each start from now on.</summary>
-    public async Task AttachVolumeAsync(GuestVolume volume, CancellationToken ct)
-    {
-        using var turn = await TurnAsync(ct);
-        var before = Spec;
-        ChangeSpec(Spec with { Volumes = [.. Spec.Volumes.Where(one => one.Volume != volume.Volume), volume] });
-        if (_machine is not { } machine)
-        {
-            return;
-        }
-
-        try
-        {
-            await machine.PlugDiskAsync(_volumes.DiskOf(volume), ct);
-        }
-        catch
-        {
-            ChangeSpec(before);
-            throw;
-        }
-    }
-
-    /// <summary>Takes a volume from the guest. By force it is reset, or starts anew, where it does not let go.</summary>
-    /// <exception cref="CloudException">The guest runs and has not let go of it.</exception>
-    public async Task DetachVolumeAsync(string id, bool force, Func<Task<VmNic>> join, CancellationToken ct)
-    {
-        using var turn = await TurnAsync(ct);
-        if (Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { } volume)
-        {
-            return;
-        }
-
-        var without = Spec with { Volumes = Spec.Volumes.Where(one => one.Volume != id).ToList() };
-        if (_machine is not { } machine || await machine.UnplugDiskAsync(volume.Serial, LetGoLimit(machine), force, ct))
-        {
-            ChangeSpec(without);
-        }
-        else if (force)
-        {
-            // Its board keeps what it has for as long as it runs.
-            await machine.KillAsync(ct);
-            await _watching.WaitAsync(ct);
-            ChangeSpec(without);
-            await StartInTurnAsync(await join(), CancellationToken.None);
-        }
-        else
-        {
-            throw CloudException.Conflict(
-                HostErrors.VolumeHeld, "The guest has not let go of the volume: it may still be starting, or use it. Unmount it there.");
-        }
-    }
-
-    /// <summary>Grows a volume under the running guest; false where it does not run, or only reads it.</summary>
-    public async Task<bool> GrowVolumeAsync(string id, long sizeBytes, CancellationToken ct)
-    {
-        using var turn = await TurnAsync(ct);
-        if (_machine is not { } machine || Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { ReadOnly: false } volume)
-        {
-            return false;
-        }
-
-        await machine.GrowDiskAsync(volume.Serial, sizeBytes, ct);
-        return true;
-    }
-
-    /// <summary>Whether the running guest has this file of a volume open; null where it does not run.</summary>
-    public async Task<bool?> HasVolumeLayerAsync(string id, string path, CancellationToken ct) =>
-        _machine is { } machine && Spec.Volumes.FirstOrDefault(one => one.Volume == id) is { ReadOnly: false } volume
-            ? await machine.HasDiskLayerAsync(volume.Serial, path, ct)
-            : null;
-
-    /// <summary>
-    /// Has the guest, where it runs, read one file of a volume instead of several, and writes that down before it can start anew.
-    /// </summary>
-    /// <param name="id">The volume.</param>
-    /// <param name="layers">The files' paths, nearest first.</param>
-    /// <param name="merged">The one that has what they have.</param>
-    /// <param name="done">Called in any case: a guest that goes on with the several reads the same.</param>
-    /// <returns>False where the running guest goes on with the several.</returns>
-    public async Task<bool> ReplaceVolumeLayersAsync(string id, IReadOnlyList<string> layers, VmDiskLayer merged, Action done)
-    {
-        using var turn = await TurnOfAnyAsync(CancellationToken.None);
-        try
-        {
-            // One that only reads has the uppermost of them as its own.
-            return _machine is not { } machine || Spec.Volumes.FirstOrDefault(one => one.Volume == id) is not { ReadOnly: false } volume
-                || await machine.ReplaceDiskLayersAsync(volume.Serial, layers, merged, CancellationToken.None);
-        }
-        catch (VmException)
-        {
-            return false;
-        }
-        finally
-        {
-            done();
-        }
-    }
-
     /// <summary>Counters of a volume; null where the guest does not run, or its engine counts none.</summary>
     public async Task<GuestDiskMetrics?> ReadVolumeMetricsAsync(string id, CancellationToken ct)
     {
@@ -380,13 +286,6 @@ internal sealed partial class Guest : IAsyncDisposable
         _changed(this);
     }
 
-    /// <summary>
-    /// How long the guest may take to let go of a volume before whoever asked is told that it has not. A PCI Express slot gives it five
-    /// seconds of its own time in which the button can be pressed again; one that is paused lets go of nothing.
-    /// </summary>
-    private TimeSpan LetGoLimit(IVirtualMachine machine) => TimeSpan.FromSeconds(
-        machine.State != VmState.Running ? 1 : Spec.Image.Architecture == RiscV64 ? 25 : 6);
-
     private void ChangeSpec(GuestSpec spec)
     {
         Folder.WriteSpec(spec);
@@ -408,11 +307,7 @@ internal sealed partial class Guest : IAsyncDisposable
     }
 
     /// <summary>For what is done already where the guest was removed.</summary>
-    private async Task<Turn> TurnOfAnyAsync(CancellationToken ct)
-    {
-        await _one.WaitAsync(ct);
-        return new Turn(_one);
-    }
+    private Task<Turn> TurnOfAnyAsync(CancellationToken ct) => Turn.TakeAsync(_one, ct);
 
     /// <summary>What was reported is of the run before.</summary>
     private void ForgetBoot()
@@ -500,7 +395,7 @@ internal sealed partial class Guest : IAsyncDisposable
         }
     }
 
-    private async Task<VmSpec> ToVmSpecAsync(VmNic nic, CancellationToken ct)
+    private async Task<VmSpec> ToVmSpecAsync(VmNic? nic, CancellationToken ct)
     {
         var image = Spec.Image;
         var volumes = Spec.Volumes.Select(_volumes.DiskOf).ToList();
@@ -519,7 +414,7 @@ internal sealed partial class Guest : IAsyncDisposable
                 : null,
             Disks = isContainer ? volumes : [RootDisk(), .. volumes],
             SeedPath = Folder.Seed,
-            Nics = [nic],
+            Nics = nic is null ? [] : [nic],
             Uuid = UuidOf(Spec.Id),
             Container = isContainer ? await _images.DescribeAsync(Spec, volumes, ct) : null,
         };
@@ -547,10 +442,5 @@ internal sealed partial class Guest : IAsyncDisposable
         hash[6] = (byte)((hash[6] & 0x0f) | 0x80);
         hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
         return new Guid(hash.AsSpan(0, 16), bigEndian: true);
-    }
-
-    private sealed class Turn(SemaphoreSlim one) : IDisposable
-    {
-        public void Dispose() => one.Release();
     }
 }

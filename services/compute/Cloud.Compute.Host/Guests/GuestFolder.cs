@@ -2,6 +2,7 @@ using System.Text.Json;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Switch.Client;
 using Cloud.Vmm;
+using Cloud.Vmm.Oci;
 
 namespace Cloud.Compute.Host.Guests;
 
@@ -26,6 +27,9 @@ internal sealed class GuestFolder(string guestsFolder, string id)
     private const string ComingName = "coming.json";
     private const string PresenceName = "presence";
 
+    private readonly Lock _presence = new();
+    private bool _isAway;
+
     /// <summary>Whether an id can be a folder's name: nothing that leads anywhere else.</summary>
     public static bool IsName(string id) =>
         id.Length is > 0 and <= 64 && id.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
@@ -47,18 +51,34 @@ internal sealed class GuestFolder(string guestsFolder, string id)
 
     public string BootReport => File(VmFolder.BootReport);
 
-    /// <summary>What its port of the switch is.</summary>
-    public PortPresence Presence =>
-        System.IO.File.Exists(File(PresenceName))
-        && Enum.TryParse<PortPresence>(System.IO.File.ReadAllText(File(PresenceName)), out var said)
-            ? said
-            : PortPresence.Here;
+    /// <summary>What its port of the switch is. One that is away stays so until the last of it is deleted.</summary>
+    public PortPresence Presence
+    {
+        get
+        {
+            lock (_presence)
+            {
+                if (!_isAway && System.IO.File.Exists(File(PresenceName))
+                    && Enum.TryParse<PortPresence>(System.IO.File.ReadAllText(File(PresenceName)), out var said))
+                {
+                    _isAway = said == PortPresence.Away;
+                    return said;
+                }
+
+                return _isAway ? PortPresence.Away : PortPresence.Here;
+            }
+        }
+    }
 
     /// <summary>Not synced: after a power loss nothing of a guest runs, and who has it is said by whose spec it is.</summary>
     public void SayPresence(PortPresence presence)
     {
-        System.IO.File.WriteAllText(File(PresenceName) + ".new", presence.ToString());
-        System.IO.File.Move(File(PresenceName) + ".new", File(PresenceName), overwrite: true);
+        lock (_presence)
+        {
+            System.IO.File.WriteAllText(File(PresenceName) + ".new", presence.ToString());
+            System.IO.File.Move(File(PresenceName) + ".new", File(PresenceName), overwrite: true);
+            _isAway = presence == PortPresence.Away;
+        }
     }
 
     /// <summary>A folder for a guest that is to be one by its spec later.</summary>
@@ -114,7 +134,14 @@ internal sealed class GuestFolder(string guestsFolder, string id)
         if (Directory.Exists(Path))
         {
             System.IO.File.Delete(File(SpecName));
-            Directory.Delete(Path, recursive: true);
+            try
+            {
+                UserNamespace.Remove(Path);
+            }
+            catch (IOException) when (UserNamespace.IsClosed)
+            {
+                // What its containers wrote is swept once the host gives their ids again.
+            }
         }
     }
 

@@ -32,5 +32,8 @@ internal sealed record GuestRun(string HostBoot, DateTimeOffset StartedAt, Guest
         }
     }
 
+    /// <summary>There when this returns, durable when the task ends.</summary>
+    public Task BeginAsync(string path) => DurableFile.WriteAsync(path, JsonSerializer.SerializeToUtf8Bytes(this));
+
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this));
 }

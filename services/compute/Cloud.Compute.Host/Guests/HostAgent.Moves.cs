@@ -14,7 +14,13 @@ internal sealed partial class HostAgent
 {
     private const int SocketNameBytes = 6;
 
+    /// <summary>What a guest takes before anything of it has come.</summary>
+    private const long ArrivalBytesMin = 16 << 20;
+
     private readonly ConcurrentDictionary<string, Arrival> _arrivals = new(StringComparer.Ordinal);
+
+    /// <summary>What a guest left here is forgotten before it comes back, or not at all.</summary>
+    private readonly SemaphoreSlim _comingsAndGoings = new(1, 1);
 
     /// <summary>A guest is on its way from here, or to here: what its files are does not change now.</summary>
     public bool AnyMoves => !_arrivals.IsEmpty || Volatile.Read(ref _volumesLeaving) > 0
@@ -42,12 +48,18 @@ internal sealed partial class HostAgent
             throw CloudException.Conflict(HostErrors.Refused, $"This host does not have the image {spec.Image.Id}.");
         }
 
+        if (new DriveInfo(options.Value.Folder).AvailableFreeSpace < ArrivalBytesMin)
+        {
+            throw CloudException.Conflict(HostErrors.NotMoved, $"The disk of host {options.Value.Name} is full.");
+        }
+
         if (!await EndArrivalAsync(spec.Id, ct))
         {
             throw CloudException.Conflict(HostErrors.Moving, "The guest is on this host already.");
         }
 
         // What it left here when it went.
+        using var turn = await Turn.TakeAsync(_comingsAndGoings, ct);
         await RemoveAsync(spec.Id, ct);
         var guest = NewGuest(new GuestFolder(GuestsFolder, spec.Id), spec);
         try
@@ -98,6 +110,7 @@ internal sealed partial class HostAgent
     public async Task ForgetDepartedAsync(string id, IReadOnlyList<string> departed, CancellationToken ct)
     {
         await _adopted.Task.WaitAsync(ct);
+        using var turn = await Turn.TakeAsync(_comingsAndGoings, ct);
         if (_arrivals.ContainsKey(id) || (_guests.TryGetValue(id, out var guest) && guest.Folder.Presence != PortPresence.Away))
         {
             // It has come back, or is about to.
@@ -157,28 +170,38 @@ internal sealed partial class HostAgent
         public async Task<IVmArrival> AwaitMachineAsync(CancellationToken ct) =>
             await guest.AwaitMachineAsync(await network.JoinAsync(guest.Spec, PortPresence.Arriving, ct), ct);
 
-        public async Task ArriveAsync(IVmArrival? machine, Action isHere)
+        public async Task<TimeSpan> ArriveAsync(IVmArrival? machine, Action isHere)
         {
             var joining = network.JoinAsync(guest.Spec, PortPresence.Arrived, CancellationToken.None);
-            await (machine is null ? guest.ArriveAtRestAsync(joining, Take) : guest.ArriveAsync(machine, joining, Take));
-            agent.SayArrived(guest.Spec.Id);
+            try
+            {
+                return await (machine is null
+                    ? guest.ArriveAtRestAsync(joining, Take)
+                    : guest.ArriveAsync(machine, joining, Take));
+            }
+            finally
+            {
+                await ((Task)joining).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
 
             void Take()
             {
                 agent._guests[guest.Spec.Id] = guest;
                 agent._arrivals.TryRemove(guest.Spec.Id, out _);
                 isHere();
+                agent.SayArrived(guest.Spec.Id);
             }
         }
 
         public async Task AbandonAsync()
         {
-            agent._arrivals.TryRemove(guest.Spec.Id, out _);
-            await network.PartAsync(guest.Spec, CancellationToken.None);
+            // What takes room goes first: the network writes down what it does.
             await Room.DropAsync();
             guest.Folder.Delete();
             await guest.DisposeAsync();
             agent.SweepLayers();
+            await network.PartAsync(guest.Spec, CancellationToken.None);
+            agent._arrivals.TryRemove(guest.Spec.Id, out _);
             agent.SayAbandoned(guest.Spec.Id);
         }
     }

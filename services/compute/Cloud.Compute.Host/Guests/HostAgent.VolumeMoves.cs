@@ -99,20 +99,20 @@ internal sealed partial class HostAgent
 
         public Task<IVmArrival> AwaitMachineAsync(CancellationToken ct) => throw new VmException("No machine is awaited.");
 
-        public Task ArriveAsync(IVmArrival? machine, Action isHere)
+        public Task<TimeSpan> ArriveAsync(IVmArrival? machine, Action isHere)
         {
             Room.Keep();
             agent._arrivals.TryRemove(volume, out _);
             isHere();
             Directory.Delete(folder, recursive: true);
-            return Task.CompletedTask;
+            return Task.FromResult(TimeSpan.Zero);
         }
 
         public async Task AbandonAsync()
         {
-            agent._arrivals.TryRemove(volume, out _);
             await Room.DropAsync();
             Directory.Delete(folder, recursive: true);
+            agent._arrivals.TryRemove(volume, out _);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Cloud.Compute.Contracts;
 using Cloud.Compute.Host.Containers;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Host.Moves;
@@ -109,7 +110,10 @@ internal sealed partial class HostAgent(
                 NameOf(probe.Engine),
                 NameOf(probe.Architecture),
                 probe.Works,
-                probe.Reason)).ToList(),
+                probe.Reason)
+            {
+                Lacks = probe.Lacks,
+            }).ToList(),
         };
     }
 
@@ -348,6 +352,16 @@ internal sealed partial class HostAgent(
         }
     }
 
+    public async Task<ContainerCommandEnd> RunAsync(
+        string id, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output, CancellationToken ct)
+    {
+        var machine = (await RequireAsync(id, ct)).RequireMachine();
+        var user = command.User is { } named ? new GuestUser(named.UserId, named.GroupId) : null;
+        GuestCommandEnd? end = null;
+        await ByEngineAsync(async () => end = await machine.Agent.RunAsync(new GuestCommand(command.Command, user), input, output, ct));
+        return new ContainerCommandEnd(end!.ExitCode, end.ErrorTail);
+    }
+
     public async Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct)
     {
         var guest = await RequireAsync(id, ct);
@@ -378,6 +392,8 @@ internal sealed partial class HostAgent(
         {
             await guest.DisposeAsync();
         }
+
+        _comingsAndGoings.Dispose();
     }
 
     /// <summary>Powers all guests off because the host stops: they run again when it is back.</summary>

@@ -15,6 +15,9 @@ namespace Cloud.Compute.Host.Moves;
 internal sealed class Arrival : IAsyncDisposable
 {
     private const int SecretBytes = 32;
+
+    /// <summary>ENOSPC, as .NET hands it on.</summary>
+    private const int NoSpace = 28;
     private static readonly TimeSpan GreetingLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan IdleLimit = TimeSpan.FromMinutes(1);
 
@@ -29,6 +32,7 @@ internal sealed class Arrival : IAsyncDisposable
     private int _open;
     private bool _begun;
     private bool _ended;
+    private bool _abandoned;
 
     public Arrival(IArrivalSteps steps, string socketPath, TimeProvider time)
     {
@@ -53,36 +57,41 @@ internal sealed class Arrival : IAsyncDisposable
     /// <summary>Ends when it is not awaited any more, whether it came or not.</summary>
     public Task Ended => _listening;
 
-    /// <summary>Ends the wait, unless the guest is here.</summary>
+    /// <summary>Ends the wait, unless the guest is here. Where it fails to take away what came it can be asked again.</summary>
     /// <returns>False where it is.</returns>
     public async Task<bool> EndAsync()
     {
         await _one.WaitAsync();
         try
         {
-            if (HasArrived)
+            if (!HasArrived)
             {
-                return false;
+                await EndInTurnAsync();
             }
 
-            if (!_ended)
-            {
-                _ended = true;
-                await _ending.CancelAsync();
-                _listener.Close();
-                if (_machine is { } machine)
-                {
-                    await machine.DisposeAsync();
-                }
-
-                await _steps.AbandonAsync();
-            }
-
-            return true;
+            return !HasArrived;
         }
         finally
         {
             _one.Release();
+        }
+    }
+
+    private async Task EndInTurnAsync()
+    {
+        _ended = true;
+        await _ending.CancelAsync();
+        _listener.Close();
+        if (_machine is { } machine)
+        {
+            await machine.DisposeAsync();
+            _machine = null;
+        }
+
+        if (!_abandoned)
+        {
+            await _steps.AbandonAsync();
+            _abandoned = true;
         }
     }
 
@@ -122,6 +131,11 @@ internal sealed class Arrival : IAsyncDisposable
             }
             catch (Exception closed) when (closed is SocketException or OperationCanceledException or ObjectDisposedException)
             {
+                return;
+            }
+            catch (Exception failed) when (failed is IOException or Primitives.CloudException)
+            {
+                // It is awaited no more. What came is taken away when that is asked for, or at the agent's next start.
                 return;
             }
         }
@@ -172,7 +186,7 @@ internal sealed class Arrival : IAsyncDisposable
         }
         catch (Exception failed) when (failed is VmException or IOException or UnauthorizedAccessException or Primitives.CloudException)
         {
-            answer = new MoveAnswer(failed.Message);
+            answer = new MoveAnswer(failed is IOException { HResult: NoSpace } ? "Its disk is full." : failed.Message);
         }
 
         await MoveWays.SendAsync(socket, answer, CancellationToken.None);
@@ -243,13 +257,8 @@ internal sealed class Arrival : IAsyncDisposable
                 throw new VmException("It is awaited no more.");
             }
 
-            if (_machine is not null)
-            {
-                await _machine.ReadyAsync(ct);
-            }
-
-            await _steps.ArriveAsync(_machine, () => HasArrived = true);
-            return new MoveAnswer();
+            var hasRun = await _steps.ArriveAsync(_machine, () => HasArrived = true);
+            return new MoveAnswer(HasRunSeconds: hasRun.TotalSeconds);
         }
         catch (Exception failed) when (HasArrived && (failed is VmException or IOException or Primitives.CloudException))
         {
@@ -258,9 +267,7 @@ internal sealed class Arrival : IAsyncDisposable
         }
         catch (Exception failed) when (failed is VmException or IOException or UnauthorizedAccessException or Primitives.CloudException)
         {
-            _one.Release();
-            await EndAsync();
-            await _one.WaitAsync(CancellationToken.None);
+            await EndInTurnAsync();
             return new MoveAnswer(failed.Message);
         }
         finally
@@ -290,7 +297,8 @@ internal interface IArrivalSteps
     /// <summary>Makes it this host's, and lets it run.</summary>
     /// <param name="machine">Has all of the guest; null where it comes at rest.</param>
     /// <param name="isHere">Called at the instant from which on it is.</param>
-    Task ArriveAsync(IVmArrival? machine, Action isHere);
+    /// <returns>For how long it has run, by now.</returns>
+    Task<TimeSpan> ArriveAsync(IVmArrival? machine, Action isHere);
 
     /// <summary>Removes what was prepared.</summary>
     Task AbandonAsync();

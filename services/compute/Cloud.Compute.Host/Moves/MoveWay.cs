@@ -18,7 +18,9 @@ internal sealed record MoveWay(string Secret, string Name, string? File = null, 
 /// <param name="Error">Why not; null where it is so.</param>
 /// <param name="TakesMemoryLate">The machine that awaits can run before it has all memory.</param>
 /// <param name="Missing">Of the luggage, the files that are not there yet.</param>
-internal sealed record MoveAnswer(string? Error = null, bool TakesMemoryLate = false, IReadOnlyList<MoveFile>? Missing = null);
+/// <param name="HasRunSeconds">For how long the guest has run when this is answered.</param>
+internal sealed record MoveAnswer(
+    string? Error = null, bool TakesMemoryLate = false, IReadOnlyList<MoveFile>? Missing = null, double HasRunSeconds = 0);
 
 /// <summary>A file of the luggage.</summary>
 /// <param name="Way">The way that it takes: where it lies on either host.</param>
@@ -76,7 +78,7 @@ internal static class MoveWays
             if (send is not null)
             {
                 await using var stream = new NetworkStream(socket, ownsSocket: false);
-                await send(stream);
+                await SendAsync(stream, send);
             }
 
             var answer = await ReceiveAsync<MoveAnswer>(socket, ct);
@@ -86,6 +88,18 @@ internal static class MoveWays
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    private static async Task SendAsync(Stream stream, Func<Stream, Task> send)
+    {
+        try
+        {
+            await send(stream);
+        }
+        catch (IOException broken) when (broken.InnerException is SocketException)
+        {
+            // It was refused in the middle: the answer says why.
         }
     }
 
@@ -110,21 +124,26 @@ internal static class MoveWays
         }
     }
 
-    /// <summary>A byte at a time: what comes after the line is another's to read.</summary>
+    /// <summary>Looks before it takes: what comes after the line is another's to read.</summary>
     public static async Task<T> ReceiveAsync<T>(Socket socket, CancellationToken ct)
     {
-        var line = new List<byte>();
-        var one = new byte[1];
-        while (await socket.ReceiveAsync(one, ct) == 1)
+        var line = new byte[LineBytesMax];
+        for (var length = 0; length < line.Length;)
         {
-            if (one[0] == '\n')
+            var seen = await socket.ReceiveAsync(line.AsMemory(length), SocketFlags.Peek, ct);
+            if (seen == 0)
             {
-                return JsonSerializer.Deserialize<T>(line.ToArray()) ?? throw new IOException("An empty line came.");
+                throw new IOException("The other host has closed the connection.");
             }
 
-            line.Add(line.Count < LineBytesMax ? one[0] : throw new IOException("A line is too long."));
+            var end = line.AsSpan(length, seen).IndexOf((byte)'\n');
+            length += await socket.ReceiveAsync(line.AsMemory(length, end < 0 ? seen : end + 1), ct);
+            if (line[length - 1] == '\n')
+            {
+                return JsonSerializer.Deserialize<T>(line.AsSpan(0, length - 1)) ?? throw new IOException("An empty line came.");
+            }
         }
 
-        throw new IOException("The other host has closed the connection.");
+        throw new IOException("A line is too long.");
     }
 }

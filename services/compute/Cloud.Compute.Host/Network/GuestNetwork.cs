@@ -54,7 +54,7 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     private async Task HaveAsync(IReadOnlyList<(GuestSpec Spec, PortPresence Presence)> guests, CancellationToken ct)
     {
-        foreach (var (spec, presence) in guests)
+        foreach (var (spec, presence) in guests.Where(guest => guest.Spec.HasNetwork))
         {
             _wanted[spec.Id] = ToPort(spec, presence);
         }
@@ -81,10 +81,15 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
         }
     }
 
-    /// <summary>Makes the guest's port, or brings it to the spec.</summary>
+    /// <summary>Makes the guest's port, or brings it to the spec. Null for one that has no network.</summary>
     /// <exception cref="CloudException">A published port is taken by another program; the switch can't be started.</exception>
-    public async Task<VmNic> JoinAsync(GuestSpec spec, PortPresence presence, CancellationToken ct)
+    public async Task<VmNic?> JoinAsync(GuestSpec spec, PortPresence presence, CancellationToken ct)
     {
+        if (!spec.HasNetwork)
+        {
+            return null;
+        }
+
         var port = ToPort(spec, presence);
         await AskAsync(
             async client =>
@@ -99,6 +104,11 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
 
     public async Task LeaveAsync(GuestSpec spec, CancellationToken ct)
     {
+        if (!spec.HasNetwork)
+        {
+            return;
+        }
+
         _wanted.TryRemove(spec.Id, out _);
         await AskAsync(
             async client =>
@@ -115,6 +125,11 @@ internal sealed partial class GuestNetwork(IOptions<HostOptions> options, TimePr
     /// </summary>
     public async Task PartAsync(GuestSpec spec, CancellationToken ct)
     {
+        if (!spec.HasNetwork)
+        {
+            return;
+        }
+
         await JoinAsync(spec, PortPresence.Away, ct);
         _wanted.TryRemove(spec.Id, out _);
         RemoveFolder(spec.Id);

@@ -14,10 +14,14 @@ namespace Cloud.Compute.Host.Volumes;
 internal sealed class BlockServer : IDisposable
 {
     private const string FolderPrefix = "cloud-nbd-";
+    private const string Busy = "volume-busy";
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(2);
+
+    /// <summary>A reader whose client has gone, or has its answer, takes a moment to let go.</summary>
+    private static readonly TimeSpan BusyLimit = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
     private readonly string _folder;
@@ -32,41 +36,17 @@ internal sealed class BlockServer : IDisposable
     public static async Task<BlockServer> StartAsync(
         IReadOnlyList<VmDiskLayer> layers, bool readOnly, TimeProvider time, CancellationToken ct)
     {
-        foreach (var layer in layers)
+        var began = time.GetTimestamp();
+        while (true)
         {
-            // Refuses a file whose data lies elsewhere.
-            DiskFile.VirtualBytes(layer.Path, layer.Format == VmDiskFormat.Qcow2 ? DiskFile.Qcow2 : "raw");
-        }
-
-        var folder = Directory.CreateTempSubdirectory(FolderPrefix).FullName;
-        var socket = Path.Combine(folder, "s");
-        string[] mode = readOnly ? ["--read-only"] : ["--discard=unmap", "--detect-zeroes=unmap"];
-        var secrets = new DiskSecrets(layers);
-        var chain = DiskChain.Of(layers, readOnly).ToJsonString();
-        var process = Process.Start(new ProcessStartInfo(
-            "qemu-nbd", [.. mode, "--allocation-depth", $"--socket={socket}", .. secrets.Arguments, $"json:{chain}"])
-        {
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-        }) ?? throw new InvalidOperationException("qemu-nbd was not started.");
-        DiskSecrets.Give(secrets, process);
-        var server = new BlockServer(process, folder);
-        try
-        {
-            server.Disk = await NbdConnection.OpenAsync(await server.ConnectAsync(socket, time, ct), ct);
-            return server;
-        }
-        catch (IOException failed) when (process.WaitForExit(EndLimit))
-        {
-            // It listens before it opens the files.
-            var refusal = await server.RefusalAsync(failed, ct);
-            server.Dispose();
-            throw refusal;
-        }
-        catch
-        {
-            server.Dispose();
-            throw;
+            try
+            {
+                return await TryStartAsync(layers, readOnly, time, ct);
+            }
+            catch (CloudException refusal) when (refusal.Code == Busy && time.GetElapsedTime(began) < BusyLimit)
+            {
+                await Task.Delay(20 * Look, time, ct);
+            }
         }
     }
 
@@ -117,6 +97,47 @@ internal sealed class BlockServer : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
+    private static async Task<BlockServer> TryStartAsync(
+        IReadOnlyList<VmDiskLayer> layers, bool readOnly, TimeProvider time, CancellationToken ct)
+    {
+        foreach (var layer in layers)
+        {
+            // Refuses a file whose data lies elsewhere.
+            DiskFile.VirtualBytes(layer.Path, layer.Format == VmDiskFormat.Qcow2 ? DiskFile.Qcow2 : "raw");
+        }
+
+        var folder = Directory.CreateTempSubdirectory(FolderPrefix).FullName;
+        var socket = Path.Combine(folder, "s");
+        string[] mode = readOnly ? ["--read-only"] : ["--discard=unmap", "--detect-zeroes=unmap"];
+        var secrets = new DiskSecrets(layers);
+        var chain = DiskChain.Of(layers, readOnly).ToJsonString();
+        var process = Process.Start(new ProcessStartInfo(
+            "qemu-nbd", [.. mode, "--allocation-depth", $"--socket={socket}", .. secrets.Arguments, $"json:{chain}"])
+        {
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        }) ?? throw new InvalidOperationException("qemu-nbd was not started.");
+        DiskSecrets.Give(secrets, process);
+        var server = new BlockServer(process, folder);
+        try
+        {
+            server.Disk = await NbdConnection.OpenAsync(await server.ConnectAsync(socket, time, ct), ct);
+            return server;
+        }
+        catch (IOException failed) when (process.WaitForExit(EndLimit))
+        {
+            // It listens before it opens the files.
+            var refusal = await server.RefusalAsync(failed, ct);
+            server.Dispose();
+            throw refusal;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
     private async Task<Socket> ConnectAsync(string path, TimeProvider time, CancellationToken ct)
     {
         var began = time.GetTimestamp();
@@ -147,7 +168,7 @@ internal sealed class BlockServer : IDisposable
         var said = _process.HasExited ? (await _process.StandardError.ReadToEndAsync(ct)).Trim() : "no answer";
         return said.Contains("lock", StringComparison.Ordinal)
             ? new CloudException(
-                ErrorKind.Conflict, "volume-busy", "The volume is being read, written or attached.", new IOException(said))
+                ErrorKind.Conflict, Busy, "The volume is being read, written or attached.", new IOException(said))
             : new CloudException(
                 ErrorKind.Unavailable, "disk-failed", "A disk could not be opened on this host.", new IOException(said, failed));
     }

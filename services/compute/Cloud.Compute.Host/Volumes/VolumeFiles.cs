@@ -72,11 +72,7 @@ internal sealed class VolumeFiles : IDisposable
     public SnapshotRecord? FindSnapshot(string id) => _snapshots.GetValueOrDefault(id);
 
     /// <summary>The right to change something; one at a time.</summary>
-    public async Task<IDisposable> TurnAsync(CancellationToken ct)
-    {
-        await _one.WaitAsync(ct);
-        return new Turn(_one);
-    }
+    public async Task<IDisposable> TurnAsync(CancellationToken ct) => await Turn.TakeAsync(_one, ct);
 
     /// <summary>A volume as a machine that does not have it yet is given it.</summary>
     /// <exception cref="CloudException">There is none of this id.</exception>
@@ -357,10 +353,5 @@ internal sealed class VolumeFiles : IDisposable
         var records = Directory.EnumerateFiles(folder, "*.json").Select(path => JsonSerializer.Deserialize<T>(File.ReadAllBytes(path))!);
         return new ConcurrentDictionary<string, T>(
             records.Select(record => KeyValuePair.Create(id(record), record)), StringComparer.Ordinal);
-    }
-
-    private sealed class Turn(SemaphoreSlim one) : IDisposable
-    {
-        public void Dispose() => one.Release();
     }
 }

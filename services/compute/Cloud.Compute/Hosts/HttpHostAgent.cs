@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.WebSockets;
+using Cloud.Compute.Contracts;
 using Cloud.Compute.Host.Contracts;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
@@ -141,6 +142,10 @@ internal sealed class HttpHostAgent(HttpClient http) : IHostAgent, IVolumeStore
 
     public Task<GuestExec> ExecAsync(string id, IReadOnlyList<string> command, CancellationToken ct) =>
         SendAsync<GuestExec>(HttpMethod.Post, $"{Root}/guests/{id}/exec", command, ct);
+
+    public Task<ContainerCommandEnd> RunAsync(
+        string id, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output, CancellationToken ct) =>
+        ContainerCommandSocket.CallAsync(http, $"{Root}/guests/{id}/run", Service, command, input, output, ct);
 
     public async Task<ConsoleChunk> ReadConsoleAsync(string id, long offset, CancellationToken ct)
     {

@@ -12,6 +12,9 @@ public sealed record EngineView(string Name, string Technique, IReadOnlyList<Eng
 /// <summary>What one host found of an engine when it ran small guests on it.</summary>
 public sealed record EngineOnHost(string Host, string Architecture, bool Works, string Reason)
 {
+    /// <summary>What an instance would have on other hosts, and why not there: <c>volumes</c>, <c>limits</c>.</summary>
+    public IReadOnlyDictionary<string, string> Lacks { get; init; } = new Dictionary<string, string>();
+
     /// <summary>
     /// Which of the seven problems of virtualizing a processor a guest found solved there: <c>ring-aliasing</c>,
     /// <c>address-space-compression</c>, <c>non-faulting-access</c>, <c>interrupt-virtualization</c>, <c>hidden-state</c>,
@@ -53,6 +56,7 @@ internal static class ListEngines
         var detail = details?.FirstOrDefault(one => (one.Engine, one.Architecture) == (engine.Engine, engine.Architecture));
         return new EngineOnHost(host, engine.Architecture, engine.Works, engine.Reason)
         {
+            Lacks = engine.Lacks,
             Problems = detail?.Problems ?? new Dictionary<string, bool>(),
             ProblemsReason = detail is null ? "The host's agent does not say now." : detail.ProblemsReason,
             Processor = detail?.Processor,

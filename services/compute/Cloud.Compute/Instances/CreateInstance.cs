@@ -1,5 +1,6 @@
 using System.Text;
 using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.InstanceTypes;
@@ -88,6 +89,7 @@ internal static class CreateInstance
 
     /// <summary>Checks the request, makes the row and starts what makes the guest.</summary>
     /// <param name="origin">What it goes on from; null for one that begins as its image.</param>
+    /// <param name="service">For a container of a service's own; else null.</param>
     public static async Task<Instance> StartAsync(
         CreateInstanceRequest request,
         Caller caller,
@@ -97,15 +99,17 @@ internal static class CreateInstance
         IBlockStorage storage,
         TimeProvider time,
         CancellationToken ct,
-        InstanceOrigin? origin = null)
+        InstanceOrigin? origin = null,
+        ServiceTerms? service = null)
     {
         Check(request);
+        service?.Check();
         var image = await db.Images.FindUsableAsync(caller, request.Image, ct);
-        var type = await db.InstanceTypes.FindNamedAsync(request.Type, ct);
+        var type = service?.ToType(time) ?? await db.InstanceTypes.FindNamedAsync(request.Type, ct);
         var keyPair = request.KeyPair is null ? null : await db.KeyPairs.FindNamedAsync(caller, request.KeyPair, ct);
         CheckFit(request, image, type);
         var volumes = await InstanceVolumes.FindAsync(request.Volumes ?? [], caller, storage, ct);
-        return await PlaceAsync(request, caller, image, type, keyPair, volumes, db, hosts, ports, time, origin, ct);
+        return await PlaceAsync(request, caller, image, type, keyPair, volumes, db, hosts, ports, time, origin, service, ct);
     }
 
     /// <summary>
@@ -123,17 +127,19 @@ internal static class CreateInstance
         PortAllocator ports,
         TimeProvider time,
         InstanceOrigin? origin,
+        ServiceTerms? service,
         CancellationToken ct)
     {
         await using var turn = await db.BeginPlacementAsync(ct);
         await InstanceQuotas.ReserveAsync(db, caller.Project, type.Vcpus, type.MemoryBytes, ct);
-        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host ?? origin?.Host), ct);
+        var verdicts = await hosts.JudgeAsync(db, ToPlacement(request, image, type, volumes.Host ?? origin?.Host ?? service?.Host), ct);
         var warm = origin is null
             ? await WarmChoice.OfAsync(db.WarmStates, image, type, volumes.Awaited.Count > 0, verdicts, ct)
             : WarmChoice.None;
         var chosen = warm.Host ?? verdicts.FirstOrDefault(verdict => verdict.Refused is null) ?? throw NoCapacity(verdicts);
+        await RequireVolumesAsync(volumes, image, chosen, db, ct);
         var instance = Instance.Create(
-            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, warm, db, hosts, ports, time, origin, ct),
+            await DescribeAsync(request, caller, image, type, keyPair, volumes, chosen, warm, db, hosts, ports, time, origin, service, ct),
             time.GetUtcNow());
         db.Instances.Add(instance);
         db.Placements.Add(new InstancePlacement(instance.Id, verdicts));
@@ -142,6 +148,23 @@ internal static class CreateInstance
         await db.SaveNewAsync("instance", request.Name, ct);
         await turn.CommitAsync(ct);
         return instance;
+    }
+
+    /// <exception cref="CloudException">There are to be volumes, and the host gives its containers none.</exception>
+    private static async Task RequireVolumesAsync(
+        InstanceVolumes volumes, Image image, HostVerdict chosen, ComputeDbContext db, CancellationToken ct)
+    {
+        if (volumes.Awaited.Count == 0 || !image.IsContainer)
+        {
+            return;
+        }
+
+        var host = await db.Hosts.AsNoTracking().SingleAsync(host => host.Name == chosen.Host, ct);
+        var engine = host.Engines.First(engine => engine.Engine == chosen.Engine && engine.Architecture == image.Architecture);
+        if (engine.Lacks.TryGetValue(HostEngine.Volumes, out var why))
+        {
+            throw CloudException.Invalid("volumes", why);
+        }
     }
 
     private static void Check(CreateInstanceRequest request)
@@ -202,6 +225,7 @@ internal static class CreateInstance
         PortAllocator ports,
         TimeProvider time,
         InstanceOrigin? origin,
+        ServiceTerms? service,
         CancellationToken ct)
     {
         var taken = await db.Instances.Existing().Where(other => other.Project == caller.Project)
@@ -234,7 +258,13 @@ internal static class CreateInstance
             VolumesAwaited = volumes.Awaited,
             RestartPolicy = request.RestartPolicy,
             DeletionProtection = request.DeletionProtection,
-            Container = image.IsContainer ? InstanceContainer.Of(request, volumes.Mounts) : null,
+            Container = image.IsContainer
+                ? InstanceContainer.Of(request, volumes.Mounts) with
+                {
+                    HasNoNetwork = service is not null,
+                    Listeners = await ports.ChooseAsync(db, service?.Listeners ?? [], ct),
+                }
+                : null,
             Origin = origin,
             // A warm state lies over the very files that it booted from. An image that is still being built has none yet.
             BootsFrom = warm.State?.Files ?? (image.Status == ImageStatus.Active ? GuestSpecs.FilesOf(image) : null),

@@ -1,3 +1,5 @@
+using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Host.Contracts;
 using Cloud.Compute.Hosts;
 using Cloud.Compute.InstanceSnapshots;
 using Cloud.Compute.Persistence;
@@ -33,7 +35,7 @@ internal static class ForkInstance
 
     public static async Task<IResult> HandleAsync(
         string id, ForkInstanceRequest? request, Caller caller, WaitQuery wait, ComputeDbContext db, HostDirectory hosts,
-        PortAllocator ports, InstanceWaiter waiter, TimeProvider time, CancellationToken ct)
+        PortAllocator ports, IBlockStorage storage, InstanceWaiter waiter, TimeProvider time, CancellationToken ct)
     {
         request ??= new ForkInstanceRequest();
         var errors = new FieldErrors();
@@ -44,6 +46,10 @@ internal static class ForkInstance
         errors.ThrowIfAny();
         var parent = await db.Instances.AsNoTracking().FindVisibleAsync(caller, id, ct);
         RequireForkable(parent);
+        if ((await storage.ListAttachedAsync(parent.Project, parent.Id.Value, ct)).Count > 0)
+        {
+            throw CloudException.Conflict(HostErrors.HasVolumes, "A volume is one instance's: detach those of this one, to fork it.");
+        }
 
         var forks = await PlaceAsync(request, parent, db, hosts, ports, time, ct);
         var settled = await Task.WhenAll(forks.Select(fork => waiter.WaitAsync(fork, wait, ct)));

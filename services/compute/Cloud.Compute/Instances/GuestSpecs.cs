@@ -50,6 +50,8 @@ internal static class GuestSpecs
                 Environment = container.Environment,
                 ReadOnlyRoot = container.ReadOnlyRoot,
                 Mounts = container.Mounts,
+                HasNoNetwork = container.HasNoNetwork,
+                Listeners = container.Listeners.Select(listener => new GuestListener(listener.Name, listener.Port)).ToList(),
             }
             : null,
     };

@@ -285,7 +285,7 @@ internal sealed class Instance : IVersioned
         }
 
         (MigratesTo, Migration) = (migration.To, migration with { Was = Status });
-        Enter(InstanceStatus.Migrating, null, now, null);
+        Enter(InstanceStatus.Migrating, StatusReason, now, null);
     }
 
     /// <summary>It is to stay where it is, if it can still be.</summary>
@@ -296,11 +296,11 @@ internal sealed class Instance : IVersioned
     }
 
     /// <summary>Its guest is on the other host.</summary>
-    /// <param name="status">As what it goes on.</param>
+    /// <param name="status">As what it goes on: where that is what it was, for the same reason.</param>
     public void IsMigrated(HostId host, InstanceMigration migration, InstanceStatus status, DateTimeOffset now)
     {
         (Host, HostName, MigratesTo, Migration) = (host, migration.To, null, migration);
-        Enter(status, null, now, null);
+        Enter(status, status == migration.Was ? StatusReason : null, now, null);
     }
 
     /// <summary>Its guest stays where it was.</summary>

@@ -1,3 +1,4 @@
+using Cloud.Compute.Contracts;
 using Cloud.Primitives;
 
 namespace Cloud.Compute.Instances;
@@ -18,6 +19,12 @@ internal sealed record InstanceContainer
 
     /// <summary>Where volumes are mounted, by their ids.</summary>
     public IReadOnlyDictionary<string, string> Mounts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>It has no network card; one of a service's own.</summary>
+    public bool HasNoNetwork { get; init; }
+
+    /// <summary>What listens on its host for it.</summary>
+    public IReadOnlyList<InstanceListener> Listeners { get; init; } = [];
 
     public static InstanceContainer Of(CreateInstanceRequest request, IReadOnlyDictionary<string, string> mounts) => new()
     {

@@ -10,7 +10,7 @@ internal sealed class InstanceCreateSaga(InstanceSteps steps) : Saga<InstanceSag
         new("await-image", steps.AwaitImageAsync, limit: InstanceLimits.Provisioning, isBrief: true),
         new("define-guest", steps.DefineAsync, steps.TakeBackAsync),
         new("attach-volumes", steps.AttachVolumesAsync, isBrief: true),
-        new("start-guest", steps.StartNewAsync, limit: InstanceLimits.Saving),
+        new("start-guest", steps.StartNewAsync, limit: InstanceLimits.Saving, isBrief: true),
     ];
 
     public override Task FailedAsync(InstanceSagaData data, string reason, CancellationToken ct) => steps.FailAsync(data, reason, ct);

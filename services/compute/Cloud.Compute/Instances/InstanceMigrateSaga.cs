@@ -138,7 +138,7 @@ internal sealed class InstanceMigrateSaga(
         }
 
         var (source, target) = (hosts.AgentOf(data.From), hosts.AgentOf(data.To));
-        if (await target.FindAsync(id, ct) is not null
+        if (await target.FindAsync(id, ct) is { Away: false }
             || (migration.Was == InstanceStatus.Failed && await source.FindAsync(id, ct) is null))
         {
             // Of an attempt before this one whose answer was lost; or it failed before it had anything on any host.
@@ -242,8 +242,8 @@ internal sealed class InstanceMigrateSaga(
     }
 
     /// <summary>
-    /// Whether the guest is not on the new host and never will be. A host that does not answer is waited for, unless the guest runs where
-    /// it was: it is not let run in two places.
+    /// Whether the guest is not on the new host and never will be. A host that does not say so is asked until it does, unless the guest
+    /// runs where it was: it is not let run in two places.
     /// </summary>
     private async Task<bool> IsNotThereAsync(InstanceMigrateSagaData data, GuestReport? here, CancellationToken ct)
     {
@@ -251,9 +251,13 @@ internal sealed class InstanceMigrateSaga(
         {
             return await hosts.AgentOf(data.To).EndArrivalAsync(data.Instance.Value, ct);
         }
-        catch (CloudException away) when (away.Kind == ErrorKind.Unavailable && here?.State == GuestState.Running)
+        catch (CloudException) when (here?.State == GuestState.Running)
         {
             return true;
+        }
+        catch (CloudException refused) when (refused.Kind != ErrorKind.Unavailable)
+        {
+            throw new CloudException(ErrorKind.Unavailable, refused.Code, refused.Message, refused);
         }
     }
 

@@ -57,7 +57,7 @@ internal sealed class InstanceSteps(
         var agent = hosts.AgentOf(instance.HostName);
         try
         {
-            await agent.DefineAsync(GuestSpecs.Of(instance), ct);
+            await agent.DefineAsync(GuestSpecs.Of(instance) with { ForkedAlone = await IsOnlyForkAsync(instance, ct) }, ct);
         }
         catch (CloudException refused) when (instance.GoesOnWarm && IsRefusal(refused))
         {
@@ -65,6 +65,17 @@ internal sealed class InstanceSteps(
         }
 
         return StepResult.Done;
+    }
+
+    private async Task<bool> IsOnlyForkAsync(Instance instance, CancellationToken ct)
+    {
+        if (instance.ForkOf is not { } snapshot)
+        {
+            return false;
+        }
+
+        await using var db = await databases.CreateDbContextAsync(ct);
+        return await db.Instances.CountAsync(row => row.ForkOf == snapshot, ct) == 1;
     }
 
     /// <summary>Gives the guest the volumes it was created with, one after another: they are its disks in this order.</summary>
@@ -129,23 +140,14 @@ internal sealed class InstanceSteps(
         var instance = await ReadAsync(data, ct);
         var agent = hosts.AgentOf(instance.HostName);
         var before = await agent.FindAsync(data.Instance.Value, ct);
-        var runs = before?.State is GuestState.Running or GuestState.Paused;
-        var isWanted = false;
-        await changes.ApplyAsync(data.Instance, "starting", (row, now) =>
+        // Else it runs already, or is to stop or go: the saga of that is next, also where that is so from here on.
+        if (IsToStart(instance))
         {
-            isWanted = row.Status is InstanceStatus.Provisioning or InstanceStatus.Starting;
-            if (isWanted)
-            {
-                row.Boots(InstanceStatus.Starting, now);
-                row.ListensFrom(before is null ? 0 : runs ? before.Generation : before.Generation + 1);
-            }
+            var starting = start(agent, instance);
+            await Task.WhenAll(starting, SayStartingAsync(data, before, ct));
 
-            return isWanted;
-        }, ct);
-        // Else it runs already, or is to stop or go: the saga of that is next.
-        if (isWanted)
-        {
-            await reports.TakeAsync(instance.HostName!, await start(agent, instance), ct);
+            // What the host reported meanwhile, the guest's end perhaps, was not of a start yet.
+            await reports.TakeAsync(instance.HostName!, await agent.FindAsync(data.Instance.Value, ct) ?? await starting, ct);
         }
 
         if (instance.VolumesAwaited.Count > 0)
@@ -159,6 +161,27 @@ internal sealed class InstanceSteps(
 
         return StepResult.Done;
     }
+
+    private static bool IsToStart(Instance row) => row.Status is InstanceStatus.Provisioning or InstanceStatus.Starting;
+
+    /// <summary>From here on counts what the host sees of this start; nothing that it saw before.</summary>
+    private Task SayStartingAsync(InstanceSagaData data, GuestReport? before, CancellationToken ct) =>
+        changes.ApplyAsync(data.Instance, "starting", (row, now) =>
+        {
+            if (!IsToStart(row))
+            {
+                return false;
+            }
+
+            row.Boots(InstanceStatus.Starting, now);
+            row.ListensFrom(before switch
+            {
+                null => 0,
+                { State: GuestState.Running or GuestState.Paused } => before.Generation,
+                _ => before.Generation + 1,
+            });
+            return true;
+        }, ct);
 
     public async Task<StepResult> AskToPowerOffAsync(InstanceSagaData data, CancellationToken ct)
     {

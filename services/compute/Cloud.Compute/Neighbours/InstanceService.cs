@@ -4,6 +4,8 @@ using Cloud.Compute.Hosts;
 using Cloud.Compute.Images;
 using Cloud.Compute.Instances;
 using Cloud.Compute.Persistence;
+using Cloud.Compute.Placement;
+using Cloud.Identity.Contracts;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
@@ -13,7 +15,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Cloud.Compute.Neighbours;
 
-/// <summary>What backups ask of instances: the same rows, guards and sagas as a user's calls.</summary>
+/// <summary>What other services ask of instances: the same rows, guards and sagas as a user's calls.</summary>
 internal sealed class InstanceService(
     IDbContextFactory<ComputeDbContext> databases, InstanceChanges changes, InstanceWaiter waiter, HostDirectory hosts,
     PortAllocator ports, IBlockStorage storage, TimeProvider time) : IInstances
@@ -58,13 +60,7 @@ internal sealed class InstanceService(
             Engine = settings.Engine,
             UserData = settings.UserData,
             Ports = copy.Isolated ? [] : settings.Ports.Select(port => new RequestedPort(port)).ToList(),
-            Volumes = copy.Volumes.Select(volume => new RequestedVolume
-            {
-                Volume = volume.Volume,
-                ReadOnly = volume.ReadOnly,
-                DeleteOnTermination = volume.DeleteOnTermination,
-                MountPath = volume.MountPath,
-            }).ToList(),
+            Volumes = ToRequested(copy.Volumes),
             Labels = settings.Labels,
             RestartPolicy = copy.Isolated
                 ? RestartPolicy.Never
@@ -78,6 +74,68 @@ internal sealed class InstanceService(
         var made = await CreateInstance.StartAsync(request, caller, db, hosts, ports, storage, time, ct, origin);
         return ToState(await waiter.WaitAsync(made, AWhile, ct));
     }
+
+    public async Task<InstanceState> CreateServiceAsync(NewServiceInstance instance, CancellationToken ct)
+    {
+        if (await FindRowAsync(CloudProject.Id, instance.Name, ct) is { } there)
+        {
+            return there.Labels.Contains(new(ServiceTerms.ManagedBy, instance.ManagedBy))
+                ? ToState(there)
+                : throw CloudException.Conflict("name-taken", $"There is already an instance '{instance.Name}' of another service.");
+        }
+
+        var caller = new Caller(ComputeSetup.Name, "", CloudProject.Id, CloudProject.Name, Role.Editor);
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var request = new CreateInstanceRequest
+        {
+            Name = instance.Name,
+            Image = instance.Image,
+            Engine = "container",
+            Volumes = ToRequested(instance.Volumes),
+            Labels = new Dictionary<string, string>(instance.Labels) { [ServiceTerms.ManagedBy] = instance.ManagedBy },
+            RestartPolicy = EnumWords.Parse<RestartPolicy>(instance.RestartPolicy, "restartPolicy"),
+            Command = instance.Command,
+            Environment = instance.Environment,
+            ReadOnlyRoot = instance.ReadOnlyRoot,
+        };
+        var terms = new ServiceTerms(instance.Vcpus, instance.MemoryBytes, instance.Host, instance.Listeners);
+        var made = await CreateInstance.StartAsync(request, caller, db, hosts, ports, storage, time, ct, service: terms);
+        return ToState(await waiter.WaitAsync(made, AWhile, ct));
+    }
+
+    public async Task<string?> RefusalOfContainerAsync(
+        string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct)
+    {
+        await using var db = await databases.CreateDbContextAsync(ct);
+        var row = await db.Images.AsNoTracking().Where(one => one.Project == null && one.Name == image && one.Status == ImageStatus.Active)
+            .FirstOrDefaultAsync(ct);
+        if (row is null)
+        {
+            return $"the image '{image}' is not built yet.";
+        }
+
+        var verdicts = await hosts.JudgeAsync(
+            db, new PlacementRequest(row.Architecture, "container", vcpus, memoryBytes, Labels.None, volumeHost, IsContainer: true), ct);
+        var lacks = (await db.Hosts.AsNoTracking().ToListAsync(ct)).ToDictionary(
+            host => host.Name,
+            host => host.Engines.FirstOrDefault(
+                engine => engine.Engine == "container" && engine.Architecture == row.Architecture)?.Lacks.Values.FirstOrDefault());
+        string? RefusalOf(HostVerdict verdict) => verdict.Refused ?? lacks[verdict.Host];
+        return verdicts.Any(verdict => RefusalOf(verdict) is null)
+            ? null
+            : verdicts.Count == 0
+                ? "there is no compute host."
+                : string.Join(" ", verdicts.Select(verdict => $"{verdict.Host}: {RefusalOf(verdict)}"));
+    }
+
+    public Task<InstanceState> ResizeAsync(string project, string instance, int vcpus, long memoryBytes, CancellationToken ct) =>
+        ActAsync<InstanceResizeSaga>(
+            project, instance, "resizing",
+            row => (row.Vcpus, row.MemoryBytes) == (vcpus, memoryBytes)
+                ? null
+                : (one, now) => one.BeginResize(one.Type, vcpus, memoryBytes, 0, now),
+            ct,
+            (db, row) => InstanceQuotas.ResizeAsync(db, row, vcpus, memoryBytes, ct));
 
     public Task<InstanceState> StopAsync(string project, string instance, CancellationToken ct) =>
         ActAsync<InstanceStopSaga>(project, instance, "stopping", row => row.Status switch
@@ -132,24 +190,43 @@ internal sealed class InstanceService(
         return (await hosts.AgentOf(row.HostName).ExecAsync(row.Id.Value, command, ct)).ExitCode;
     }
 
+    public async Task<ContainerCommandEnd> RunAsync(
+        string project, string instance, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct)
+    {
+        var row = await RequireRowAsync(project, instance, ct);
+        return await hosts.AgentOf(row.HostName).RunAsync(row.Id.Value, command, input, output, ct);
+    }
+
     private async Task<InstanceState> ActAsync<TSaga>(
-        string project, string instance, string what, Func<Instance, Action<Instance, DateTimeOffset>?> begin, CancellationToken ct)
+        string project, string instance, string what, Func<Instance, Action<Instance, DateTimeOffset>?> begin, CancellationToken ct,
+        Func<ComputeDbContext, Instance, Task>? before = null)
         where TSaga : Saga<InstanceSagaData>
     {
         var found = await RequireRowAsync(project, instance, ct);
-        await changes.ApplyAsync(found.Id, what, (db, row, now) =>
+        await changes.ApplyAsync(found.Id, what, async (db, row, now) =>
         {
             if (begin(row) is not { } act)
             {
-                return Task.FromResult(false);
+                return false;
             }
 
+            await (before?.Invoke(db, row) ?? Task.CompletedTask);
             act(row, now);
             db.Sagas().Start<TSaga, InstanceSagaData>(new InstanceSagaData(row.Id), row.Id.Value);
-            return Task.FromResult(true);
+            return true;
         }, ct);
         return ToState(await waiter.WaitAsync(found, AWhile, ct));
     }
+
+    private static List<RequestedVolume> ToRequested(IReadOnlyList<NewInstanceVolume> volumes) =>
+        volumes.Select(volume => new RequestedVolume
+        {
+            Volume = volume.Volume,
+            ReadOnly = volume.ReadOnly,
+            DeleteOnTermination = volume.DeleteOnTermination,
+            MountPath = volume.MountPath,
+        }).ToList();
 
     /// <summary>The image itself, or where it is gone the one that has its name now.</summary>
     private static async Task<string> FindImageAsync(
@@ -192,5 +269,10 @@ internal sealed class InstanceService(
             Environment = row.Container?.Environment ?? new Dictionary<string, string>(),
             ReadOnlyRoot = row.Container?.ReadOnlyRoot ?? false,
             Mounts = row.Container?.Mounts ?? new Dictionary<string, string>(),
-        });
+        })
+    {
+        Vcpus = row.Vcpus,
+        MemoryBytes = row.MemoryBytes,
+        Listeners = row.Container?.Listeners ?? [],
+    };
 }

@@ -86,13 +86,17 @@ internal static class Placer
         return new HostVerdict(host.Name, Math.Round((double)(free - request.MemoryBytes) / usable, 4), engine, reason, null);
     }
 
+    /// <summary>A guest that may take more than it was given is told of.</summary>
+    private static string Says(string reason, HostEngine chosen) =>
+        chosen.Lacks.TryGetValue(HostEngine.Limits, out var none) ? $"{reason} {none}" : reason;
+
     private static (string? Engine, string Reason) ChooseEngine(PlacementRequest request, IReadOnlyList<HostEngine> engines)
     {
         if (request.Engine != "auto")
         {
             var named = engines.FirstOrDefault(engine => engine.Engine == request.Engine && engine.Architecture == request.Architecture);
             return named is { Works: true }
-                ? (named.Engine, "Asked for by name.")
+                ? (named.Engine, Says("Asked for by name.", named))
                 : (null, named is null
                     ? $"It has no engine '{request.Engine}' for {request.Architecture}."
                     : $"Its engine '{request.Engine}' does not work for {request.Architecture}: {named.Reason}");
@@ -104,7 +108,7 @@ internal static class Placer
             var engine = engines.FirstOrDefault(engine => engine.Engine == name && engine.Architecture == request.Architecture);
             if (engine is { Works: true })
             {
-                return (name, string.Join(" ", passedOver.Prepend("The fastest that works here.")));
+                return (name, Says(string.Join(" ", passedOver.Prepend("The fastest that works here.")), engine));
             }
 
             if (engine is not null)

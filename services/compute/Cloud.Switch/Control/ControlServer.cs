@@ -15,6 +15,9 @@ internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, P
     private const uint SocketMode = 0x180;
     private const int Backlog = 16;
 
+    /// <summary>ENOSPC, as .NET hands it on.</summary>
+    private const int NoSpace = 28;
+
     /// <summary>A change and its file are one: no two at a time.</summary>
     private readonly SemaphoreSlim _changes = new(1, 1);
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -89,7 +92,9 @@ internal sealed class ControlServer(string path, SwitchLoop loop, Trunk trunk, P
         catch (Exception failed) when (failed is IOException or InvalidOperationException or UnauthorizedAccessException)
         {
             SwitchLog.RequestFailed(failed);
-            return Refusal("failed", failed.Message);
+            return failed is IOException { HResult: NoSpace }
+                ? Refusal("disk-full", "The host's disk is full.")
+                : Refusal("failed", "The host's network could not do it.");
         }
     }
 

@@ -5,7 +5,8 @@ namespace Cloud.Oci;
 
 /// <summary>
 /// Unpacks layers, each into a folder of its own as overlayfs wants it below another: what a layer takes away of those under it becomes a
-/// character device 0/0, or a mark on a folder (linux: Documentation/filesystems/overlayfs.rst). As root alone.
+/// character device 0/0, or a mark on a folder (linux: Documentation/filesystems/overlayfs.rst). Root gives each entry its owner as it
+/// comes; for others <see cref="ILayerOwners"/> does, once all are there.
 /// </summary>
 public static partial class LayerFolder
 {
@@ -19,8 +20,13 @@ public static partial class LayerFolder
     private const int BufferBytes = 1 << 20;
 
     /// <summary>Makes the folder, whole or not at all; one that is there already is left as it is.</summary>
+    /// <param name="archive">The image's archive.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="folder">The folder to make.</param>
+    /// <param name="owners">Who gives entries to their owners; null as root.</param>
+    /// <param name="ct">Ends it early.</param>
     /// <exception cref="OciException">The layer is not what the image says.</exception>
-    public static async Task UnpackAsync(OciArchive archive, OciLayer layer, string folder, CancellationToken ct)
+    public static async Task UnpackAsync(OciArchive archive, OciLayer layer, string folder, ILayerOwners? owners, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(archive);
         ArgumentNullException.ThrowIfNull(layer);
@@ -32,23 +38,41 @@ public static partial class LayerFolder
         var beside = $"{folder}.new-{Guid.NewGuid():n}";
         Directory.CreateDirectory(beside);
         SetMode(beside, 0b111_101_101);
+        var given = owners is null ? null : new Dictionary<string, LayerOwner> { [""] = new("", 0, 0, 0b111_101_101) };
         try
         {
             await using (var tar = new HashedStream(archive.OpenLayer(layer)))
             {
-                await LayerReader.ReadAsync(tar, entry => Unpack(entry, beside), ct);
+                await LayerReader.ReadAsync(tar, entry => Unpack(entry, beside, given), ct);
                 OciArchive.Require(await tar.FinishAsync(ct), layer.DiffHex, "What a layer unpacks to");
             }
 
-            SyncFileSystemOf(beside);
+            if (owners is not null)
+            {
+                await owners.GiveAsync(beside, given!.Values, ct);
+            }
+
+            SyncFileSystemOf(Path.GetDirectoryName(folder)!);
             Move(beside, folder);
         }
         finally
         {
             if (Directory.Exists(beside))
             {
-                Directory.Delete(beside, recursive: true);
+                Remove(beside, owners);
             }
+        }
+    }
+
+    private static void Remove(string folder, ILayerOwners? owners)
+    {
+        if (owners is null)
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        else
+        {
+            owners.Remove(folder);
         }
     }
 
@@ -65,15 +89,15 @@ public static partial class LayerFolder
         }
     }
 
-    private static void Unpack(LayerEntry entry, string root)
+    private static void Unpack(LayerEntry entry, string root, Dictionary<string, LayerOwner>? given)
     {
         var name = entry.Path[(entry.Path.LastIndexOf('/') + 1)..];
         var above = Path.Combine(root, entry.Path[..^name.Length]);
         var path = Path.Combine(root, entry.Path);
-        MakeFolders(root, entry.Path[..^name.Length]);
+        MakeFolders(root, entry.Path[..^name.Length], given);
         if (name == Opaque)
         {
-            Check(SetAttribute(above, "trusted.overlay.opaque", "y", 1, 0), "marked");
+            Check(SetAttribute(above, given is null ? "trusted.overlay.opaque" : "user.overlay.opaque", "y", 1, 0), "marked");
             return;
         }
 
@@ -93,10 +117,10 @@ public static partial class LayerFolder
             File.Delete(path);
         }
 
-        Make(entry, root, path);
+        Make(entry, root, path, given);
     }
 
-    private static void Make(LayerEntry entry, string root, string path)
+    private static void Make(LayerEntry entry, string root, string path, Dictionary<string, LayerOwner>? given)
     {
         var tar = entry.Tar;
         switch (tar.EntryType)
@@ -109,6 +133,7 @@ public static partial class LayerFolder
                 break;
             case TarEntryType.HardLink:
                 Check(MakeHardLink(Path.Combine(root, entry.Target!), path), "made");
+                given?.Remove(entry.Path);
                 return;
             case TarEntryType.Fifo:
                 Check(MakeNode(path, Fifo, 0), "made");
@@ -118,11 +143,19 @@ public static partial class LayerFolder
                 break;
         }
 
-        Check(ChangeOwner(path, (uint)tar.Uid, (uint)tar.Gid), "given its owner");
-        if (tar.EntryType != TarEntryType.SymbolicLink)
+        uint? mode = tar.EntryType == TarEntryType.SymbolicLink ? null : (uint)tar.Mode & ModeBits;
+        if (given is not null)
         {
-            // After the owner, which takes the bits away that matter.
-            SetMode(path, (uint)tar.Mode & ModeBits);
+            given[entry.Path] = new LayerOwner(entry.Path, (uint)tar.Uid, (uint)tar.Gid, (int?)mode);
+        }
+        else
+        {
+            Check(ChangeOwner(path, (uint)tar.Uid, (uint)tar.Gid), "given its owner");
+            if (mode is { } bits)
+            {
+                // After the owner, which takes the bits away that matter.
+                SetMode(path, bits);
+            }
         }
 
         SetTime(path, tar.ModificationTime);
@@ -135,8 +168,13 @@ public static partial class LayerFolder
     }
 
     /// <summary>Folders that the layer has no entry of, or not yet.</summary>
-    private static void MakeFolders(string root, string folders)
+    private static void MakeFolders(string root, string folders, Dictionary<string, LayerOwner>? given)
     {
+        for (var at = folders.IndexOf('/'); given is not null && at >= 0; at = folders.IndexOf('/', at + 1))
+        {
+            given.TryAdd(folders[..at], new LayerOwner(folders[..at], 0, 0, 0b111_101_101));
+        }
+
         if (folders.Length > 0 && !Directory.Exists(Path.Combine(root, folders)))
         {
             Directory.CreateDirectory(

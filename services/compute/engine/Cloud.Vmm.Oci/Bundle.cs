@@ -20,6 +20,8 @@ internal static class Bundle
 
     private static readonly string[] ReadOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+    private const int OomScoreUnbounded = 900;
+
     private static readonly JsonNode Seccomp = ReadSeccomp();
 
     /// <summary>Writes it, and the files of <c>/etc</c> that it names.</summary>
@@ -74,13 +76,24 @@ internal static class Bundle
                 ["additionalGids"] = new JsonArray(container.Groups.Select(group => (JsonNode)group).ToArray()),
             },
             ["args"] = Words(container.Command),
-            ["env"] = Words(container.Environment),
+            ["env"] = Words([.. container.Environment, .. ListenEnvironment(container.Listeners)]),
             ["cwd"] = container.WorkingDirectory,
             ["capabilities"] = none,
             ["noNewPrivileges"] = true,
             ["rlimits"] = new JsonArray(new JsonObject { ["type"] = "RLIMIT_CORE", ["soft"] = 0, ["hard"] = 0 }),
+
+            // Where nothing bounds its memory, it is what a host that has no more takes it from.
+            ["oomScoreAdj"] = ContainerCgroups.AreThere ? null : OomScoreUnbounded,
         };
     }
+
+    /// <summary>What sd_listen_fds(3) reads. No other process of the container than its first takes it for its own.</summary>
+    private static string[] ListenEnvironment(IReadOnlyList<VmListener> listeners) => listeners.Count == 0 ? [] :
+    [
+        string.Create(CultureInfo.InvariantCulture, $"LISTEN_FDS={listeners.Count}"),
+        "LISTEN_PID=1",
+        $"LISTEN_FDNAMES={string.Join(':', listeners.Select(listener => listener.Name))}",
+    ];
 
     private static JsonArray MountsOf(VmSpec spec, VmContainer container)
     {
@@ -120,7 +133,7 @@ internal static class Bundle
             ["namespaces"] = new JsonArray(Namespaces.Select(name => (JsonNode)new JsonObject { ["type"] = name }).ToArray()),
             ["uidMappings"] = Ids(),
             ["gidMappings"] = Ids(),
-            ["cgroupsPath"] = $"/cloud-{spec.Id}",
+            ["cgroupsPath"] = ContainerCgroups.PathOf(spec.Id),
             ["resources"] = Resources(ContainerLimits.Of(spec)),
 
             // A container without capabilities may still listen on port 80: the network is its own.
@@ -131,17 +144,19 @@ internal static class Bundle
         };
     }
 
-    private static JsonObject Resources(ContainerLimits limits) => new()
+    private static JsonObject Resources(ContainerLimits limits) => !ContainerCgroups.AreThere ? [] : new()
     {
+        ["cpu"] = ContainerCgroups.LimitCpu ? CpuOf(limits) : null,
         ["devices"] = new JsonArray(new JsonObject { ["allow"] = false, ["access"] = "rwm" }),
         ["memory"] = new JsonObject { ["limit"] = limits.MemoryBytes, ["swap"] = limits.MemoryBytes },
-        ["cpu"] = new JsonObject
-        {
-            ["quota"] = limits.CpuQuotaMicroseconds,
-            ["period"] = ContainerLimits.CpuPeriodMicroseconds,
-            ["shares"] = limits.CpuShares,
-        },
         ["pids"] = new JsonObject { ["limit"] = ContainerLimits.TasksMax },
+    };
+
+    private static JsonObject CpuOf(ContainerLimits limits) => new()
+    {
+        ["quota"] = limits.CpuQuotaMicroseconds,
+        ["period"] = ContainerLimits.CpuPeriodMicroseconds,
+        ["shares"] = limits.CpuShares,
     };
 
     private static void WriteEtc(VmContainer container, string folder)

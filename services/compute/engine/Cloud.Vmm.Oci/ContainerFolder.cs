@@ -1,3 +1,5 @@
+using Cloud.Vmm.Qemu;
+
 namespace Cloud.Vmm.Oci;
 
 /// <summary>
@@ -9,6 +11,9 @@ namespace Cloud.Vmm.Oci;
 /// etc            hosts, resolv.conf and hostname, as it sees them
 /// runc           the runtime's state
 /// exit           how it ended, written by the shim
+/// container.pid  its first process
+/// shim.sock      where the shim is asked (shim/commands.c)
+/// storage.sock   where the storage daemon that has its volumes' files open is asked, by QMP
 /// </code>
 /// </summary>
 internal static class ContainerFolder
@@ -23,6 +28,23 @@ internal static class ContainerFolder
 
     public const string Exit = "exit";
 
+    /// <summary>The number of its first process, as the runtime wrote it.</summary>
+    public const string ProcessId = "container.pid";
+
+    public const string Commands = "shim.sock";
+
+    public const string Storage = "storage.sock";
+
     /// <summary>Where the shim shows the container its parts, in its own mount namespace.</summary>
     public const string Place = "/mnt";
+
+    /// <summary>Takes away what a container that has ended leaves; what it has written stays.</summary>
+    public static void Clean(string folder)
+    {
+        MachineFolder.Clean(folder);
+        foreach (var name in (ReadOnlySpan<string>)[Exit, Commands, Storage])
+        {
+            File.Delete(Path.Combine(folder, name));
+        }
+    }
 }

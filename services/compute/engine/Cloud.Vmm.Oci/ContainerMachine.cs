@@ -21,6 +21,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     private readonly OciParts _parts;
     private readonly ConsoleHub _console;
     private readonly ContainerAgent _agent;
+    private readonly ContainerVolumes _volumes;
     private readonly ILogger _log;
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly TaskCompletionSource<VmExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,7 +38,8 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         _processExit = processExit;
         _parts = parts;
         _console = new ConsoleHub(folder);
-        _agent = new ContainerAgent(this, parts);
+        _volumes = new ContainerVolumes(folder, state.Volumes, parts.Time);
+        _agent = new ContainerAgent(this, _volumes, parts);
         _log = parts.Loggers.CreateLogger<ContainerMachine>();
     }
 
@@ -56,7 +58,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     /// <summary>Takes in what state an adopted container is in, and follows it.</summary>
     public async Task LookAsync(CancellationToken ct)
     {
-        _observed = await _parts.Runtime.IsPausedAsync(_folder, Id, ct) ? VmState.Paused : VmState.Running;
+        _observed = await IsHeldAsync(ct) ? VmState.Paused : VmState.Running;
         Follow();
     }
 
@@ -75,7 +77,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         {
             if (_observed == VmState.Paused)
             {
-                await _parts.Runtime.ResumeAsync(_folder, Id, ct);
+                await LetGoOnAsync(ct);
                 _observed = VmState.Running;
             }
 
@@ -88,7 +90,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         {
             if (_observed != VmState.Paused)
             {
-                await _parts.Runtime.PauseAsync(_folder, Id, ct);
+                await HoldAsync(ct);
                 _observed = VmState.Paused;
             }
         },
@@ -99,7 +101,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         {
             if (_observed != VmState.Running)
             {
-                await _parts.Runtime.ResumeAsync(_folder, Id, ct);
+                await LetGoOnAsync(ct);
                 _observed = VmState.Running;
             }
         },
@@ -129,7 +131,11 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         async () =>
         {
             var limits = new ContainerLimits(memoryBytes, vcpus);
-            await _parts.Runtime.UpdateAsync(_folder, Id, limits, ct);
+            if (ContainerCgroups.AreThere)
+            {
+                await _parts.Runtime.UpdateAsync(_folder, Id, limits, ct);
+            }
+
             Bundle.Change(_folder, limits);
         },
         ct);
@@ -141,10 +147,10 @@ internal sealed partial class ContainerMachine : IVirtualMachine
         throw new VmException("A container's volumes come and go while it is stopped: stop it first.");
 
     public Task GrowDiskAsync(string serial, long sizeBytes, CancellationToken ct) =>
-        throw new VmException("A container's volumes grow while it is stopped: stop it first.");
+        WhileItRunsAsync(() => _volumes.GrowAsync(serial, sizeBytes, ct), ct);
 
     public Task LayDisksOverAsync(IReadOnlyDictionary<string, VmDiskLayer> overlays, CancellationToken ct) =>
-        throw new VmException("The volumes of a container are laid over while it is stopped: stop it first.");
+        WhileItRunsAsync(() => _volumes.LayOverAsync(overlays, ct), ct);
 
     public bool KeepsStates => false;
 
@@ -170,10 +176,10 @@ internal sealed partial class ContainerMachine : IVirtualMachine
     public Task<IReadOnlyList<VmHart>> ReadHartsAsync(ulong? address, CancellationToken ct) =>
         throw new VmException("A container has no processors of its own.");
 
-    public Task<bool> HasDiskLayerAsync(string serial, string path, CancellationToken ct) => Task.FromResult(false);
+    public Task<bool> HasDiskLayerAsync(string serial, string path, CancellationToken ct) => _volumes.HasLayerAsync(serial, path, ct);
 
     public Task<bool> ReplaceDiskLayersAsync(string serial, IReadOnlyList<string> layers, VmDiskLayer merged, CancellationToken ct) =>
-        Task.FromResult(false);
+        _volumes.ReplaceLayersAsync(serial, layers, merged, ct);
 
     public Task<VmMetrics> ReadMetricsAsync(CancellationToken ct)
     {
@@ -184,8 +190,9 @@ internal sealed partial class ContainerMachine : IVirtualMachine
 
         return Task.FromResult(new VmMetrics
         {
-            CpuTime = ContainerCgroups.ReadCpuTime(_state.Cgroups) ?? shim.CpuTime,
-            ResidentBytes = ContainerCgroups.ReadMemoryBytes(_state.Cgroups) ?? shim.ResidentBytes,
+            CpuTime = ContainerCgroups.ReadCpuTime(_state.Cgroups) ?? shim.CpuTimeOfAll + ContainerProcesses.ReadCpuTime(_folder),
+            ResidentBytes = ContainerCgroups.ReadMemoryBytes(_state.Cgroups)
+                ?? shim.ResidentBytes + ContainerProcesses.ReadMemoryBytes(_folder),
             Uptime = shim.ReadAge(),
             Disks = [],
         });
@@ -208,7 +215,32 @@ internal sealed partial class ContainerMachine : IVirtualMachine
             _parts.Exits.Release(_process);
         }
 
+        _volumes.Dispose();
         _one.Dispose();
+    }
+
+    /// <summary>By the kernel's freezer; without a cgroup by signals.</summary>
+    private Task HoldAsync(CancellationToken ct) =>
+        ContainerCgroups.AreThere ? _parts.Runtime.PauseAsync(_folder, Id, ct) : Task.Run(() => ContainerProcesses.Stop(_folder), ct);
+
+    private Task LetGoOnAsync(CancellationToken ct) =>
+        ContainerCgroups.AreThere ? _parts.Runtime.ResumeAsync(_folder, Id, ct) : Task.Run(() => ContainerProcesses.Continue(_folder), ct);
+
+    /// <summary>An agent that died while it held the container back may have left some processes running.</summary>
+    private async Task<bool> IsHeldAsync(CancellationToken ct)
+    {
+        if (ContainerCgroups.AreThere)
+        {
+            return await _parts.Runtime.IsPausedAsync(_folder, Id, ct);
+        }
+
+        if (!ContainerProcesses.AreStopped(_folder))
+        {
+            return false;
+        }
+
+        await HoldAsync(ct);
+        return true;
     }
 
     private async Task WhileItRunsAsync(Func<Task> act, CancellationToken ct)
@@ -238,8 +270,7 @@ internal sealed partial class ContainerMachine : IVirtualMachine
 
         var exit = await DescribeAsync(await _processExit);
         _parts.Logs.Remove(_folder);
-        MachineFolder.Clean(_folder);
-        File.Delete(Path.Combine(_folder, ContainerFolder.Exit));
+        ContainerFolder.Clean(_folder);
         _process.Dispose();
         LogEnded(_log, Id, exit.Kind, exit.Reason);
         _exited.TrySetResult(exit);
@@ -266,6 +297,8 @@ internal sealed partial class ContainerMachine : IVirtualMachine
             ["code", "0", ..] => new VmExit(VmExitKind.GuestShutdown, "Its process ended with code 0."),
             ["code", var code, ..] => new VmExit(VmExitKind.Failed, $"Its process ended with code {code}."),
             ["memory", ..] => new VmExit(VmExitKind.Failed, "It took more memory than it may, and was ended by the host."),
+            ["storage", ..] => new VmExit(
+                VmExitKind.Failed, "What had its volumes' files open has ended; what was flushed until then is on them."),
             ["signal", var signal, ..] => new VmExit(VmExitKind.Failed, $"Its process was ended by signal {signal}."),
             _ => new VmExit(VmExitKind.Failed, "Its process ended."),
         };

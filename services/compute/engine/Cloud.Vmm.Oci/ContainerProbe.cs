@@ -28,7 +28,7 @@ internal sealed class ContainerProbe(OciParts parts)
         }
         finally
         {
-            Directory.Delete(folder, recursive: true);
+            UserNamespace.Remove(folder);
         }
     }
 
@@ -63,7 +63,7 @@ internal sealed class ContainerProbe(OciParts parts)
             await using var machine = await new ContainerStart(parts, spec).RunAsync(folderLock, ct);
             var exit = await machine.Exited.WaitAsync(parts.Options.StartLimit, parts.Time, ct);
             return exit.Kind == VmExitKind.GuestShutdown
-                ? Answer(true, "A small container ran to its end.")
+                ? Answer(true, $"A small container ran to its end. {How}") with { Lacks = Lacks() }
                 : Answer(false, $"A small container did not run: {exit.Reason}");
         }
         catch (Exception failed) when (failed is VmException or IOException or TimeoutException)
@@ -71,6 +71,34 @@ internal sealed class ContainerProbe(OciParts parts)
             return Answer(false, $"A small container did not start: {failed.Message}");
         }
     }
+
+    private static string How =>
+        UserNamespace.Own is null ? "Users by id-mapped mounts, limits by cgroups."
+        : ContainerCgroups.AreThere ? $"{Rootless}, limits by the cgroup that was delegated to {Environment.UserName}. {NoLimits}".TrimEnd()
+        : $"{Rootless}. {NoLimits}";
+
+    private static string? NoLimits =>
+        !ContainerCgroups.AreThere ? $"This host gives {Environment.UserName} no cgroups: memory and CPU limits are not enforced."
+        : !ContainerCgroups.LimitCpu ? $"This host gives {Environment.UserName} no cgroup of processor time: CPU limits are not enforced."
+        : null;
+
+    private static Dictionary<string, string> Lacks()
+    {
+        var lacks = new Dictionary<string, string>();
+        if (OciDriver.WhyNoVolumes is { } none)
+        {
+            lacks[EngineLack.Volumes] = none;
+        }
+
+        if (NoLimits is { } unbounded)
+        {
+            lacks[EngineLack.Limits] = unbounded;
+        }
+
+        return lacks;
+    }
+
+    private static string Rootless => $"Users by a user namespace of {Environment.UserName}'s, whose range of ids all containers share";
 
     /// <summary>The shim is linked to nothing that a container would have to bring.</summary>
     private void CopyProgram(string layer)

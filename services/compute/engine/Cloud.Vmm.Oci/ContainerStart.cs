@@ -42,7 +42,7 @@ internal sealed class ContainerStart(OciParts parts, VmSpec spec)
         }
     }
 
-    private void Launch(ShimControl control, int uids, FileLock folderLock, FileLock uidLock)
+    private void Launch(ShimControl control, int uids, FileLock folderLock, FileLock? uidLock)
     {
         var open = new List<SafeFileHandle>();
         try
@@ -54,7 +54,11 @@ internal sealed class ContainerStart(OciParts parts, VmSpec spec)
             open.Add(Descriptor.Open(Path.Combine(spec.Folder, VmFolder.ConsoleLog), AppendTo));
             open.Add(FolderSocket.Listen(spec.Folder, MachineFolder.Console));
             open.Add(Descriptor.Duplicate(folderLock.Descriptor));
-            open.Add(Descriptor.Duplicate(uidLock.Descriptor));
+            if (uidLock is not null)
+            {
+                open.Add(Descriptor.Duplicate(uidLock.Descriptor));
+            }
+
             List<string> command = [parts.Options.ShimProgram, .. ShimOptions.Of(spec, uids, parts.Options)];
             if (spec.Nics is [var nic])
             {
@@ -62,8 +66,25 @@ internal sealed class ContainerStart(OciParts parts, VmSpec spec)
                 open.Add(Descriptor.OpenFolder(Path.GetDirectoryName(nic.GuestSocketPath)!));
             }
 
+            Give(FolderSocket.Listen(spec.Folder, ContainerFolder.Commands), "commands");
+            if (spec.Disks.Any(ShimOptions.NeedsDaemon))
+            {
+                Give(FolderSocket.Listen(spec.Folder, ContainerFolder.Storage), "daemon-socket");
+            }
+
+            foreach (var socket in ListeningSockets.Open(spec.Container!.Listeners, parts.Options))
+            {
+                Give(socket, "listener");
+            }
+
             var id = ChildProcess.Start(command, Environment, spec.Folder, open);
             _process = ProcessHandle.TryOpen(id) ?? throw new VmException("The container's shim is gone.");
+
+            void Give(SafeFileHandle socket, string name)
+            {
+                command.AddRange([name, open.Count.ToString(CultureInfo.InvariantCulture)]);
+                open.Add(socket);
+            }
         }
         catch (Win32Exception refused)
         {
@@ -91,10 +112,12 @@ internal sealed class ContainerStart(OciParts parts, VmSpec spec)
             Engine = spec.Engine,
             Uid = uids,
             ProcessLogOffset = _logOffset,
+            Volumes = spec.Disks.Select(disk => new MachineVolume(
+                disk.Serial, disk.ReadOnly, ShimOptions.NeedsDaemon(disk) ? null : Path.GetFullPath(disk.Path))).ToList(),
         };
         state.Write(spec.Folder);
         var first = int.Parse(await control.ExpectAsync("created", ct), CultureInfo.InvariantCulture);
-        state = state with { Cgroups = ContainerCgroups.Find(first) };
+        state = state with { Cgroups = ContainerCgroups.Find(first, spec.Id) };
         state.Write(spec.Folder);
         await control.SayGoAsync(ct);
         await control.ExpectAsync("started", ct);
@@ -121,7 +144,7 @@ internal sealed class ContainerStart(OciParts parts, VmSpec spec)
             _process!.Dispose();
         }
 
-        MachineFolder.Clean(spec.Folder);
+        ContainerFolder.Clean(spec.Folder);
         if (ct.IsCancellationRequested)
         {
             return failed;

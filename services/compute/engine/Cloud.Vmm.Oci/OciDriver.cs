@@ -6,8 +6,9 @@ namespace Cloud.Vmm.Oci;
 
 /// <summary>
 /// Runs containers by runc: one kernel, isolated user spaces. A small process a container, <c>cloud-shim</c>, holds it, in a session of its
-/// own; the agent asks the runtime and finds the rest in the container's folder, and can die at any time. As root alone: a container's user
-/// ids are mapped by id-mapped mounts, and its volumes are mounted by the host's kernel.
+/// own; the agent asks the runtime and finds the rest in the container's folder, and can die at any time. As root a container's user ids
+/// are mapped by id-mapped mounts, and its volumes are mounted by the host's kernel; for an ordinary user all is in one of his user
+/// namespaces.
 /// </summary>
 public sealed class OciDriver : IVmDriver, IDisposable
 {
@@ -21,6 +22,9 @@ public sealed class OciDriver : IVmDriver, IDisposable
 
     /// <summary>Whether the machine of a folder is a container.</summary>
     public static bool IsContainer(string folder) => File.Exists(Path.Combine(folder, ContainerFolder.Bundle));
+
+    /// <summary>Why this host's containers have no volumes; null where they may.</summary>
+    public static string? WhyNoVolumes => UserNamespace.Own is null ? null : ContainerChecks.NoVolumes;
 
     public async Task<IReadOnlyList<EngineProbe>> ProbeAsync(CancellationToken ct) => [await new ContainerProbe(_parts).RunAsync(ct)];
 
@@ -69,14 +73,9 @@ public sealed class OciDriver : IVmDriver, IDisposable
     /// <summary>Why no container can be run here, as far as that is known without running one; null where one may try.</summary>
     internal static string? WhyNot(OciOptions options)
     {
-        if (LibC.EffectiveUserId() != 0)
-        {
-            return "Containers are run where the cloud was started as root.";
-        }
-
         return !File.Exists(options.RuntimeProgram) ? "runc is not installed."
             : !File.Exists(options.ShimProgram) ? "The program cloud-shim was not built: this machine had no C compiler."
-            : null;
+            : UserNamespace.Own is null ? null : UserNamespace.WhyNot();
     }
 
     /// <summary>What an agent that died left half-started, or a shim that was killed left behind.</summary>
@@ -111,7 +110,6 @@ public sealed class OciDriver : IVmDriver, IDisposable
             await _parts.Runtime.DeleteAsync(folder, id, ct);
         }
 
-        MachineFolder.Clean(folder);
-        File.Delete(Path.Combine(folder, ContainerFolder.Exit));
+        ContainerFolder.Clean(folder);
     }
 }

@@ -23,6 +23,12 @@ internal static class ShimOptions
             "runc", options.RuntimeProgram, "id", spec.Id, "base", Text(uids), "bind", ContainerFolder.Etc,
             "owner", $"{Text(container.UserId)}:{Text(container.GroupId)}",
         ];
+        if (UserNamespace.Own is not null)
+        {
+            var ids = UserNamespace.RequireIds();
+            words.AddRange(["users", ids.Words[0], "groups", ids.Words[1], "tasks", Text(ContainerLimits.TasksMax)]);
+        }
+
         words.AddRange(container.Layers.SelectMany(layer => (string[])["layer", Path.GetFullPath(layer)]));
         if (container.Network is { } network)
         {
@@ -44,7 +50,7 @@ internal static class ShimOptions
         return words;
     }
 
-    private static bool NeedsDaemon(VmDisk disk) => disk.Format != VmDiskFormat.Raw || disk.Backing.Count > 0 || disk.Limits is not null;
+    public static bool NeedsDaemon(VmDisk disk) => disk.Format != VmDiskFormat.Raw || disk.Backing.Count > 0 || disk.Limits is not null;
 
     private static string ExportPath(VmDisk disk) => $"{ExportFolder}/{disk.Serial}";
 
@@ -57,7 +63,11 @@ internal static class ShimOptions
         }
 
         Directory.CreateDirectory(Path.Combine(spec.Folder, ExportFolder));
-        List<string> command = [StorageDaemon, "--daemonize", "--pidfile", DaemonProcessId];
+        List<string> command =
+        [
+            StorageDaemon, "--daemonize", "--pidfile", DaemonProcessId, "--chardev", "socket,id=qmp,fd=3,server=on,wait=off", "--monitor",
+            "chardev=qmp",
+        ];
         foreach (var disk in disks)
         {
             File.WriteAllBytes(Path.Combine(spec.Folder, ExportPath(disk)), []);

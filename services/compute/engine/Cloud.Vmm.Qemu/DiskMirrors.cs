@@ -12,8 +12,8 @@ namespace Cloud.Vmm.Qemu;
 internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
 {
     private const string Prefix = "m-";
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
-    private const int LooksMax = 2500;
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(10);
+    private readonly List<string> _begun = [];
 
     /// <param name="serial">The disk.</param>
     /// <param name="socket">Where its export is reached, a Unix socket's name in the process's folder.</param>
@@ -44,6 +44,7 @@ internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
                 ["auto-dismiss"] = false,
             },
             ct);
+        _begun.Add(name);
     }
 
     /// <summary>How far they are; whether all only follow the guest's writes by now.</summary>
@@ -66,18 +67,14 @@ internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
         return (bytes, total, follow);
     }
 
-    /// <summary>Ends them, with all written over there and flushed. The guest stands still.</summary>
+    /// <summary>Ends them, with all written over there and flushed. The guest stands still; they are taken away with its process.</summary>
     /// <exception cref="QmpException">One has failed.</exception>
     public async Task CompleteAsync(CancellationToken ct)
     {
-        foreach (var job in await QueryAsync(ct))
-        {
-            // In this state of a job its end is no failure: what it copied stays.
-            await qmp.ExecuteAsync("block-job-cancel", new JsonObject { ["device"] = job.Id, ["force"] = false }, ct);
-        }
-
+        // In this state of a job its end is no failure: what it copied stays.
+        await Task.WhenAll(_begun.Select(job => qmp.ExecuteAsync(
+            "block-job-cancel", new JsonObject { ["device"] = job, ["force"] = false }, ct)));
         await AwaitAllConcludedAsync(failOnError: true, ct);
-        await DismissAsync(ct);
     }
 
     /// <summary>Takes away what there is of them.</summary>
@@ -102,8 +99,10 @@ internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
 
     private async Task AwaitAllConcludedAsync(bool failOnError, CancellationToken ct)
     {
-        for (var looks = 0; looks < LooksMax; looks++)
+        var began = time.GetTimestamp();
+        while (time.GetElapsedTime(began) < EndLimit)
         {
+            var next = qmp.NextEvent;
             var jobs = await QueryAsync(ct);
             if (failOnError && jobs.FirstOrDefault(job => job is { Status: "concluded", Error: not null }) is { Id: not null } failed)
             {
@@ -115,7 +114,7 @@ internal sealed class DiskMirrors(QmpClient qmp, TimeProvider time)
                 return;
             }
 
-            await Task.Delay(Look, time, ct);
+            await qmp.AwaitAsync(next, EndLimit, ct);
         }
 
         throw new QmpException("GenericError", "The copying of a disk does not end.");

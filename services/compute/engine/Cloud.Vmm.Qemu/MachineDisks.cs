@@ -1,7 +1,5 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Cloud.Vmm.Qemu.Qmp;
-using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -9,7 +7,7 @@ namespace Cloud.Vmm.Qemu;
 /// The disks of a running machine that come, go and grow. What there is is asked of QEMU each time, so that an agent that was restarted in
 /// the middle goes on where the one before it was. One change at a time.
 /// </summary>
-internal sealed class MachineDisks(TimeProvider time) : IDisposable
+internal sealed class MachineDisks(TimeProvider time, IDiskHolder holder) : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
     private const int LooksMax = 40;
@@ -90,7 +88,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
 
     public Task GrowAsync(QmpClient qmp, string serial, long sizeBytes, CancellationToken ct) => InTurnAsync(async () =>
     {
-        var chain = await qmp.QueryChainAsync(DiskNodes.DeviceOf(serial), ct);
+        var chain = await holder.QueryChainAsync(qmp, serial, ct);
         var root = chain.Count > 0 ? chain[0] : throw new VmException("The machine does not have the disk.");
         await qmp.ExecuteAsync("block_resize", new JsonObject { ["node-name"] = root, ["size"] = sizeBytes }, ct);
         return true;
@@ -154,25 +152,24 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
         }
 
         var node = await AddLayerAsync(qmp, serial, merged, readOnly: true, chain.ElementAtOrDefault(first + old.Count), ct);
-        var isEncrypted = (await qmp.QueryObjectsAsync(ct)).Contains(DiskNodes.SecretOf(chain[first - 1]));
+        var isEncrypted = (await holder.QuerySecretsAsync(qmp, ct)).Contains(DiskNodes.SecretOf(chain[first - 1]));
         var above = DiskNodes.Format(chain[first - 1], VmDiskFormat.Qcow2, readOnly: first > 1, below: node, isEncrypted);
         await qmp.ExecuteAsync("blockdev-reopen", new JsonObject { ["options"] = new JsonArray(above) }, ct);
         await ReadChainAsync(qmp, serial, ct);
         return true;
     }, ct);
 
-    private static async Task<string> AddLayerAsync(
+    private async Task<string> AddLayerAsync(
         QmpClient qmp, string serial, VmDiskLayer layer, bool readOnly, string? below, CancellationToken ct)
     {
         var node = DiskNodes.LayerOf(serial, layer.Path);
-        using var file = MachineFiles.OpenLayer(layer.Path, VmDiskFormat.Qcow2, readOnly, serial);
-        var set = await qmp.AddFileAsync(file, node, ct);
+        var file = await holder.GiveFileAsync(qmp, layer.Path, VmDiskFormat.Qcow2, readOnly, serial, ct);
         if (layer.Key is { } key)
         {
             await qmp.ExecuteAsync("object-add", DiskNodes.Secret(node, key), ct);
         }
 
-        await qmp.ExecuteAsync("blockdev-add", DiskNodes.File(node, InFdSet(set), readOnly), ct);
+        await qmp.ExecuteAsync("blockdev-add", DiskNodes.File(node, file, readOnly), ct);
         await qmp.ExecuteAsync("blockdev-add", DiskNodes.Format(node, VmDiskFormat.Qcow2, readOnly, below, layer.Key is not null), ct);
         return node;
     }
@@ -183,7 +180,7 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
     /// </summary>
     private async Task<IReadOnlyList<string>> ReadChainAsync(QmpClient qmp, string serial, CancellationToken ct)
     {
-        var chain = (await qmp.QueryChainAsync(DiskNodes.DeviceOf(serial), ct)).Where(node => DiskNodes.IsLayerOf(serial, node)).ToList();
+        var chain = (await holder.QueryChainAsync(qmp, serial, ct)).Where(node => DiskNodes.IsLayerOf(serial, node)).ToList();
         if (chain.Count > 0)
         {
             await DeleteLayersAsync(qmp, serial, except: chain, ct);
@@ -217,12 +214,12 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
             }
         }
 
-        foreach (var secret in (await qmp.QueryObjectsAsync(ct)).Where(id => id[0] == 's' && IsOther($"d{id[1..]}")))
+        foreach (var secret in (await holder.QuerySecretsAsync(qmp, ct)).Where(id => id[0] == 's' && IsOther($"d{id[1..]}")))
         {
             await qmp.ExecuteAsync("object-del", new JsonObject { ["id"] = secret }, ct);
         }
 
-        await qmp.RemoveFilesAsync(IsOther, ct);
+        await holder.TakeFilesBackAsync(qmp, IsOther, ct);
 
         bool IsOther(string node) => DiskNodes.IsLayerOf(serial, node) && !except.Contains(node);
     }
@@ -240,21 +237,15 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
         }
     }
 
-    private static async Task<List<string>> GiveFilesAsync(QmpClient qmp, VmDisk disk, CancellationToken ct)
+    private async Task<List<string>> GiveFilesAsync(QmpClient qmp, VmDisk disk, CancellationToken ct)
     {
-        var names = new List<string> { await GiveAsync(disk.Path, disk.Format, disk.ReadOnly) };
+        var names = new List<string> { await holder.GiveFileAsync(qmp, disk.Path, disk.Format, disk.ReadOnly, disk.Serial, ct) };
         foreach (var layer in disk.Backing)
         {
-            names.Add(await GiveAsync(layer.Path, layer.Format, readOnly: true));
+            names.Add(await holder.GiveFileAsync(qmp, layer.Path, layer.Format, readOnly: true, disk.Serial, ct));
         }
 
         return names;
-
-        async Task<string> GiveAsync(string path, VmDiskFormat format, bool readOnly)
-        {
-            using SafeFileHandle file = MachineFiles.OpenLayer(path, format, readOnly, disk.Serial);
-            return InFdSet(await qmp.AddFileAsync(file, DiskNodes.LayerOf(disk.Serial, path), ct));
-        }
     }
 
     private static async Task<string> FindFreeBusAsync(QmpClient qmp, QemuBoard board, CancellationToken ct)
@@ -315,6 +306,4 @@ internal sealed class MachineDisks(TimeProvider time) : IDisposable
             _one.Release();
         }
     }
-
-    private static string InFdSet(long set) => string.Create(CultureInfo.InvariantCulture, $"/dev/fdset/{set}");
 }

@@ -21,13 +21,15 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
 
     /// <summary>The rest of memory and the devices, of a guest that stands still.</summary>
     private static readonly TimeSpan RestLimit = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan DiskLook = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(3);
+
+    /// <summary>How often is looked how far it is, where no event tells of anything.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
 
     private readonly DiskMirrors _mirrors = new(qmp, time);
     private readonly long _began = time.GetTimestamp();
     private VmMoveProgress _last = new(VmMovePhase.Disks);
     private Func<VmMoveProgress, VmMoveProgress> _withDisks = progress => progress;
+    private Task _sendingLast = Task.CompletedTask;
 
     public async Task<VmMoveResult> RunAsync(VmMove move, CancellationToken ct)
     {
@@ -37,10 +39,12 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             await CopyDisksAsync(move, ways.Token, ct);
             await BeginMemoryAsync(move, ct);
             await FollowAsync(move, ct);
+            await _sendingLast;
         }
         catch (Exception failed)
             when (failed is QmpException or VmException or IOException or SocketException or OperationCanceledException)
         {
+            await _sendingLast.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await machine.StayAsync(CancellationToken.None);
             throw failed is VmException ? failed
                 : failed is OperationCanceledException ? new VmException("It was called off.", failed)
@@ -81,6 +85,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
 
         while (true)
         {
+            var next = qmp.NextEvent;
             var (bytes, total, follow) = await _mirrors.ReadAsync(ct);
             _withDisks = progress => progress with { DiskBytes = bytes, DiskBytesTotal = total };
             Tell(move, _last);
@@ -89,7 +94,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
                 return;
             }
 
-            await Task.Delay(DiskLook, time, ct);
+            await qmp.AwaitAsync(next, Look, ct);
         }
     }
 
@@ -166,6 +171,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
         var (decided, switches) = (false, false);
         while (true)
         {
+            var next = qmp.NextEvent;
             var (status, progress, error) = await ReadAsync(ct);
             switch (status)
             {
@@ -174,7 +180,9 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
                 case "pre-switchover" when !switches:
                     switches = true;
                     Tell(move, progress with { Phase = VmMovePhase.Switchover });
-                    await _mirrors.CompleteAsync(ct);
+                    var completing = _mirrors.CompleteAsync(ct);
+                    _sendingLast = move.SendLastAsync();
+                    await completing;
                     await qmp.ExecuteAsync("migrate-continue", new JsonObject { ["state"] = status }, ct);
                     break;
                 case "setup" or "active" or "pre-switchover" or "device":
@@ -195,7 +203,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
                 throw new QmpException("GenericError", "It did not end.");
             }
 
-            await Task.Delay(Look, time, ct);
+            await qmp.AwaitAsync(next, Look, ct);
         }
     }
 
@@ -210,9 +218,10 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
     private async Task<VmMoveResult> HandOverAsync(VmMove move)
     {
         machine.SayPhase(MachinePhase.Leaving);
+        TimeSpan hasRun;
         try
         {
-            await move.HandOverAsync();
+            hasRun = await move.HandOverAsync();
         }
         catch (VmException refused)
         {
@@ -224,10 +233,11 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             throw new VmUnsettledException($"It was handed over, and nobody said what became of it: {unknown.Message}", unknown);
         }
 
-        var downtime = time.GetElapsedTime(machine.StoppedAt);
-        for (var status = ""; status != "completed"; await Task.Delay(Look, time))
+        var downtime = time.GetElapsedTime(machine.StoppedAt) - hasRun;
+        while (true)
         {
-            (status, var progress, var error) = await ReadAsync(CancellationToken.None);
+            var next = qmp.NextEvent;
+            var (status, progress, error) = await ReadAsync(CancellationToken.None);
             if (status is not ("completed" or "postcopy-active"))
             {
                 throw new VmUnsettledException(
@@ -235,9 +245,13 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             }
 
             Tell(move, progress with { Phase = status == "completed" ? VmMovePhase.Done : VmMovePhase.PostCopy });
-        }
+            if (status == "completed")
+            {
+                return new VmMoveResult(time.GetElapsedTime(_began), downtime, _last);
+            }
 
-        return new VmMoveResult(time.GetElapsedTime(_began), downtime, _last);
+            await qmp.AwaitAsync(next, Look, CancellationToken.None);
+        }
     }
 
     private void Tell(VmMove move, VmMoveProgress progress)

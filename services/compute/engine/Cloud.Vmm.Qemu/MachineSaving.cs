@@ -15,7 +15,10 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     private static readonly TimeSpan RunLimit = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(3);
+
+    /// <summary>Where no event tells of anything.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan EndLook = TimeSpan.FromMilliseconds(1);
     private const string FileName = "saved";
 
     /// <summary>No bound: it goes to a file and not to a network.</summary>
@@ -58,9 +61,9 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     {
         await SetCapabilitiesAsync(qmp, ("pause-before-switchover", false), ("x-ignore-shared", devicesOnly));
         await qmp.ExecuteAsync("migrate-incoming", new JsonObject { ["uri"] = $"fd:{descriptor}" }, ct);
-        while (await qmp.QueryStatusAsync(ct) == "inmigrate")
+        for (var next = qmp.NextEvent; await qmp.QueryStatusAsync(ct) == "inmigrate"; next = qmp.NextEvent)
         {
-            await Task.Delay(Look, time, ct);
+            await qmp.AwaitAsync(next, Look, ct);
         }
     }
 
@@ -68,31 +71,36 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     public async Task UndoAsync()
     {
         var began = time.GetTimestamp();
-        while (await ReadStatusAsync() is "setup" or "active" or "pre-switchover" or "device" or "cancelling")
+        for (var next = qmp.NextEvent; await IsUnderWayAsync(); next = qmp.NextEvent)
         {
             await qmp.ExecuteAsync("migrate_cancel", null, CancellationToken.None);
             Require(began, "The saving does not end.");
-            await Task.Delay(Look, time);
+            await qmp.AwaitAsync(next, Look, CancellationToken.None);
         }
 
-        if (await qmp.QueryStatusAsync(CancellationToken.None) is "postmigrate" or "finish-migrate")
+        if (await AwaitEndAsync() == "postmigrate")
         {
             await qmp.ContinueAsync(CancellationToken.None);
         }
     }
 
+    private async Task<bool> IsUnderWayAsync() =>
+        await ReadStatusAsync() is "setup" or "active" or "pre-switchover" or "device" or "cancelling";
+
     private async Task FollowAsync(Func<Task> layOver)
     {
         var began = time.GetTimestamp();
-        var stopped = false;
-        while (await ReadStatusAsync() is var status && status != "completed")
+        var (stopped, continued) = (false, false);
+        for (var next = qmp.NextEvent; await ReadStatusAsync() is var status && status != "completed"; next = qmp.NextEvent)
         {
-            if (status == "pre-switchover")
+            if (status == "pre-switchover" && !continued)
             {
+                // Once: it is still so for a moment after it was told to go on.
+                continued = true;
                 await layOver();
                 await qmp.ExecuteAsync("migrate-continue", new JsonObject { ["state"] = status }, CancellationToken.None);
             }
-            else if (status is not ("setup" or "active" or "device"))
+            else if (status is not ("setup" or "active" or "pre-switchover" or "device"))
             {
                 throw new QmpException("GenericError", "Its memory could not be written to the host's disk.");
             }
@@ -103,7 +111,25 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
             }
 
             Require(began, "Its memory was not written in time.");
-            await Task.Delay(Look, time);
+            await qmp.AwaitAsync(next, Look, CancellationToken.None);
+        }
+
+        await AwaitEndAsync();
+    }
+
+    /// <summary>The run state once QEMU is through: before, a guest is not let go on. No event tells of it.</summary>
+    private async Task<string> AwaitEndAsync()
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            if (await qmp.QueryStatusAsync(CancellationToken.None) is var status and not "finish-migrate")
+            {
+                return status;
+            }
+
+            Require(began, "The saving does not end.");
+            await Task.Delay(EndLook, time);
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     public async Task<MachineArrival> AwaitAsync(FileLock folderLock, CancellationToken ct)
     {
         var machine = await RunAsync(folderLock, (machine, limit) => machine.ExportDisksAsync(spec.Disks, limit), ct);
-        return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct));
+        return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct), parts.Time);
     }
 
     /// <summary>
@@ -41,7 +41,7 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     /// </summary>
     public async Task<VmTemplate> MakeTemplateAsync(FileLock folderLock, CancellationToken ct)
     {
-        var memory = MemoryFile.Create("guest-memory", spec.MemoryBytes);
+        var memory = MemoryFile.Create("guest-memory", QemuCommandLine.RamBytes(spec));
         var devices = MemoryFile.Create("guest-devices");
         try
         {

@@ -37,6 +37,9 @@ internal sealed record MachineState
     /// <summary>The folders of its cgroups.</summary>
     public IReadOnlyList<string> Cgroups { get; init; } = [];
 
+    /// <summary>A container's volumes, in their order.</summary>
+    public IReadOnlyList<MachineVolume> Volumes { get; init; } = [];
+
     /// <summary>Whether the process that it names lives.</summary>
     public bool IsAlive() => HostBoot == Linux.HostBoot.Id
         && ProcessStat.Read(ProcessId) is { State: not 'Z' } stat && stat.StartTicks == StartTicks;
@@ -73,6 +76,10 @@ internal sealed record MachineState
         File.Move(beside, path, overwrite: true);
     }
 }
+
+/// <summary>A volume of a running container.</summary>
+/// <param name="File">The raw file that is mounted as it is; null for one that the storage daemon has open.</param>
+internal sealed record MachineVolume(string Serial, bool ReadOnly, string? File);
 
 internal enum MachinePhase
 {

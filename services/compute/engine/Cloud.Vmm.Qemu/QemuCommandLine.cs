@@ -12,6 +12,9 @@ internal static class QemuCommandLine
     private const long Mebibyte = 1 << 20;
     private const string SeedNode = "d-seed";
 
+    /// <summary>The least that memory differs by.</summary>
+    private const long LeftOutBytes = 8 << 10;
+
     // TCG keeps translated code; by default it takes a gibibyte for a guest of any size.
     private const long TranslationMebibytesMin = 64;
     private const long TranslationMebibytesMax = 256;
@@ -19,6 +22,16 @@ internal static class QemuCommandLine
     /// <summary>How much memory translated code may take: a quarter of the guest's, within bounds.</summary>
     public static long TranslationBytes(VmSpec spec) =>
         Math.Clamp(spec.MemoryBytes / Mebibyte / 4, TranslationMebibytesMin, TranslationMebibytesMax) * Mebibyte;
+
+    /// <summary>
+    /// How much memory the board has. An emulated one's is not a whole number of runs of 64 pages: for such memory QEMU before 9.0 gathers
+    /// what was written run by run, and leaves out that pages in the processor's TLB are to be told of again ("physmem: Fix migration dirty
+    /// bitmap coherency with TCG memory access", 2024). What a guest writes while it is saved or moved would be lost now and then.
+    /// What goes on has what it had.
+    /// </summary>
+    public static long RamBytes(VmSpec spec) => SlotsOf(spec) is { } slots
+        ? Math.Min(MachineSlots.MemoryOf(slots) ?? spec.MemoryBytes, spec.MemoryBytes)
+        : spec.MemoryBytes - (spec.Engine == VmEngine.Emulation ? LeftOutBytes : 0);
 
     /// <param name="spec">The machine.</param>
     /// <param name="descriptors">What its process is given open.</param>
@@ -41,7 +54,7 @@ internal static class QemuCommandLine
             "-accel", Accelerator(spec),
             "-cpu", spec.Engine == VmEngine.Hardware ? hardwareCpu ?? board.HardwareCpus[0] : board.EmulatedCpu,
             "-smp", $"cpus={spec.Vcpus},sockets=1,cores={spec.Vcpus},threads=1",
-            "-m", $"size={spec.MemoryBytes / Mebibyte}M",
+            "-m", $"size={RamBytes(spec) >> 10}K",
             "-rtc", "base=utc",
         ];
         if (runAs is { } user)
@@ -54,7 +67,7 @@ internal static class QemuCommandLine
             // Its own copy of what it writes; a template is written by the one that makes it.
             Add(
                 line, "-object",
-                ("qom-type", "memory-backend-file"), ("id", board.MemoryName), ("size", spec.MemoryBytes),
+                ("qom-type", "memory-backend-file"), ("id", board.MemoryName), ("size", RamBytes(spec)),
                 ("mem-path", $"/proc/self/fd/{memory}"), ("share", spec.Template is null),
                 ("x-use-canonical-path-for-ramblock-id", false));
         }
@@ -70,7 +83,7 @@ internal static class QemuCommandLine
         }
 
         line.AddRange(board.Buses);
-        var slots = board.LateDisk is not null ? spec.From?.Slots ?? spec.Template?.Slots ?? spec.AwaitedSlots : null;
+        var slots = board.LateDisk is not null ? SlotsOf(spec) : null;
         AddChannels(line, board, descriptors, slots);
         AddKernel(line, spec, descriptors);
         for (var i = 0; i < spec.Disks.Count; i++)
@@ -122,6 +135,10 @@ internal static class QemuCommandLine
     };
 
     /// <summary>QMP, the console, the guest agent and the boot report.</summary>
+    /// <summary>Of the machine that this one goes on from; null for one that boots.</summary>
+    private static IReadOnlyDictionary<string, string>? SlotsOf(VmSpec spec) =>
+        spec.From?.Slots ?? spec.Template?.Slots ?? spec.AwaitedSlots;
+
     private static void AddChannels(
         List<string> line, QemuBoard board, QemuDescriptors descriptors, IReadOnlyDictionary<string, string>? slots)
     {

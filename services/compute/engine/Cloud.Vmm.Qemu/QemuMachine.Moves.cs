@@ -16,6 +16,8 @@ internal sealed partial class QemuMachine
     private const string Export = "e-";
     private const string IncomingName = "incoming";
     private const string ListenerName = "move";
+
+    /// <summary>No event tells that what came so far suffices, where the rest of memory follows.</summary>
     private static readonly TimeSpan ArrivalLook = TimeSpan.FromMilliseconds(2);
 
     public bool Moves => _state.Engine != VmEngine.Simulation;
@@ -116,11 +118,27 @@ internal sealed partial class QemuMachine
     /// <summary>Ends when what came suffices for the guest to run; from then on nobody else writes to its disks.</summary>
     public Task ArriveAsync(CancellationToken ct) => CallAsync(async qmp =>
     {
-        while (await qmp.QueryStatusAsync(ct) == "inmigrate")
+        for (var next = qmp.NextEvent; await qmp.QueryStatusAsync(ct) == "inmigrate"; next = qmp.NextEvent)
         {
-            await Task.Delay(ArrivalLook, _parts.Time, ct);
+            await qmp.AwaitAsync(next, ArrivalLook, ct);
         }
 
         await qmp.ExecuteAsync("nbd-server-stop", null, ct);
     });
+
+    /// <summary>Has its steps told as events. The simulator always does; in the middle of one QEMU refuses, and is looked at.</summary>
+    private async Task HearOfMigrationsAsync(QmpClient qmp)
+    {
+        try
+        {
+            if (_state.Engine != VmEngine.Simulation)
+            {
+                await MachineSaving.SetCapabilitiesAsync(qmp, ("events", true));
+            }
+        }
+        catch (QmpException underWay) when (underWay.ErrorClass != QmpException.Lost)
+        {
+            // It was told of before, or whoever follows it looks now and then.
+        }
+    }
 }

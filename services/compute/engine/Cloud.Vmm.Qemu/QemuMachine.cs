@@ -59,7 +59,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         _parts = parts;
         _agent = new QemuGuestAgent(folder, parts.Time);
         _console = new ConsoleHub(folder);
-        _disks = new MachineDisks(parts.Time);
+        _disks = new MachineDisks(parts.Time, new MachineDiskHolder());
         _log = parts.Loggers.CreateLogger<QemuMachine>();
     }
 
@@ -316,7 +316,9 @@ internal sealed partial class QemuMachine : IVirtualMachine
         try
         {
             var stream = await FolderSocket.ConnectAsync(_folder, MachineFolder.Qmp, ct);
-            return await QmpClient.OpenAsync(stream, _parts.Time, OnEvent, ct);
+            var qmp = await QmpClient.OpenAsync(stream, _parts.Time, OnEvent, ct);
+            await HearOfMigrationsAsync(qmp);
+            return qmp;
         }
         catch (Exception nobody) when (nobody is SocketException or IOException)
         {

@@ -47,4 +47,18 @@ public interface IVmDriver
 /// <param name="Architecture">The guest's architecture.</param>
 /// <param name="Works">Whether a small 64-bit guest ran to its end within the limit.</param>
 /// <param name="Reason">Why not, or how it was proven.</param>
-public sealed record EngineProbe(VmEngine Engine, VmArchitecture Architecture, bool Works, string Reason);
+public sealed record EngineProbe(VmEngine Engine, VmArchitecture Architecture, bool Works, string Reason)
+{
+    /// <summary>What guests would have elsewhere, and why not here; a name of <see cref="EngineLack"/> each.</summary>
+    public IReadOnlyDictionary<string, string> Lacks { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>What an engine that works may lack on a host.</summary>
+public static class EngineLack
+{
+    /// <summary>Volumes can be given to its guests.</summary>
+    public const string Volumes = "volumes";
+
+    /// <summary>Its guests take no more memory and processor time than they were given.</summary>
+    public const string Limits = "limits";
+}

@@ -32,9 +32,20 @@ public sealed record VmContainer
     /// <summary>How its network card is set, as it asks nobody; null where it has none.</summary>
     public VmContainerNetwork? Network { get; init; }
 
+    /// <summary>
+    /// What listens on the host for it: its first process has the sockets open, from descriptor 3 on in this order, as sd_listen_fds(3) has
+    /// it. They stay open while it is reset.
+    /// </summary>
+    public IReadOnlyList<VmListener> Listeners { get; init; } = [];
+
     /// <summary>Where its disks are mounted, by their serials.</summary>
     public IReadOnlyDictionary<string, string> Mounts { get; init; } = new Dictionary<string, string>();
 }
+
+/// <summary>A TCP socket that listens on the host.</summary>
+/// <param name="Name">What the container knows it by, in <c>LISTEN_FDNAMES</c>.</param>
+/// <param name="Port">The host's.</param>
+public sealed record VmListener(string Name, int Port);
 
 /// <summary>A container's place in its network.</summary>
 /// <param name="Address">Its IPv4 address.</param>

@@ -15,10 +15,16 @@ public sealed record VmMove
     public required Func<string, CancellationToken, Task<Socket>> ConnectAsync { get; init; }
 
     /// <summary>
-    /// Called once all of it is over there and the guest stands still here: has it run there. Ends when it does; a
+    /// Called when the guest stands still here, while the last of it goes: what more is to be there before it runs. A
+    /// <see cref="VmException"/> says that it could not be done.
+    /// </summary>
+    public Func<Task> SendLastAsync { get; init; } = () => Task.CompletedTask;
+
+    /// <summary>
+    /// Called once all of it is over there: has it run there. Answers when it does, and for how long it has by then; a
     /// <see cref="VmException"/> says that it does not and never will, anything else that nobody knows.
     /// </summary>
-    public required Func<Task> HandOverAsync { get; init; }
+    public required Func<Task<TimeSpan>> HandOverAsync { get; init; }
 
     /// <summary>The serials of the disks whose own files go with it; null for all. The others are over there already.</summary>
     public IReadOnlyCollection<string>? Disks { get; init; }
@@ -116,6 +122,9 @@ public interface IVmArrival : IAsyncDisposable
     /// <summary>Ends when all that it needs to run is there.</summary>
     /// <exception cref="VmException">What came does not fit; the process has ended.</exception>
     Task ReadyAsync(CancellationToken ct);
+
+    /// <summary>When it was let run, a timestamp of the driver's clock.</summary>
+    long RunsSince { get; }
 
     /// <summary>Lets the guest run. From here on it is a machine like any other.</summary>
     Task<IVirtualMachine> RunAsync(CancellationToken ct);

@@ -123,6 +123,17 @@ namespace Cloud.Database.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text");
 
+                    b.Property<int>("Placement")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(1);
+
+                    b.Property<string>("PlacementReason")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("The server is an unprivileged process with a user, a folder and a port of its own; it shares the machine's kernel.");
+
                     b.Property<int>("Port")
                         .HasColumnType("integer");
 

@@ -118,6 +118,17 @@ namespace Cloud.Database.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT");
 
+                    b.Property<int>("Placement")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasDefaultValue(1);
+
+                    b.Property<string>("PlacementReason")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("The server is an unprivileged process with a user, a folder and a port of its own; it shares the machine's kernel.");
+
                     b.Property<int>("Port")
                         .HasColumnType("INTEGER");
 

@@ -21,6 +21,10 @@ internal static class ArchiveKeys
     public static string BaseOf(DatabaseId database, int generation, string backup) =>
         string.Create(CultureInfo.InvariantCulture, $"{database.Value}/{generation}/base/{backup}.tar.gz");
 
+    /// <summary>What a server said before it stopped.</summary>
+    public static string LastLogOf(DatabaseId database, int generation) =>
+        string.Create(CultureInfo.InvariantCulture, $"{database.Value}/{generation}/said.log");
+
     public static string LogPrefixOf(DatabaseId database, int generation) =>
         string.Create(CultureInfo.InvariantCulture, $"{database.Value}/{generation}/wal/");
 

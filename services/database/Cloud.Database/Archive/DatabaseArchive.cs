@@ -26,6 +26,9 @@ internal sealed class DatabaseArchive(
             ?? throw new CloudException(ErrorKind.Unavailable, "log-not-archived", "The server's log is not being archived yet.");
         await using var admin = await connections.OpenAsync(database, ct);
         var start = await admin.LogPositionAsync(ct);
+
+        // Before its slot is there the server keeps no log for the archive, and a checkpoint, which a backup begins with, lets it go.
+        await archiver.StoreAsync(start, ct);
         var id = TypedId.NewValue("base", time.GetUtcNow());
         var key = ArchiveKeys.BaseOf(database.Id, database.Generation, id);
         var storedBytes = 0L;
@@ -48,26 +51,6 @@ internal sealed class DatabaseArchive(
         });
         await db.SaveChangesAsync(ct);
     }
-
-    /// <summary>
-    /// Lays out what a server that runs holds now: a copy of its files, made as its low-level backup protocol says (manual, 26.3.3), with
-    /// the log that makes them consistent.
-    /// </summary>
-    public Task CopyAsync(ManagedDatabase source, ServerFolder from, ServerFolder to, CancellationToken ct) =>
-        to.FillAsync(async unfinished =>
-        {
-            await using var admin = await connections.OpenAsync(source, ct);
-
-            // Both end with the connection: the slot, by which the log is kept until it is copied, and the backup.
-            await admin.ExecuteAsync(
-                "SELECT pg_create_physical_replication_slot($1, true, true)", ct, $"cloud_copy_{Guid.NewGuid():N}");
-            await admin.ExecuteAsync("SELECT pg_backup_start('copy', true)", ct);
-            FolderCopy.Copy(from.Data, unfinished.Data, CopiedFiles.Takes, ct);
-            File.Copy(from.Control, unfinished.Control);
-            var label = await admin.ScalarAsync<string>("SELECT labelfile FROM pg_backup_stop(false)", ct);
-            await File.WriteAllTextAsync(Path.Combine(unfinished.Data, "backup_label"), label, ct);
-            FolderCopy.Copy(from.Log, unfinished.Log, ct);
-        });
 
     /// <summary>The newest base backup and the log.</summary>
     /// <param name="storedTo">The time up to which everything is stored; null where only the archive knows.</param>
@@ -112,32 +95,21 @@ internal sealed class DatabaseArchive(
     public Task StageAsync(string key, Stream tar, CancellationToken ct) =>
         objects.PutAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), tar, ct);
 
-    /// <summary>Lays out what was staged: the server replays the log that is beside its files, or recovers by that among them.</summary>
-    /// <param name="time">Every commit up to then, and none after; null for all there is.</param>
-    public Task LayOutAsync(string key, DateTimeOffset? time, ServerFolder to, CancellationToken ct) => to.FillAsync(async unfinished =>
+    /// <summary>Unpacks what was staged: the files of a server, and the log to be replayed over them, if any.</summary>
+    public async Task UnpackStagedAsync(string key, IServerFiles files, CancellationToken ct)
     {
         await using var tar = await objects.OpenAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct)
             ?? throw CloudException.NotFound("staged database", key);
-        await ExtractAsync(tar, unfinished.Root, ct);
-        if (Directory.Exists(unfinished.Replayed))
-        {
-            foreach (var path in Directory.GetFiles(unfinished.Replayed))
-            {
-                await using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
-                FillUp(file);
-            }
-
-            await ReplayAsync(unfinished, time, ct);
-        }
-    });
+        await files.UnpackAsync("", tar, ct);
+    }
 
     public Task UnstageAsync(string key, CancellationToken ct) =>
         objects.DeleteAsync(ArchiveKeys.Bucket, ArchiveKeys.StagedOf(key), ct);
 
-    /// <summary>Lays out a base backup and the log after it, and has the server stop replaying it at a time.</summary>
+    /// <summary>Unpacks the base backup that was complete last before a time, and all log after it.</summary>
     /// <param name="source">Whose archive.</param>
     /// <param name="time">A time of the recovery window; null for all there is.</param>
-    public async Task RestoreAsync(DatabaseId source, DateTimeOffset? time, ServerFolder to, CancellationToken ct)
+    public async Task UnpackAsync(DatabaseId source, DateTimeOffset? time, IServerFiles files, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var backups = db.BaseBackups.AsNoTracking().Where(backup => backup.Database == source);
@@ -148,17 +120,13 @@ internal sealed class DatabaseArchive(
 
         var chosen = await backups.OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct)
             ?? throw CloudException.Conflict("outside-recovery-window", "No base backup is as old as that.");
-        await to.FillAsync(async unfinished =>
+        await using (var tar = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw Lost(chosen.Key))
         {
-            await using (var tar = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw Lost(chosen.Key))
-            {
-                await using var plain = new GZipStream(tar, CompressionMode.Decompress);
-                await ExtractAsync(plain, unfinished.Data, ct);
-            }
+            await using var plain = new GZipStream(tar, CompressionMode.Decompress);
+            await files.UnpackAsync("data", plain, ct);
+        }
 
-            await LayOutLogAsync(chosen, unfinished.Replayed, ct);
-            await ReplayAsync(unfinished, time, ct);
-        });
+        await files.UnpackAsync("wal", tar => PackLogAsync(chosen, tar, ct), ct);
     }
 
     /// <summary>Removes all of a database that is stored.</summary>
@@ -209,7 +177,8 @@ internal sealed class DatabaseArchive(
         }
     }
 
-    private async Task ReadServerAsync(ManagedDatabase database, Func<Stream, Task> read, bool withLog, CancellationToken ct)
+    /// <summary>The files of a server that runs, as a tar; with the log that makes them consistent it is a server of its own.</summary>
+    public async Task ReadServerAsync(ManagedDatabase database, Func<Stream, Task> read, bool withLog, CancellationToken ct)
     {
         var environment = new Dictionary<string, string>
         {
@@ -225,12 +194,9 @@ internal sealed class DatabaseArchive(
             environment, read, ct);
     }
 
-    private static Task ExtractAsync(Stream tar, string folder, CancellationToken ct) =>
-        TarFile.ExtractToDirectoryAsync(tar, folder, overwriteFiles: true, ct);
-
-    private async Task LayOutLogAsync(BaseBackup backup, string folder, CancellationToken ct)
+    private async Task PackLogAsync(BaseBackup backup, Stream to, CancellationToken ct)
     {
-        Directory.CreateDirectory(folder);
+        await using var tar = new TarWriter(to, TarEntryFormat.Ustar, leaveOpen: true);
         var prefix = ArchiveKeys.LogPrefixOf(backup.Database, backup.Generation);
         var first = ArchiveKeys.SegmentName(backup.Timeline, backup.StartPosition);
         foreach (var segment in await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct))
@@ -242,20 +208,11 @@ internal sealed class DatabaseArchive(
             }
 
             await using var stored = await objects.OpenAsync(ArchiveKeys.Bucket, segment.Key, ct) ?? throw Lost(segment.Key);
-            await using var file = new FileStream(Path.Combine(folder, name), FileMode.Create, FileAccess.Write);
-            await stored.CopyToAsync(file, ct);
-
-            FillUp(file);
+            using var content = new MemoryStream();
+            await stored.CopyToAsync(content, ct);
+            content.Position = 0;
+            await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content }, ct);
         }
-    }
-
-    /// <summary>Of the newest file of the log there may be only the beginning: the rest is as the server would have it, zeros.</summary>
-    private static void FillUp(FileStream log) => log.SetLength(ArchiveKeys.SegmentBytes);
-
-    private static async Task ReplayAsync(ServerFolder unfinished, DateTimeOffset? time, CancellationToken ct)
-    {
-        await File.WriteAllTextAsync(unfinished.Recovery, ServerSettings.Recovery(time), ct);
-        await File.WriteAllTextAsync(unfinished.RecoverySignal, "", ct);
     }
 
     /// <summary>To whole milliseconds.</summary>

@@ -6,9 +6,12 @@ namespace Cloud.Database.Archive;
 /// <summary>Places of a server's log, as numbers of bytes from its beginning.</summary>
 internal static class LogPositions
 {
-    /// <summary>Everything that was acknowledged lies before it.</summary>
+    /// <summary>
+    /// Everything that was acknowledged lies before it. What is written and not yet flushed is nobody's word, and would be waited for: the
+    /// server sends it with the next commit, or after fifteen seconds.
+    /// </summary>
     public static async Task<long> LogPositionAsync(this NpgsqlConnection admin, CancellationToken ct) =>
-        await admin.ScalarAsync<long>("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", ct);
+        await admin.ScalarAsync<long>("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint", ct);
 
     /// <summary>The server's clock, and a place before which lies every commit that was acknowledged by then.</summary>
     public static async Task<(long Position, DateTimeOffset Now)> PositionAndTimeAsync(this NpgsqlConnection admin, CancellationToken ct)

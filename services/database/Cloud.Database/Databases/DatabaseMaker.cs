@@ -1,6 +1,7 @@
 using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
+using Cloud.Database.Servers;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults.Auth;
@@ -12,14 +13,14 @@ namespace Cloud.Database.Databases;
 
 /// <summary>Makes a database's row and starts what makes its server: of nothing, of an archive, or of another that runs.</summary>
 internal sealed class DatabaseMaker(
-    DatabaseDbContext db, DatabaseWaiter waiter, PasswordBox passwords, DatabaseOptions options, TimeProvider time)
+    DatabaseDbContext db, DatabaseWaiter waiter, ServerPlaces places, PasswordBox passwords, DatabaseOptions options, TimeProvider time)
 {
     /// <summary>Answers 201 with the connection string, the password in it.</summary>
     public async Task<IResult> MakeAsync(
         DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, Caller caller, WaitQuery wait, HttpContext context,
         CancellationToken ct)
     {
-        var (row, password) = await StartAsync(db, desired, how, caller.Project, passwords, options, time, ct);
+        var (row, password) = await StartAsync(db, desired, how, caller.Project, places, passwords, options, time, ct);
         var latest = await waiter.WaitAsync(row, wait, ct);
         return ResourceResults.Created(context, $"/v1/databases/{latest.Id}", DatabaseView.From(latest, password), latest.Version);
     }
@@ -27,8 +28,9 @@ internal sealed class DatabaseMaker(
     /// <summary>Makes the row and starts what makes the server; with the owner's password.</summary>
     public static async Task<(ManagedDatabase Row, string Password)> StartAsync(
         DatabaseDbContext db, DesiredDatabase desired, Func<DatabaseSagaData, DatabaseSagaData> how, string project,
-        PasswordBox passwords, DatabaseOptions options, TimeProvider time, CancellationToken ct)
+        ServerPlaces places, PasswordBox passwords, DatabaseOptions options, TimeProvider time, CancellationToken ct)
     {
+        var placement = await places.ChooseAsync(desired.Engine, desired.Type, ct);
         var now = time.GetUtcNow();
         var id = TypedId.New<DatabaseId>(time);
         var password = desired.OwnerPassword ?? PasswordBox.NewPassword();
@@ -39,7 +41,7 @@ internal sealed class DatabaseMaker(
             new NewDatabase(
                 id, project, desired.Name, desired.Labels, desired.Type, desired.SizeBytes, desired.Parameters,
                 desired.DeletionProtection, port, address, uid, passwords.Seal(desired.AdminPassword ?? PasswordBox.NewPassword(), id),
-                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value, desired.Engine),
+                passwords.Seal(password, id), desired.Origin ?? desired.Source?.Value, desired.Engine, placement),
             now);
         db.Databases.Add(row);
         db.Sagas().Start<DatabaseCreateSaga, DatabaseSagaData>(how(new DatabaseSagaData(id, now)), id.Value);

@@ -11,8 +11,8 @@ namespace Cloud.Database.Databases;
 
 /// <summary>The steps that the sagas of a database are made of. Each can run twice with the outcome of once.</summary>
 internal sealed class DatabaseSteps(
-    IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
-    ServerEngines engines, DatabaseArchive archive, DatabaseOptions options)
+    IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerPlaces places,
+    ServerEngines engines, DatabaseArchive archive)
 {
     /// <summary>Fills the folder of its generation: as an empty server, a copy of a running one, or what an archive holds.</summary>
     public async Task<StepResult> MakeServerAsync(DatabaseSagaData data, CancellationToken ct)
@@ -22,7 +22,7 @@ internal sealed class DatabaseSteps(
         using var turn = await turns.TakeAsync(row.Id, ct);
         if (data.Staged is { } staged)
         {
-            await engine.LayOutAsync(row, processes.FolderOf(row), staged, data.To, ct);
+            await engine.LayOutAsync(row, row.Generation, staged, data.To, ct);
         }
         else if (data.Source is not { } source)
         {
@@ -34,7 +34,7 @@ internal sealed class DatabaseSteps(
         }
         else
         {
-            await engine.RestoreAsync(row, processes.FolderOf(row), source, data.To, ct);
+            await engine.RestoreAsync(row, row.Generation, source, data.To, ct);
         }
 
         return StepResult.Done;
@@ -48,7 +48,7 @@ internal sealed class DatabaseSteps(
         {
             using var turn = await turns.TakeAsync(row.Id, ct);
             await engines.Of(row).StopAsync(row, ct);
-            processes.FolderOf(row).Remove();
+            await places.Of(row).RemoveAsync(row, row.Generation, ct);
         }
 
         return StepResult.Done;
@@ -58,14 +58,13 @@ internal sealed class DatabaseSteps(
     public async Task<StepResult> MakeGenerationAsync(DatabaseSagaData data, CancellationToken ct)
     {
         var row = await ReadAsync(data.Database, ct);
-        var folder = ServerFolder.Of(options, data.Database, data.Generation);
         if (data.Staged is { } staged)
         {
-            await engines.Of(row).LayOutAsync(row, folder, staged, data.To, ct);
+            await engines.Of(row).LayOutAsync(row, data.Generation, staged, data.To, ct);
         }
         else
         {
-            await engines.Of(row).RestoreAsync(row, folder, data.Database, data.To, ct);
+            await engines.Of(row).RestoreAsync(row, data.Generation, data.Database, data.To, ct);
         }
 
         return StepResult.Done;
@@ -73,9 +72,10 @@ internal sealed class DatabaseSteps(
 
     public async Task<StepResult> RemoveGenerationAsync(DatabaseSagaData data, CancellationToken ct)
     {
-        if ((await ReadAsync(data.Database, ct)).Status == DatabaseStatus.Restoring)
+        var row = await ReadAsync(data.Database, ct);
+        if (row.Status == DatabaseStatus.Restoring)
         {
-            ServerFolder.Of(options, data.Database, data.Generation).Remove();
+            await places.Of(row).RemoveAsync(row, data.Generation, ct);
         }
 
         return StepResult.Done;
@@ -115,7 +115,7 @@ internal sealed class DatabaseSteps(
         var row = await ReadAsync(data.Database, ct);
         if (data.Safety is { } safety && safety != row.Generation && safety != row.SafetyGeneration)
         {
-            ServerFolder.Of(options, row.Id, safety).Remove();
+            await places.Of(row).RemoveAsync(row, safety, ct);
         }
 
         return StepResult.Done;
@@ -146,6 +146,14 @@ internal sealed class DatabaseSteps(
     public Task<StepResult> StopForResizeAsync(DatabaseSagaData data, CancellationToken ct) =>
         data.Restarts ? StopServerAsync(data, ct) : Task.FromResult(StepResult.Done);
 
+    public async Task<StepResult> ResizeServerAsync(DatabaseSagaData data, CancellationToken ct)
+    {
+        var row = await ReadAsync(data.Database, ct);
+        using var turn = await turns.TakeAsync(row.Id, ct);
+        await places.Of(row).ResizeAsync(row, ct);
+        return StepResult.Done;
+    }
+
     /// <summary>Starts a server that ran before; also what undoes a stop of it.</summary>
     public async Task<StepResult> StartAgainAsync(DatabaseSagaData data, CancellationToken ct)
     {
@@ -169,7 +177,7 @@ internal sealed class DatabaseSteps(
     {
         var row = await ReadAsync(data.Database, ct);
         using var turn = await turns.TakeAsync(row.Id, ct);
-        if (processes.Runs(row))
+        if (await places.Of(row).RunsAsync(row, ct))
         {
             await engines.Of(row).ArchiveAsync(row, ct);
         }
@@ -227,17 +235,7 @@ internal sealed class DatabaseSteps(
             await engines.Of(row).StopAsync(row, ct);
         }
 
-        for (var generation = 1; generation <= row.LastGeneration; generation++)
-        {
-            ServerFolder.Of(options, row.Id, generation).Remove();
-        }
-
-        var folder = Path.Combine(options.Folder, row.Id.Value);
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
+        await places.Of(row).RemoveAllAsync(row, ct);
         if (!row.FinalBackup)
         {
             await archive.ForgetAsync(row.Id, ct);

@@ -1,5 +1,7 @@
 using Cloud.Database.Engines;
+using Cloud.Database.Servers;
 using Cloud.Primitives;
+using Cloud.ServiceDefaults;
 
 namespace Cloud.Database.Databases;
 
@@ -12,7 +14,9 @@ namespace Cloud.Database.Databases;
 /// <param name="InternalHost">The name by which the project's instances reach it, on the port that is the engine's own.</param>
 /// <param name="InternalAddress">What that name is in the project's network.</param>
 /// <param name="InternalConnectionString">The same as <paramref name="ConnectionString"/>, for instances of the project.</param>
-/// <param name="RunsAs"><c>process</c>: an unprivileged process of this machine.</param>
+/// <param name="RunsAs">The same as <paramref name="Placement"/>.</param>
+/// <param name="Placement"><c>container</c>: its processors, memory and disk are its own; or <c>process</c>: an unprivileged process of
+/// this machine.</param>
 /// <param name="PlacementReason">Why it runs so.</param>
 /// <param name="CanUndoRestore">A restore in place has left a safety copy.</param>
 /// <param name="SourceDatabase">The database that it was restored from or cloned of.</param>
@@ -20,8 +24,8 @@ public sealed record DatabaseView(
     DatabaseId Id, string Name, Labels Labels, DatabaseStatus Status, string? StatusReason, DatabaseEngine Engine, string Version,
     string Type, long SizeBytes, IReadOnlyDictionary<string, string> Parameters, bool RestartPending, string Host, int Port,
     string ConnectionString, string InternalHost, string InternalAddress, int InternalPort, string InternalConnectionString, string RunsAs,
-    string PlacementReason, bool DeletionProtection, bool CanUndoRestore, string? SourceDatabase, bool FinalBackup,
-    DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
+    DatabasePlacement Placement, string PlacementReason, bool DeletionProtection, bool CanUndoRestore, string? SourceDatabase,
+    bool FinalBackup, DateTimeOffset? DeletedAt, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt)
 {
     private const string Address = "127.0.0.1";
 
@@ -30,8 +34,8 @@ public sealed record DatabaseView(
         row.Id, row.Name, row.Labels, row.Status, row.StatusReason, row.Engine, VersionOf(row.Engine), row.Type, row.SizeBytes,
         row.Parameters, row.RestartPending, Address, row.Port, ConnectionStringOf(row, ManagedDatabase.OwnerName, password),
         DatabaseNetwork.NameOf(row), row.InternalAddress, DatabaseNetwork.PortOf(row.Engine),
-        InternalConnectionStringOf(row, ManagedDatabase.OwnerName, password), "process",
-        "The server is an unprivileged process with a user, a folder and a port of its own; it shares the machine's kernel.",
+        InternalConnectionStringOf(row, ManagedDatabase.OwnerName, password),
+        EnumWords.Of(row.Placement), row.Placement, row.PlacementReason,
         row.DeletionProtection, row.SafetyGeneration is not null, row.SourceDatabase, row.FinalBackup, row.DeletedAt, row.CreatedAt,
         row.UpdatedAt);
 

@@ -50,7 +50,9 @@ public sealed record ResizeDatabaseRequest
     /// <summary>Another restarts the server.</summary>
     public string? Type { get; init; }
 
-    /// <summary>At least what the database holds; takes effect without a restart.</summary>
+    /// <summary>
+    /// Of a process at least what the database holds, without a restart; of a container no less than it is, and the server restarts.
+    /// </summary>
     public ByteSize? SizeBytes { get; init; }
 }
 
@@ -58,19 +60,14 @@ internal static class ResizeDatabase
 {
     public static Task<IResult> HandleAsync(
         string id, ResizeDatabaseRequest request, Caller caller, IfMatch ifMatch, WaitQuery wait, HttpContext context,
-        DatabaseAction action, ServerProcesses processes, ServerEngines engines, CancellationToken ct) =>
+        DatabaseAction action, ServerPlaces places, ServerEngines engines, CancellationToken ct) =>
         action.RunAsync<DatabaseResizeSaga>(id, caller, ifMatch, wait, context, "resizing", async (row, now) =>
         {
             var type = DatabaseType.Require(request.Type ?? row.Type);
             var sizeBytes = DatabaseSize.Require(request.SizeBytes?.Bytes ?? row.SizeBytes);
             await engines.Of(row).CheckParametersAsync(row.Parameters, type, ct);
-            var used = row.ShouldRun || row.Status == DatabaseStatus.Stopped ? processes.FolderOf(row).UsedBytes() : 0;
-            if (sizeBytes < row.SizeBytes && sizeBytes < used)
-            {
-                throw CloudException.Invalid("sizeBytes", $"The database holds {used} bytes.");
-            }
-
-            var restarts = type.Name != row.Type;
+            await places.Of(row).RequireRoomAsync(row, sizeBytes, ct);
+            var restarts = type.Name != row.Type || (sizeBytes > row.SizeBytes && places.Of(row).StopsToGrow);
             row.BeginResize(type, sizeBytes, now);
             return new DatabaseSagaData(row.Id, now) { Restarts = restarts };
         }, ct);

@@ -41,12 +41,13 @@ internal sealed class DatabaseRestartSaga(DatabaseSteps steps) : Saga<DatabaseSa
     public override Task FailedAsync(DatabaseSagaData data, string reason, CancellationToken ct) => steps.FailAsync(data, reason, ct);
 }
 
-/// <summary>Gives the server another size. More memory needs a restart, more space does not.</summary>
+/// <summary>Gives the server another size. More memory needs a restart, and so may more space.</summary>
 internal sealed class DatabaseResizeSaga(DatabaseSteps steps) : Saga<DatabaseSagaData>
 {
     public override IReadOnlyList<SagaStep<DatabaseSagaData>> Steps =>
     [
         new("stop-server", steps.StopForResizeAsync, steps.StartAgainAsync),
+        new("resize-server", steps.ResizeServerAsync),
         new("start-server", steps.StartAgainAsync),
         new("archive-log", steps.ArchiveLogAsync),
         new("say-resized", steps.SayResizedAsync),

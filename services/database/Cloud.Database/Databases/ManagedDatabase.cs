@@ -1,4 +1,5 @@
 using Cloud.Database.Engines;
+using Cloud.Database.Servers;
 using Cloud.Persistence;
 using Cloud.Primitives;
 
@@ -38,6 +39,12 @@ internal sealed class ManagedDatabase : IVersioned
 
     /// <summary>What kind of server it is, for its whole life.</summary>
     public DatabaseEngine Engine { get; private init; } = DatabaseEngine.Postgres;
+
+    /// <summary>Where its servers live, for its whole life.</summary>
+    public DatabasePlacement Placement { get; private init; } = DatabasePlacement.Process;
+
+    /// <summary>Why there.</summary>
+    public string PlacementReason { get; private init; } = ServerPlacement.OfProcesses;
 
     public string Type { get; private set; } = "";
 
@@ -116,6 +123,8 @@ internal sealed class ManagedDatabase : IVersioned
         Status = DatabaseStatus.Provisioning,
         StatusBefore = DatabaseStatus.Failed,
         Engine = asked.Engine,
+        Placement = asked.Placement.Place,
+        PlacementReason = asked.Placement.Reason,
         Type = asked.Type.Name,
         TypeBefore = asked.Type.Name,
         SizeBytes = asked.SizeBytes,
@@ -271,4 +280,4 @@ internal sealed class ManagedDatabase : IVersioned
 internal sealed record NewDatabase(
     DatabaseId Id, string Project, string Name, Labels Labels, DatabaseType Type, long SizeBytes,
     IReadOnlyDictionary<string, string> Parameters, bool DeletionProtection, int Port, string InternalAddress, int ServerUid,
-    byte[] AdminSecret, byte[] OwnerSecret, string? Source, DatabaseEngine Engine = DatabaseEngine.Postgres);
+    byte[] AdminSecret, byte[] OwnerSecret, string? Source, DatabaseEngine Engine, ServerPlacement Placement);

@@ -2,7 +2,6 @@ using Cloud.Database.Archive;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Insight;
-using Cloud.Database.Servers;
 using Cloud.Primitives;
 
 namespace Cloud.Database.Engines;
@@ -16,20 +15,20 @@ internal interface IServerEngine
     /// <summary>As the API says it.</summary>
     string Version { get; }
 
-    /// <summary>Makes an empty server in the database's folder.</summary>
+    /// <summary>Makes an empty server.</summary>
     Task MakeAsync(ManagedDatabase database, CancellationToken ct);
 
-    /// <summary>Fills the database's folder with what another holds now, which runs.</summary>
+    /// <summary>Has the database hold what another holds now, which runs.</summary>
     Task CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct);
 
-    /// <summary>Fills a folder of the database with what an archive holds.</summary>
+    /// <summary>Fills a generation of the database with what an archive holds.</summary>
     /// <param name="source">Whose archive.</param>
     /// <param name="time">A time of the recovery window; null for all there is.</param>
-    Task RestoreAsync(ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct);
+    Task RestoreAsync(ManagedDatabase database, int generation, DatabaseId source, DateTimeOffset? time, CancellationToken ct);
 
-    /// <summary>Fills a folder of the database with what was handed over.</summary>
+    /// <summary>Fills a generation of the database with what was handed over.</summary>
     /// <param name="time">Every write up to then, and none after; null for all there is.</param>
-    Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, DateTimeOffset? time, CancellationToken ct);
+    Task LayOutAsync(ManagedDatabase database, int generation, string staged, DateTimeOffset? time, CancellationToken ct);
 
     /// <summary>Starts a server and waits until it takes connections.</summary>
     Task StartAsync(ManagedDatabase database, CancellationToken ct);

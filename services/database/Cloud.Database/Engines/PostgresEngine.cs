@@ -9,23 +9,57 @@ using Npgsql;
 namespace Cloud.Database.Engines;
 
 /// <summary>PostgreSQL: its parts are in <c>Servers</c> and <c>Archive</c>.</summary>
-internal sealed class PostgresEngine(
-    ServerProcesses processes, ServerControl control, ServerConnections connections, ParameterCatalog catalog, DatabaseArchive archive,
-    LogArchivers archivers, DatabaseOptions options, TimeProvider time) : IServerEngine
+internal sealed partial class PostgresEngine(
+    ServerPlaces places, ServerProcesses processes, ServerControl control, ServerConnections connections, ParameterCatalog catalog,
+    DatabaseArchive archive, LogArchivers archivers, DatabaseOptions options, TimeProvider time, ILogger<PostgresEngine> log)
+    : IServerEngine
 {
     public string Version => DatabaseView.VersionOf(DatabaseEngine.Postgres);
 
-    public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => processes.MakeAsync(database, ct);
+    public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => places.Of(database).MakeAsync(database, ct);
 
-    public Task CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct) =>
-        archive.CopyAsync(source, processes.FolderOf(source), processes.FolderOf(database), ct);
+    public async Task CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct)
+    {
+        if ((source.Placement, database.Placement) == (DatabasePlacement.Process, DatabasePlacement.Process))
+        {
+            await processes.CopyAsync(source, database, ct);
+            return;
+        }
+
+        if (source.Placement == database.Placement)
+        {
+            await CheckpointAsync(source, ct);
+            if (await places.RequireContainers().CopyAsync(source, database, ct))
+            {
+                return;
+            }
+        }
+
+        await places.Of(database).FillAsync(
+            database, database.Generation, null,
+            files => archive.ReadServerAsync(source, tar => files.UnpackAsync("data", tar, ct), withLog: true, ct), ct);
+    }
+
+    /// <summary>What is copied at an instant after this has little log to replay. It is as good, and slower to start, without.</summary>
+    private async Task CheckpointAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        try
+        {
+            await using var admin = await connections.OpenAsync(database, ct);
+            await admin.ExecuteAsync("CHECKPOINT", ct);
+        }
+        catch (NpgsqlException failed)
+        {
+            LogNoCheckpoint(log, database.Id, failed.Message);
+        }
+    }
 
     public Task RestoreAsync(
-        ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
-        archive.RestoreAsync(source, time, to, ct);
+        ManagedDatabase database, int generation, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
+        places.Of(database).FillAsync(database, generation, time, files => archive.UnpackAsync(source, time, files, ct), ct);
 
-    public Task LayOutAsync(ManagedDatabase database, ServerFolder to, string staged, DateTimeOffset? time, CancellationToken ct) =>
-        archive.LayOutAsync(staged, time, to, ct);
+    public Task LayOutAsync(ManagedDatabase database, int generation, string staged, DateTimeOffset? time, CancellationToken ct) =>
+        places.Of(database).FillAsync(database, generation, time, files => archive.UnpackStagedAsync(staged, files, ct), ct);
 
     public Task StartAsync(ManagedDatabase database, CancellationToken ct) => control.StartAsync(database, ct);
 
@@ -84,11 +118,7 @@ internal sealed class PostgresEngine(
 
     public string FirstLogName(BaseBackup backup) => ArchiveKeys.SegmentName(backup.Timeline, backup.StartPosition);
 
-    public Task ApplySettingsAsync(ManagedDatabase database, CancellationToken ct)
-    {
-        processes.Reload(database);
-        return Task.CompletedTask;
-    }
+    public Task ApplySettingsAsync(ManagedDatabase database, CancellationToken ct) => places.Of(database).ReloadAsync(database, ct);
 
     public async Task EndSessionsAsync(ManagedDatabase database, CancellationToken ct)
     {
@@ -196,4 +226,7 @@ internal sealed class PostgresEngine(
                 one.GetDouble(4), one.GetDouble(5), one.GetDouble(6), one.GetInt64(7)),
             ct, count);
     }
+
+    [LoggerMessage(9012, LogLevel.Information, "{Database} is copied without a checkpoint before: {Reason}")]
+    private static partial void LogNoCheckpoint(ILogger log, DatabaseId database, string reason);
 }

@@ -28,10 +28,10 @@ public sealed record SlowQueryView(string Query, string? Database, string? User,
 internal static class GetDatabaseMetrics
 {
     public static async Task<DatabaseMetricsView> HandleAsync(
-        string id, Caller caller, DatabaseDbContext db, ServerEngines engines, ServerProcesses processes, CancellationToken ct)
+        string id, Caller caller, DatabaseDbContext db, ServerEngines engines, ServerPlaces places, CancellationToken ct)
     {
         var row = await db.Databases.AsNoTracking().FindRunningAsync(caller, id, ct);
-        return await engines.Of(row).ReadMetricsAsync(row, processes.FolderOf(row).UsedBytes(), ct);
+        return await engines.Of(row).ReadMetricsAsync(row, await places.Of(row).UsedBytesAsync(row, ct), ct);
     }
 }
 
@@ -53,7 +53,7 @@ internal static class GetDatabaseLogs
     private const int LinesMax = 10_000;
 
     public static async Task<IResult> HandleAsync(
-        string id, int? tail, Caller caller, DatabaseDbContext db, ServerProcesses processes, CancellationToken ct)
+        string id, int? tail, Caller caller, DatabaseDbContext db, ServerPlaces places, CancellationToken ct)
     {
         var lines = tail ?? LinesDefault;
         if (lines is < 1 or > LinesMax)
@@ -62,7 +62,7 @@ internal static class GetDatabaseLogs
         }
 
         var row = await db.Databases.AsNoTracking().Existing().FindVisibleAsync(caller, id, ct);
-        return TypedResults.Text(await processes.LogAsync(row, lines, ct));
+        return TypedResults.Text(await places.Of(row).LogAsync(row, lines, ct));
     }
 }
 

@@ -4,6 +4,7 @@ using Cloud.Database.Databases;
 using Cloud.Database.Engines;
 using Cloud.Database.Persistence;
 using Cloud.Database.Secrets;
+using Cloud.Database.Servers;
 using Cloud.Messaging;
 using Cloud.Primitives;
 using Cloud.ServiceDefaults;
@@ -15,7 +16,7 @@ namespace Cloud.Database.Neighbours;
 /// <summary>What backups ask of databases: the same rows, guards and sagas as a user's calls.</summary>
 internal sealed class DatabaseService(
     IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseWaiter waiter, DatabaseArchive archive,
-    ServerEngines engines, PasswordBox passwords, DatabaseOptions options, TimeProvider time) : IDatabases
+    ServerEngines engines, ServerPlaces places, PasswordBox passwords, DatabaseOptions options, TimeProvider time) : IDatabases
 {
     /// <summary>How long a call is held for what usually takes less than that.</summary>
     private static readonly WaitQuery AWhile = new(TimeSpan.FromSeconds(5));
@@ -78,7 +79,7 @@ internal sealed class DatabaseService(
         };
         await using var db = await databases.CreateDbContextAsync(ct);
         var (made, _) = await DatabaseMaker.StartAsync(
-            db, desired, data => data with { Staged = copy.Staged, To = copy.To }, project, passwords, options, time, ct);
+            db, desired, data => data with { Staged = copy.Staged, To = copy.To }, project, places, passwords, options, time, ct);
         return ToState(await waiter.WaitAsync(made, AWhile, ct));
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
 using Cloud.Database.Engines;
+using Cloud.Database.Servers;
 using Cloud.Messaging;
 using Cloud.Persistence;
 using Cloud.Primitives;
@@ -87,6 +88,8 @@ public sealed class DatabaseDbContext(DbContextOptions<DatabaseDbContext> option
             database.Ignore(row => row.ShouldRun);
             database.Property(row => row.Parameters).HasJsonConversion();
             database.Property(row => row.Engine).HasDefaultValue(DatabaseEngine.Postgres).HasSentinel(DatabaseEngine.Postgres);
+            database.Property(row => row.Placement).HasDefaultValue(DatabasePlacement.Process).HasSentinel(DatabasePlacement.Process);
+            database.Property(row => row.PlacementReason).HasDefaultValue(ServerPlacement.OfProcesses);
             database.HasIndex(row => new { row.Project, row.Name }).IsUnique()
                 .HasFilter($"\"{nameof(ManagedDatabase.Status)}\" <> {(int)DatabaseStatus.Deleted}");
         });

@@ -40,16 +40,17 @@ internal sealed partial class RedisEngine(
         });
 
     public Task RestoreAsync(
-        ManagedDatabase database, ServerFolder to, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
-        to.FillAsync(async unfinished =>
+        ManagedDatabase database, int generation, DatabaseId source, DateTimeOffset? time, CancellationToken ct) =>
+        ServerFolder.Of(options, database.Id, generation).FillAsync(async unfinished =>
         {
             await archive.LayOutAsync(source, time, unfinished, ct);
             WriteUsers(database, unfinished);
         });
 
-    public async Task LayOutAsync(ManagedDatabase database, ServerFolder to, string key, DateTimeOffset? time, CancellationToken ct)
+    public async Task LayOutAsync(ManagedDatabase database, int generation, string key, DateTimeOffset? time, CancellationToken ct)
     {
-        await staged.LayOutAsync(key, time, to, ct);
+        var to = ServerFolder.Of(options, database.Id, generation);
+        await processes.FillAsync(database, generation, time, files => staged.UnpackStagedAsync(key, files, ct), ct);
         WriteUsers(database, to);
     }
 

@@ -63,13 +63,27 @@ internal sealed class ServerCertificates(DatabaseOptions options, TimeProvider t
             PrivateFile.Replace(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
         }
 
+        ServerProcesses.Replace(certificateFile, Sign(authority, key, names, database));
+        return true;
+    }
+
+    /// <summary>A new key, and a certificate for it, in PEM.</summary>
+    public (string Certificate, string Key) Make(ManagedDatabase database)
+    {
+        using var authority = Authority();
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return (Sign(authority, key, NamesOf(database), database), key.ExportPkcs8PrivateKeyPem() + "\n");
+    }
+
+    private string Sign(
+        X509Certificate2 authority, ECDsa key, X509SubjectAlternativeNameExtension names, ManagedDatabase database)
+    {
         var request = new CertificateRequest($"CN={database.Id.Value}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(names);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
         var now = time.GetUtcNow();
         using var certificate = request.Create(authority, now - Before, now + ServerLife, RandomNumberGenerator.GetBytes(16));
-        ServerProcesses.Replace(certificateFile, certificate.ExportCertificatePem() + "\n");
-        return true;
+        return certificate.ExportCertificatePem() + "\n";
     }
 
     private static X509SubjectAlternativeNameExtension NamesOf(ManagedDatabase database)

@@ -28,7 +28,7 @@ internal sealed class ServerConnections(PasswordBox passwords, ServerCertificate
             await connection.OpenAsync(ct);
 
             // Where a port was taken before the server of it came up, somebody else's answers there.
-            var folder = ServerFolder.Of(options, database.Id, database.Generation).Data;
+            var folder = ServerFolder.Of(options, database).Data;
             return await connection.ScalarAsync<string>("SHOW data_directory", ct) == folder
                 ? connection
                 : throw new CloudException(ErrorKind.Unavailable, "port-taken", $"Another server has port {database.Port}.");

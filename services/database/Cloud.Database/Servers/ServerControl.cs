@@ -9,7 +9,7 @@ namespace Cloud.Database.Servers;
 
 /// <summary>Brings servers up and down together with the archiving of their logs. Called in the turn of the database.</summary>
 internal sealed partial class ServerControl(
-    ServerProcesses processes, ServerPrograms programs, ServerTemplate template, ServerConnections connections, LogArchivers archivers,
+    ServerPlaces places, ServerPrograms programs, ServerTemplate template, ServerConnections connections, LogArchivers archivers,
     PasswordBox passwords, TimeProvider time, ILogger<ServerControl> log)
 {
     /// <summary>What the server says where its log holds no commit after the time to go back to.</summary>
@@ -19,38 +19,28 @@ internal sealed partial class ServerControl(
 
     private const int SaidMax = 500;
 
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-
     /// <summary>Starts a server and waits until it takes connections; a recovery that it begins with is over then.</summary>
     public async Task StartAsync(ManagedDatabase database, CancellationToken ct)
     {
-        var folder = processes.FolderOf(database);
-        await processes.StartAsync(database, ct);
-        if (!await TakesConnectionsAsync(database, ct))
+        var place = places.Of(database);
+        if (await place.StartAsync(database, ct))
         {
-            var said = await processes.LogAsync(database, LogLines, ct);
-            if (!File.Exists(folder.Recovery) || !said.Contains(TargetNotReached, StringComparison.Ordinal))
-            {
-                LogEnded(log, database.Id, said);
-                throw new CloudException(ErrorKind.Unavailable, "server-ended", "The server ended as it started; its log says why.");
-            }
+            return;
+        }
 
+        var said = await place.LogAsync(database, LogLines, ct);
+        if (said.Contains(TargetNotReached, StringComparison.Ordinal))
+        {
             // Its last commit is older than the time: all of the log is what was there at that time.
-            await File.WriteAllTextAsync(folder.Recovery, ServerSettings.Recovery(null), ct);
-            await processes.StartAsync(database, ct);
-            await TakesConnectionsAsync(database, ct);
-        }
-
-        if (File.Exists(folder.Recovery))
-        {
-            File.Delete(folder.Recovery);
-            if (Directory.Exists(folder.Replayed))
+            await place.RecoverAllAsync(database, ct);
+            if (await place.StartAsync(database, ct))
             {
-                Directory.Delete(folder.Replayed, recursive: true);
+                return;
             }
-
-            processes.Reload(database);
         }
+
+        LogEnded(log, database.Id, said);
+        throw new CloudException(ErrorKind.Unavailable, "server-ended", $"The server ended as it started{LastWords.OfServer(said)}");
     }
 
     /// <summary>Stops a server; all of its log is in the archive then, where it was being archived.</summary>
@@ -59,7 +49,7 @@ internal sealed partial class ServerControl(
         var archiver = archivers.Find(database);
         var whole = archiver is not null && await StoreAllAsync(database, archiver, ct);
         archiver?.HurryUp();
-        await ServerProcesses.StopAsync(processes.FolderOf(database), ct);
+        await places.Of(database).StopAsync(database, ct);
         if (whole)
         {
             // A server that stops in good order ends only when its archiver has confirmed the last of the log.
@@ -125,20 +115,6 @@ internal sealed partial class ServerControl(
         }
 
         return await connections.OpenAsync(database, ct);
-    }
-
-    /// <returns>False where the server has ended instead.</returns>
-    private async Task<bool> TakesConnectionsAsync(ManagedDatabase database, CancellationToken ct)
-    {
-        try
-        {
-            return await processes.AnswersAsync(database, StartLimit, ct);
-        }
-        catch (PostgresException wrong) when (wrong.SqlState == PostgresErrorCodes.InvalidPassword)
-        {
-            // It takes connections: the password that it wants is its source's still.
-            return true;
-        }
     }
 
     private async Task<bool> StoreAllAsync(ManagedDatabase database, LogArchiver archiver, CancellationToken ct)

@@ -9,6 +9,12 @@ internal sealed record ServerFolder(string Root)
     public static ServerFolder Of(DatabaseOptions options, DatabaseId database, int generation) => new(
         Path.Combine(options.Folder, database.Value, generation.ToString(CultureInfo.InvariantCulture)));
 
+    /// <summary>Where the server itself has it: in a container, its volume.</summary>
+    public static ServerFolder Of(DatabaseOptions options, ManagedDatabase database) =>
+        database.Placement == DatabasePlacement.Container
+            ? new(string.Create(CultureInfo.InvariantCulture, $"/srv/{database.Id}/{database.Generation}"))
+            : Of(options, database.Id, database.Generation);
+
     /// <summary>Being filled: it becomes the folder by a rename, whole.</summary>
     public ServerFolder Unfinished => new(Root + ".new");
 

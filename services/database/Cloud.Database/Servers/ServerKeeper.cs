@@ -14,7 +14,7 @@ namespace Cloud.Database.Servers;
 /// read-only until they do no more.
 /// </summary>
 internal sealed partial class ServerKeeper(
-    IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerProcesses processes,
+    IDbContextFactory<DatabaseDbContext> databases, DatabaseChanges changes, DatabaseTurns turns, ServerPlaces places,
     ServerEngines engines, ReconcilerSignals signals, ILogger<ServerKeeper> log) : IReconciler
 {
     /// <summary>A database is written to again when so much of its size is in use, of a hundred.</summary>
@@ -60,7 +60,7 @@ internal sealed partial class ServerKeeper(
             return;
         }
 
-        if (!processes.Runs(row))
+        if (!await places.Of(row).RunsAsync(row, ct))
         {
             LogDied(log, id);
             await engines.Of(row).StartAsync(row, ct);
@@ -73,7 +73,7 @@ internal sealed partial class ServerKeeper(
 
     private async Task CheckSizeAsync(ManagedDatabase row, CancellationToken ct)
     {
-        var used = processes.FolderOf(row).UsedBytes();
+        var used = await places.Of(row).UsedBytesAsync(row, ct);
         if (row.Status == DatabaseStatus.Available && used > row.SizeBytes)
         {
             var reason = $"It holds {used} bytes, and its size is {row.SizeBytes}. Resize it, or remove what is not needed.";

@@ -1,6 +1,8 @@
+using System.Formats.Tar;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Cloud.Database.Archive;
 using Cloud.Database.Databases;
 using Cloud.Primitives;
 using Npgsql;
@@ -13,24 +15,90 @@ namespace Cloud.Database.Servers;
 /// </summary>
 internal sealed partial class ServerProcesses(
     DatabaseOptions options, ServerPrograms programs, ServerTemplate template, ServerCertificates certificates,
-    ServerConnections connections)
+    ServerConnections connections) : IServerPlace
 {
     private const int Interrupt = 2;
     private const int Kill = 9;
     private const int Hangup = 1;
+    private const int AbsencesMax = 3;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
     public ServerFolder FolderOf(ManagedDatabase database) => ServerFolder.Of(options, database.Id, database.Generation);
 
-    /// <summary>Makes an empty server in its folder, with the template's password; kept where it is there.</summary>
+    /// <summary>It has the template's password.</summary>
     public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => FolderOf(database).FillAsync(
         async unfinished => FolderCopy.Copy(await template.RequireAsync(ct), unfinished.Data, ct));
 
-    /// <summary>Starts a server where it does not run. It may still be recovering when this returns.</summary>
-    public async Task StartAsync(ManagedDatabase database, CancellationToken ct)
+    public Task FillAsync(
+        ManagedDatabase database, int generation, DateTimeOffset? time, Func<IServerFiles, Task> fill, CancellationToken ct) =>
+        ServerFolder.Of(options, database.Id, generation).FillAsync(async unfinished =>
+        {
+            await fill(new Files(unfinished));
+            if (Directory.Exists(unfinished.Replayed))
+            {
+                FillUp(unfinished.Replayed);
+                await File.WriteAllTextAsync(unfinished.Recovery, ServerSettings.Recovery(time), ct);
+                await File.WriteAllTextAsync(unfinished.RecoverySignal, "", ct);
+            }
+        });
+
+    /// <summary>
+    /// Makes a server of what another holds now, which runs: a copy of its files, made as its low-level backup protocol says (manual,
+    /// 26.3.3), with the log that makes them consistent.
+    /// </summary>
+    public Task CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct) =>
+        FolderOf(database).FillAsync(async unfinished =>
+        {
+            var from = FolderOf(source);
+            await using var admin = await connections.OpenAsync(source, ct);
+
+            // Both end with the connection: the slot, by which the log is kept until it is copied, and the backup.
+            await admin.ExecuteAsync(
+                "SELECT pg_create_physical_replication_slot($1, true, true)", ct, $"cloud_copy_{Guid.NewGuid():N}");
+            await admin.ExecuteAsync("SELECT pg_backup_start('copy', true)", ct);
+            FolderCopy.Copy(from.Data, unfinished.Data, CopiedFiles.Takes, ct);
+            File.Copy(from.Control, unfinished.Control);
+            var label = await admin.ScalarAsync<string>("SELECT labelfile FROM pg_backup_stop(false)", ct);
+            await File.WriteAllTextAsync(Path.Combine(unfinished.Data, "backup_label"), label, ct);
+            FolderCopy.Copy(from.Log, unfinished.Log, ct);
+        });
+
+    public async Task<bool> StartAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await LaunchAsync(database, ct);
+        if (!await TakesConnectionsAsync(database, ct))
+        {
+            return false;
+        }
+
+        var folder = FolderOf(database);
+        if (File.Exists(folder.Recovery))
+        {
+            File.Delete(folder.Recovery);
+            if (Directory.Exists(folder.Replayed))
+            {
+                Directory.Delete(folder.Replayed, recursive: true);
+            }
+
+            await ReloadAsync(database, ct);
+        }
+
+        return true;
+    }
+
+    public async Task RecoverAllAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        if (File.Exists(FolderOf(database).Recovery))
+        {
+            await File.WriteAllTextAsync(FolderOf(database).Recovery, ServerSettings.Recovery(null), ct);
+        }
+    }
+
+    /// <summary>It may still be recovering when this returns.</summary>
+    private async Task LaunchAsync(ManagedDatabase database, CancellationToken ct)
     {
         var folder = FolderOf(database);
         if (ProcessOf(folder) is not null || IsStarting(folder))
@@ -50,24 +118,30 @@ internal sealed partial class ServerProcesses(
             ["start", "--no-wait", "--silent", "--pgdata", folder.Data, "--log", folder.StartLog], ct);
     }
 
-    /// <summary>Waits until a server takes connections.</summary>
-    /// <returns>False where it has ended instead: its log says why.</returns>
-    public async Task<bool> AnswersAsync(ManagedDatabase database, TimeSpan limit, CancellationToken ct, string? password = null)
+    /// <returns>False where the server has ended instead.</returns>
+    private async Task<bool> TakesConnectionsAsync(ManagedDatabase database, CancellationToken ct)
     {
         using var within = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        within.CancelAfter(limit);
+        within.CancelAfter(StartLimit);
         var folder = FolderOf(database);
+        var absences = 0;
         while (true)
         {
             try
             {
-                await using var connection = await connections.OpenAsync(database, within.Token, password);
+                await using var connection = await connections.OpenAsync(database, within.Token);
                 return true;
             }
-            catch (NpgsqlException away) when (away is not PostgresException { SqlState: PostgresErrorCodes.InvalidPassword })
+            catch (PostgresException wrong) when (wrong.SqlState == PostgresErrorCodes.InvalidPassword)
             {
-                // It is on its way, or it was and has ended.
-                if (ProcessOf(folder) is null && !IsStarting(folder))
+                // It takes connections: the password that it wants is its source's still.
+                return true;
+            }
+            catch (NpgsqlException)
+            {
+                // It is on its way, or it was and has ended. While one program becomes another it is not seen.
+                absences = ProcessOf(folder) is null && !IsStarting(folder) ? absences + 1 : 0;
+                if (absences == AbsencesMax)
                 {
                     return false;
                 }
@@ -81,10 +155,7 @@ internal sealed partial class ServerProcesses(
         }
     }
 
-    public Task<bool> AnswersAsync(ManagedDatabase database, CancellationToken ct) => AnswersAsync(database, AnswerLimit, ct);
-
-    /// <summary>Writes the settings, and has a server that runs take those that it takes without a restart.</summary>
-    public void Reload(ManagedDatabase database)
+    public Task ReloadAsync(ManagedDatabase database, CancellationToken ct)
     {
         WriteSettings(database);
         certificates.Write(FolderOf(database), database);
@@ -92,16 +163,37 @@ internal sealed partial class ServerProcesses(
         {
             _ = SendSignal(process, Hangup);
         }
+
+        return Task.CompletedTask;
     }
 
     public bool Runs(ManagedDatabase database) => ProcessOf(FolderOf(database)) is not null;
+
+    public Task<bool> RunsAsync(ManagedDatabase database, CancellationToken ct) => Task.FromResult(Runs(database));
+
+    public Task<long> UsedBytesAsync(ManagedDatabase database, CancellationToken ct) => Task.FromResult(FolderOf(database).UsedBytes());
+
+    public Task RequireRoomAsync(ManagedDatabase database, long sizeBytes, CancellationToken ct)
+    {
+        var used = database.ShouldRun || database.Status == DatabaseStatus.Stopped ? FolderOf(database).UsedBytes() : 0;
+        return sizeBytes < database.SizeBytes && sizeBytes < used
+            ? throw CloudException.Invalid("sizeBytes", $"The database holds {used} bytes.")
+            : Task.CompletedTask;
+    }
+
+    public bool StopsToGrow => false;
+
+    /// <summary>Memory is planned with at the next start, and the disk is the machine's.</summary>
+    public Task ResizeAsync(ManagedDatabase database, CancellationToken ct) => Task.CompletedTask;
 
     /// <summary>It was started and has not written its process file yet: pg_ctl, or the shell that becomes the server.</summary>
     public static bool IsStarting(ServerFolder folder) => Directory.EnumerateDirectories("/proc")
         .Where(path => int.TryParse(Path.GetFileName(path), CultureInfo.InvariantCulture, out _))
         .Any(path => CommandLine(path).Contains(folder.Data, StringComparison.Ordinal));
 
-    /// <summary>Stops a server in good order: connections end, all is written down.</summary>
+    public Task StopAsync(ManagedDatabase database, CancellationToken ct) => StopAsync(FolderOf(database), ct);
+
+    /// <summary>Stops the server of a folder in good order.</summary>
     public static async Task StopAsync(ServerFolder folder, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -125,7 +217,6 @@ internal sealed partial class ServerProcesses(
         }
     }
 
-    /// <summary>The last of what a server has said, oldest first.</summary>
     public async Task<string> LogAsync(ManagedDatabase database, int lines, CancellationToken ct)
     {
         const int BytesMax = 1 << 20;
@@ -147,6 +238,33 @@ internal sealed partial class ServerProcesses(
         }
 
         return string.Concat(kept.TakeLast(lines).Select(line => line + "\n"));
+    }
+
+    public Task RemoveAsync(ManagedDatabase database, int generation, CancellationToken ct)
+    {
+        ServerFolder.Of(options, database.Id, generation).Remove();
+        return Task.CompletedTask;
+    }
+
+    public Task RemoveAllAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var folder = Path.Combine(options.Folder, database.Id.Value);
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Of the newest file of the log there may be only the beginning: the rest is as the server would have it, zeros.</summary>
+    private static void FillUp(string log)
+    {
+        foreach (var path in Directory.GetFiles(log))
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
+            file.SetLength(ArchiveKeys.SegmentBytes);
+        }
     }
 
     private void WriteSettings(ManagedDatabase database)
@@ -198,4 +316,14 @@ internal sealed partial class ServerProcesses(
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int SendSignal(int process, int signal);
+
+    private sealed class Files(ServerFolder folder) : IServerFiles
+    {
+        public Task UnpackAsync(string folderName, Stream tar, CancellationToken ct)
+        {
+            var path = Path.Combine(folder.Root, folderName);
+            Directory.CreateDirectory(path);
+            return TarFile.ExtractToDirectoryAsync(tar, path, overwriteFiles: true, ct);
+        }
+    }
 }

@@ -83,6 +83,8 @@ internal static class ServerSettings
         ("password_encryption", "scram-sha-256"),
         ("fsync", "on"),
         ("full_page_writes", "on"),
+        // A volume holds nothing but the server's files: one call writes them down before a recovery, and not one a file.
+        ("recovery_init_sync_method", database.Placement == DatabasePlacement.Container ? "syncfs" : "fsync"),
         ("wal_level", "replica"),
         ("max_wal_senders", "6"),
         ("max_replication_slots", "6"),

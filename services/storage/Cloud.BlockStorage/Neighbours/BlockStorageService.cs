@@ -68,6 +68,26 @@ internal sealed class BlockStorageService(
         return ViewOf(await waiter.WaitAsync(row, AWhile, ct));
     }
 
+    public async Task<BlockVolume> GrowVolumeAsync(string project, string volume, long sizeBytes, CancellationToken ct)
+    {
+        var wanted = VolumeSize.Require(sizeBytes);
+        var found = await RequireAsync(project, volume, ct);
+        await changes.ApplyAsync(found.Id, "resizing", async (db, row, now) =>
+        {
+            var before = row.SizeBytes;
+            if (before >= wanted || row.Status == VolumeStatus.Resizing)
+            {
+                return false;
+            }
+
+            row.BeginResize(wanted, now);
+            await VolumeQuotas.ReserveAsync(db, row.Project, 0, wanted - before, ct);
+            db.Sagas().Start<VolumeResizeSaga, VolumeSagaData>(new VolumeSagaData(row.Id), row.Id.Value);
+            return true;
+        }, ct);
+        return ViewOf(await waiter.WaitAsync(found, AWhile, ct));
+    }
+
     public async Task<bool> DeleteVolumeAsync(string project, string volume, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);

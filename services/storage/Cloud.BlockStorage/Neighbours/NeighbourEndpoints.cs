@@ -22,6 +22,10 @@ internal static class NeighbourEndpoints
                 blocks.ListVolumesAsync(project, labels, ct));
         storage.MapPut(
             "/volumes", (NewBlockVolume volume, IBlockStorage blocks, CancellationToken ct) => blocks.CreateVolumeAsync(volume, ct));
+        project.MapPost(
+            "/volumes/{volume}/grow",
+            (string project, string volume, long sizeBytes, IBlockStorage blocks, CancellationToken ct) =>
+                blocks.GrowVolumeAsync(project, volume, sizeBytes, ct));
         project.MapDelete(
             "/volumes/{volume}",
             (string project, string volume, IBlockStorage blocks, CancellationToken ct) => blocks.DeleteVolumeAsync(project, volume, ct));

@@ -1,6 +1,6 @@
 using System.Data.Common;
-using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Buckets;
+using Cloud.ObjectStorage.Objects;
 using Cloud.ObjectStorage.Persistence;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;

@@ -146,7 +146,7 @@ internal sealed class BucketService(
         }, ct);
     }
 
-    public async Task ReplaceAsync(string bucketId, string withBucketId, CancellationToken ct)
+    public async Task ReplaceAsync(string bucketId, string withBucketId, string versioning, CancellationToken ct)
     {
         var bucket = await RequireAsync(bucketId, ct);
         await RequireAsync(withBucketId, ct);
@@ -159,7 +159,6 @@ internal sealed class BucketService(
         }
 
         await ClearAsync(bucketId, ct);
-        var versioning = bucket.Versioning;
         await known.ChangeAsync(bucket, (row, now) => row.SetVersioning(Versioning.Enabled, now), ct);
         await foreach (var ofKey in OldestFirstAsync(withBucketId, ct))
         {
@@ -173,7 +172,7 @@ internal sealed class BucketService(
             }
         }
 
-        await EndFillingAsync(bucketId, versioning, ct);
+        await EndFillingAsync(bucketId, Enum.Parse<Versioning>(versioning), ct);
     }
 
     public async Task DeleteAsync(string project, string bucket, CancellationToken ct)

@@ -32,8 +32,8 @@ internal static class BucketServiceEndpoints
             buckets.WriteAsync(bucket, VersionOf(context), context.Request.Body, ct)).WithStreamedBody();
         one.MapPut("/settings", (string bucket, StoredBucket like, IBuckets buckets, CancellationToken ct) =>
             buckets.FinishAsync(bucket, like, ct));
-        one.MapPost("/replace", (string bucket, string with, IBuckets buckets, CancellationToken ct) =>
-            buckets.ReplaceAsync(bucket, with, ct));
+        one.MapPost("/replace", (string bucket, string with, string versioning, IBuckets buckets, CancellationToken ct) =>
+            buckets.ReplaceAsync(bucket, with, versioning, ct));
     }
 
     private static StoredVersion VersionOf(HttpContext context) => JsonSerializer.Deserialize<StoredVersion>(

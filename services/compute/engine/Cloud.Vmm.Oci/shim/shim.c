@@ -1,10 +1,12 @@
 // cloud-shim: holds one container. It outlives the agent as QEMU does for a virtual machine: it shows the container its files, has runc
-// create and start it, moves its frames and its terminal's bytes, and writes down how it ended. It is the parent that the container's first
-// process has.
+// create and start it, moves its frames and its terminal's bytes, keeps the sockets that listen for it, and writes down how it ended. It is
+// the parent that the container's first process has.
 //
 //   CONTROL   "created PID" is said; "go" is waited for; "started" is said, or "error WHY" at any time
 //   SIGUSR1   ends the container and starts it anew
-//   exit      the file "exit" in the machine's folder: "code N", "signal N", or "memory" where it took more than it may
+//   mapped    another word: runs a program in the user namespace of an ordinary user's containers; "own" is one, in a folder
+//   exit      the file "exit" in the machine's folder: "code N", "signal N", "memory" where it took more than it may, or "storage" where what
+//             has its volumes' files open ended under it
 #define _GNU_SOURCE
 #include "shim.h"
 #include <errno.h>
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -25,13 +28,14 @@
 #define CHUNK_BYTES 4096
 #define DAEMON_LOOKS 500
 
-static struct options options = { .port_folder = -1, .prefix = 20, .owner = "0:0" };
-static pid_t container;
-static int terminal = -1, tap = -1, end_of_switch = -1, client = -1, signals = -1;
-static bool told, out_of_memory;
+static struct options options = { .port_folder = -1, .commands = -1, .prefix = 20, .owner = "0:0" };
+static pid_t container, storage;
+static int terminal = -1, card = -1, end_of_switch = -1, client = -1, signals = -1;
+static bool told, failing, out_of_memory, storage_lost;
+static const char *first_user, *first_group;
 static char memory_events[1200];
 
-static void say(const char *format, ...) {
+void say(int to, const char *format, ...) {
     char line[1024];
     va_list values;
     va_start(values, format);
@@ -39,18 +43,23 @@ static void say(const char *format, ...) {
     va_end(values);
     if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
     line[length++] = '\n';
-    if (send(CONTROL, line, (size_t)length, MSG_NOSIGNAL) < 0) { /* The agent is gone; the next one looks by itself. */ }
+    if (send(to, line, (size_t)length, MSG_NOSIGNAL) < 0) { /* Nobody is there any more; an agent that comes later looks by itself. */ }
 }
 
-// What holds volumes' files writes what it has and ends.
-static void end_daemon(void) {
+// What has volumes' files open is a child of the shim, as its own parent has ended.
+static void find_daemon(void) {
     FILE *file = options.daemon_id ? fopen(options.daemon_id, "re") : NULL;
-    int id;
     if (file == NULL) return;
-    if (fscanf(file, "%d", &id) == 1 && id > 1 && kill(id, SIGTERM) == 0)
-        for (int look = 0; look < DAEMON_LOOKS && waitpid(id, NULL, WNOHANG) == 0; look++) usleep(10000);
+    if (fscanf(file, "%d", &storage) != 1) storage = 0;
     fclose(file);
-    unlink(options.daemon_id);
+}
+
+// It writes what it has and ends.
+static void end_daemon(void) {
+    if (storage == 0) find_daemon();
+    if (!storage_lost && storage > 1 && kill(storage, SIGTERM) == 0)
+        for (int look = 0; look < DAEMON_LOOKS && waitpid(storage, NULL, WNOHANG) == 0; look++) usleep(10000);
+    if (options.daemon_id) unlink(options.daemon_id);
 }
 
 static void delete_container(void) {
@@ -58,8 +67,8 @@ static void delete_container(void) {
     if (container > 0) while (waitpid(container, NULL, 0) < 0 && errno == EINTR) { }
     container = 0;
     if (terminal >= 0) close(terminal);
-    if (tap >= 0) close(tap);
-    terminal = tap = -1;
+    if (card >= 0) close(card);
+    terminal = card = -1;
 }
 
 static void leave(int code) {
@@ -69,7 +78,6 @@ static void leave(int code) {
 }
 
 void fail(const char *format, ...) {
-    static bool failing;
     char why[512];
     va_list values;
     va_start(values, format);
@@ -81,12 +89,19 @@ void fail(const char *format, ...) {
     if (container > 0) delete_container();
     unmount_volumes(&options);
     end_daemon();
-    if (!told) say("error %s", why);
+    if (!told) say(CONTROL, "error %s", why);
     _exit(1);
 }
 
-// What it says goes to the shim's standard error.
-int run(char *const command[]) {
+// Sockets become a child's descriptors from 3 on. Its others are closed when it becomes another program.
+static void take_sockets(const int *sockets, int count) {
+    int moved[LISTENERS_MAX];
+    for (int i = 0; i < count; i++) moved[i] = fcntl(sockets[i], F_DUPFD_CLOEXEC, 3 + LISTENERS_MAX);
+    for (int i = 0; i < count; i++) if (dup2(moved[i], 3 + i) < 0) _exit(126);
+}
+
+// One that makes a user namespace gives it at most so many tasks, where not 0.
+static int run_with(char *const command[], unsigned tasks, const int *sockets, int count) {
     pid_t child = fork();
     if (child < 0) fail("fork: %s", strerror(errno));
     if (child == 0) {
@@ -94,12 +109,24 @@ int run(char *const command[]) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         dup2(STDERR_FILENO, STDOUT_FILENO);
+        struct rlimit limit = { tasks, tasks };
+        if (tasks > 0) setrlimit(RLIMIT_NPROC, &limit);
+        take_sockets(sockets, count);
         execv(command[0], command);
         _exit(127);
     }
     int status;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) { }
     return status;
+}
+
+// What it says goes to the shim's standard error.
+int run(char *const command[]) {
+    return run_with(command, 0, NULL, 0);
+}
+
+int run_listening(char *const command[], int socket) {
+    return run_with(command, 0, &socket, 1);
 }
 
 // Where the kernel counts what it ended for want of memory: in v1 and in v2.
@@ -112,7 +139,7 @@ static void find_memory_events(void) {
         line[strcspn(line, "\n")] = 0;
         char *path = strrchr(line, ':');
         bool legacy = strstr(line, ":memory:") != NULL;
-        if (path == NULL || (!legacy && strstr(line, "::") == NULL)) continue;
+        if (path == NULL || strstr(path, options.id) == NULL || (!legacy && strstr(line, "::") == NULL)) continue;
         const char *folder = legacy ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup", *name = legacy ? "memory.oom_control" : "memory.events";
         const char *paths[] = { path + 1, strrchr(path, '/') };
         for (int i = 0; i < 2 && paths[i]; i++) {
@@ -157,8 +184,11 @@ static void begin_moves(void) {
 
 static void create_container(void) {
     int listener = listen_for_terminal("pty.sock");
-    if (run((char *[]){ (char *)options.runc, "--root", "runc", "create", "--bundle", ".", "--console-socket", "pty.sock",
-        "--pid-file", "container.pid", (char *)options.id, NULL }) != 0) fail("The container could not be made.");
+    char kept[16];
+    snprintf(kept, sizeof kept, "%d", options.listener_count);
+    if (run_with((char *[]){ (char *)options.runc, "--root", "runc", "create", "--bundle", ".", "--console-socket", "pty.sock",
+        "--pid-file", "container.pid", "--preserve-fds", kept, (char *)options.id, NULL }, options.tasks, options.listeners,
+        options.listener_count) != 0) fail("The container could not be made.");
     terminal = receive_terminal(listener);
     close(listener);
     unlink("pty.sock");
@@ -166,7 +196,7 @@ static void create_container(void) {
     if (file == NULL || fscanf(file, "%d", &container) != 1) fail("runc did not say which process the container is.");
     fclose(file);
     find_memory_events();
-    if (options.port_folder >= 0) tap = open_tap(container, &options);
+    if (options.port_folder >= 0) card = open_card(container, &options);
 }
 
 // The container's first process waits for a reader of its FIFO. "runc start" is to be one, and a start of runc dearer.
@@ -190,7 +220,8 @@ static void start_container(void) {
 static void write_exit(int status) {
     FILE *file = fopen("exit.new", "we");
     if (file == NULL) return;
-    if (WIFSIGNALED(status) && out_of_memory) fprintf(file, "memory\n");
+    if (storage_lost) fprintf(file, "storage\n");
+    else if (WIFSIGNALED(status) && out_of_memory) fprintf(file, "memory\n");
     else if (WIFSIGNALED(status)) fprintf(file, "signal %d\n", WTERMSIG(status));
     else fprintf(file, "code %d\n", WEXITSTATUS(status));
     fclose(file);
@@ -224,7 +255,11 @@ static bool take_signals(bool *anew, int *status) {
         if (id == container) {
             ended = true;
             *status = one;
-        }
+        } else if (id == storage) {
+            // Nothing that it writes from here on would be kept.
+            storage_lost = true;
+            kill(container, SIGKILL);
+        } else if (WIFSIGNALED(one)) thaw_volumes(&options); // One that was asked something, and may have had them frozen.
     return ended;
 }
 
@@ -255,32 +290,49 @@ static void accept_client(void) {
     client = next;
 }
 
+// In a process of its own: what is asked may take a while.
+static void accept_command(void) {
+    int next = accept4(options.commands, NULL, NULL, SOCK_CLOEXEC);
+    if (next >= 0 && fork() == 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        failing = true; // What fails here ends this process alone.
+        dup2(next, CONTROL);
+        close_range(CONTROL + 1, ~0U, 0);
+        serve_command(CONTROL, &options);
+        _exit(0);
+    }
+    if (next >= 0) close(next);
+}
+
 // Until the container has ended for good.
 static int serve(void) {
     bool anew = false;
     for (;;) {
         struct pollfd polled[] = {
-            { signals, POLLIN, 0 }, { tap, POLLIN, 0 }, { tap >= 0 ? end_of_switch : -1, POLLIN, 0 }, { terminal, POLLIN, 0 },
-            { CONSOLE_LISTEN, POLLIN, 0 }, { client, POLLIN, 0 } };
+            { signals, POLLIN, 0 }, { card, POLLIN, 0 }, { card >= 0 ? end_of_switch : -1, POLLIN, 0 }, { terminal, POLLIN, 0 },
+            { CONSOLE_LISTEN, POLLIN, 0 }, { client, POLLIN, 0 }, { options.commands, POLLIN, 0 } };
         if (poll(polled, sizeof polled / sizeof *polled, -1) < 0 && errno != EINTR) fail("poll: %s", strerror(errno));
-        int status;
+        int status = 0;
         if (polled[0].revents && take_signals(&anew, &status)) {
             drain_terminal();
             out_of_memory = ran_out_of_memory();
             delete_container();
-            if (!anew) return status;
+            if (!anew || storage_lost) return status;
             anew = false;
             create_container();
             start_container();
             continue;
         }
-        if ((polled[1].revents || polled[2].revents) && !forward(tap, end_of_switch, options.port_folder)) {
-            close(tap);
-            tap = -1;
+        if ((polled[1].revents || polled[2].revents) && !forward(card, end_of_switch, options.port_folder)) {
+            close(card);
+            card = -1;
         }
         if (polled[3].revents) take_terminal();
         if (polled[4].revents) accept_client();
         if (polled[5].revents) take_client();
+        if (polled[6].revents) accept_command();
     }
 }
 
@@ -289,27 +341,49 @@ static void read_options(int count, char **words) {
         const char *name = words[i], *value = words[i + 1];
         if (!strcmp(name, "runc")) options.runc = value;
         else if (!strcmp(name, "id")) options.id = value;
+        else if (!strcmp(name, "users")) first_user = value;
+        else if (!strcmp(name, "groups")) first_group = value;
+        else if (!strcmp(name, "tasks")) options.tasks = (unsigned)strtoul(value, NULL, 10);
         else if (!strcmp(name, "base")) options.base = (unsigned)strtoul(value, NULL, 10);
         else if (!strcmp(name, "layer") && options.layer_count < LAYERS_MAX) options.layers[options.layer_count++] = value;
         else if (!strcmp(name, "bind") && options.bind_count < BINDS_MAX) options.binds[options.bind_count++] = value;
         else if (!strcmp(name, "volume") && options.volume_count < VOLUMES_MAX) options.volumes[options.volume_count++].file = value;
         else if (!strcmp(name, "volume-read-only") && options.volume_count < VOLUMES_MAX)
-            options.volumes[options.volume_count++] = (struct volume){ value, true };
+            options.volumes[options.volume_count++] = (struct volume){ .file = value, .read_only = true };
         else if (!strcmp(name, "daemon-word") && options.daemon_count < WORDS_MAX) options.daemon[options.daemon_count++] = (char *)value;
         else if (!strcmp(name, "daemon")) options.daemon_id = value;
+        else if (!strcmp(name, "daemon-socket")) options.daemon_socket = atoi(value);
+        else if (!strcmp(name, "commands")) options.commands = atoi(value);
         else if (!strcmp(name, "owner")) options.owner = value;
         else if (!strcmp(name, "port-folder")) options.port_folder = atoi(value);
+        else if (!strcmp(name, "listener") && options.listener_count < LISTENERS_MAX)
+            options.listeners[options.listener_count++] = atoi(value);
         else if (!strcmp(name, "mac")) options.mac = value;
         else if (!strcmp(name, "address")) options.address = value;
         else if (!strcmp(name, "gateway")) options.gateway = value;
         else if (!strcmp(name, "prefix")) options.prefix = (unsigned)strtoul(value, NULL, 10);
         else fail("The shim does not know '%s', or has too many of it.", name);
     }
+    options.mapped = first_user != NULL && first_group != NULL;
     if (!options.runc || !options.id || !options.base || !options.layer_count) fail("The shim was not told all that it must know.");
+}
+
+// Runs a program where an ordinary user's sub-ids are seen: USERS GROUPS PROGRAM…
+static int run_mapped(char **words) {
+    told = true;
+    enter_user_namespace(words[0], words[1]);
+    execvp(words[2], words + 2);
+    fail("%s cannot be started: %s", words[2], strerror(errno));
 }
 
 int main(int count, char **words) {
     if (count > 1 && !strcmp(words[1], "probe")) return 0; // Run in a container, as the driver's probe.
+    if (count > 4 && !strcmp(words[1], "mapped")) return run_mapped(words + 2);
+    if (count > 2 && !strcmp(words[1], "own")) {
+        told = true;
+        give_owners(words[2]);
+        return 0;
+    }
     sigset_t watched;
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
@@ -320,16 +394,18 @@ int main(int count, char **words) {
     for (int number = CONTROL; number < 64; number++) fcntl(number, F_SETFD, FD_CLOEXEC);
     read_options(count, words);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) fail("prctl: %s", strerror(errno));
+    if (options.mapped) enter_user_namespace(first_user, first_group);
     begin_moves();
     mount_all(&options);
+    find_daemon();
     if (options.port_folder >= 0) end_of_switch = open_switch_socket(options.port_folder);
     create_container();
-    say("created %d", container);
+    say(CONTROL, "created %d", container);
     char go[3];
     if (recv(CONTROL, go, sizeof go, MSG_WAITALL) != sizeof go) fail("The agent went away before the start.");
     start_container();
     told = true;
-    say("started");
+    say(CONTROL, "started");
     close(CONTROL);
     int status = serve();
     write_exit(status);

@@ -29,6 +29,7 @@ internal sealed class QmpClient : IAsyncDisposable
     private readonly PipeReader _reader;
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly ConcurrentDictionary<long, TaskCompletionSource<JsonElement>> _asked = new();
+    private TaskCompletionSource _next = NewNext();
     private long _id;
     private volatile bool _closed;
 
@@ -45,6 +46,9 @@ internal sealed class QmpClient : IAsyncDisposable
 
     /// <summary>Ends when the connection does; never fails.</summary>
     public Task Closed { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Ends at the next event. Who takes it before a look sleeps through nothing that happens after that.</summary>
+    public Task NextEvent => Volatile.Read(ref _next).Task;
 
     /// <summary>Awaits the greeting and negotiates; the stream is the client's from here on.</summary>
     /// <param name="onEvent">Called for one event after the other, on the reading task: must not block.</param>
@@ -94,7 +98,8 @@ internal sealed class QmpClient : IAsyncDisposable
             await WriteAsync(id, command, arguments, file, ct);
             if (_closed)
             {
-                throw new QmpException(QmpException.Lost, "The connection has ended.");
+                // Unless its answer was the last that came.
+                answer.TrySetException(Ended());
             }
 
             return await answer.Task.WaitAsync(AnswerLimit, _time, ct);
@@ -107,6 +112,13 @@ internal sealed class QmpClient : IAsyncDisposable
         {
             _asked.TryRemove(id, out _);
         }
+    }
+
+    /// <summary>Waits for an event that was taken before a look, at most so long; the connection's end counts for one.</summary>
+    public async Task AwaitAsync(Task nextEvent, TimeSpan limit, CancellationToken ct)
+    {
+        await nextEvent.WaitAsync(limit, _time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ct.ThrowIfCancellationRequested();
     }
 
     public async ValueTask DisposeAsync()
@@ -161,7 +173,7 @@ internal sealed class QmpClient : IAsyncDisposable
         }
         catch (Exception lost) when (lost is IOException or ObjectDisposedException)
         {
-            throw new QmpException(QmpException.Lost, "The connection has ended.");
+            throw Ended();
         }
         catch (OperationCanceledException)
         {
@@ -194,13 +206,18 @@ internal sealed class QmpClient : IAsyncDisposable
         Fail();
     }
 
+    private static TaskCompletionSource NewNext() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private void Fail()
     {
+        Volatile.Read(ref _next).TrySetResult();
         foreach (var answer in _asked.Values)
         {
-            answer.TrySetException(new QmpException(QmpException.Lost, "The connection has ended."));
+            answer.TrySetException(Ended());
         }
     }
+
+    private static QmpException Ended() => new(QmpException.Lost, "The connection has ended.");
 
     private void Take(JsonElement message)
     {
@@ -212,6 +229,7 @@ internal sealed class QmpClient : IAsyncDisposable
         if (message.TryGetProperty("event", out var name) && name.ValueKind == JsonValueKind.String)
         {
             _onEvent(new QmpEvent(name.GetString()!, message.TryGetProperty("data", out var data) ? data : default));
+            Interlocked.Exchange(ref _next, NewNext()).TrySetResult();
             return;
         }
 

@@ -77,6 +77,34 @@ internal static class QmpCommands
         return nodes;
     }
 
+    /// <summary>The same of an export, of a storage daemon.</summary>
+    /// <param name="qmp">The daemon.</param>
+    /// <param name="export">The export's id.</param>
+    /// <param name="isBelow">Whether what a node has as its file is the next, where it has nothing that it lies over.</param>
+    /// <param name="ct">Ends it.</param>
+    public static async Task<IReadOnlyList<string>> QueryExportAsync(
+        this QmpClient qmp, string export, Predicate<string> isBelow, CancellationToken ct)
+    {
+        var exports = await qmp.ExecuteAsync("query-block-exports", null, ct);
+        var node = exports.EnumerateArray().Where(one => one.GetProperty("id").GetString() == export)
+            .Select(one => one.GetProperty("node-name").GetString()).FirstOrDefault();
+        var graph = await qmp.ExecuteAsync("x-debug-query-block-graph", null, ct);
+        var names = graph.GetProperty("nodes").EnumerateArray()
+            .ToDictionary(one => one.GetProperty("id").GetInt64(), one => one.GetProperty("name").GetString()!);
+        var edges = graph.GetProperty("edges").EnumerateArray().Select(edge => (
+            Parent: names[edge.GetProperty("parent").GetInt64()], Child: names[edge.GetProperty("child").GetInt64()],
+            Name: edge.GetProperty("name").GetString())).ToList();
+        var nodes = new List<string>();
+        while (node is not null && nodes.Count <= names.Count)
+        {
+            nodes.Add(node);
+            node = edges.FirstOrDefault(edge => edge.Parent == node
+                && (edge.Name == "backing" || (edge.Name == "file" && isBelow(edge.Child)))).Child;
+        }
+
+        return nodes;
+    }
+
     /// <summary>The names of all block nodes.</summary>
     public static async Task<IReadOnlySet<string>> QueryNodesAsync(this QmpClient qmp, CancellationToken ct)
     {

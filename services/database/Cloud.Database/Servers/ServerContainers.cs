@@ -1,0 +1,494 @@
+using System.Collections.Concurrent;
+using System.Formats.Tar;
+using System.Globalization;
+using System.Text;
+using Cloud.BlockStorage.Contracts;
+using Cloud.Compute.Contracts;
+using Cloud.Database.Archive;
+using Cloud.Database.Databases;
+using Cloud.Identity.Contracts;
+using Cloud.ObjectStorage.Contracts;
+using Cloud.Primitives;
+
+namespace Cloud.Database.Servers;
+
+/// <summary>
+/// Servers in containers without a network, each generation on a volume of its own that has its name: <c>{id}-{generation}</c>. A
+/// generation that is not in use is filled by a container beside the server's (<c>…-fill</c>). The container's first process starts the
+/// server again when it dies; the container itself is compute's to restart (<c>infra/images/postgresql-15-container</c>).
+/// </summary>
+internal sealed partial class ServerContainers(
+    IInstances instances, IBlockStorage storage, IPrivateObjects objects, ServerCertificates certificates, ServerConnections connections,
+    LogArchivers archivers, TimeProvider time, ILogger<ServerContainers> logger) : IServerPlace
+{
+    private const string Image = "postgresql-15-container";
+    private const string FillSuffix = "-fill";
+    private const string ServerProgram = "/usr/lib/cloud/server";
+    private const string FilesProgram = "/usr/lib/cloud/files";
+    private const int MadeAlready = 17;
+    private const int NotMade = 18;
+    private const int NotUnpacked = 19;
+    private const int ServerEnded = 1;
+    private const int KeptLines = 1000;
+    private const long FillMemoryBytes = 128L << 20;
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan UsedAge = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<DatabaseId, Used> _used = new();
+
+    public async Task MakeAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await RequireVolumeAsync(database, database.Generation, ct);
+        var server = await RequireServerAsync(database, ct);
+        var password = connections.AdminPassword(database).Replace("'", "''", StringComparison.Ordinal);
+        await RunAsync(
+            server, [FilesProgram, "make", RootOf(database)],
+            TextOf($"ALTER ROLE {ServerSettings.Admin} PASSWORD '{password}'\n"), ct);
+    }
+
+    public async Task FillAsync(
+        ManagedDatabase database, int generation, DateTimeOffset? time, Func<IServerFiles, Task> fill, CancellationToken ct)
+    {
+        await RequireVolumeAsync(database, generation, ct);
+        var (container, root) = generation == database.Generation
+            ? (await RequireServerAsync(database, ct), RootOf(database))
+            : (await RequireFillerAsync(database, generation, ct), RootOf(database, generation));
+        if (await TryRunAsync(container, [FilesProgram, "begin", root], null, null, ct) is { ExitCode: not MadeAlready } begun)
+        {
+            RequireDone(begun);
+            await fill(new Files(this, container, $"{root}/new"));
+            await RunAsync(container, [FilesProgram, "finish", root], TextOf(ServerSettings.Recovery(time)), ct);
+        }
+
+        if (generation != database.Generation)
+        {
+            // It need not be gone: no server starts before it is.
+            await instances.DeleteAsync(CloudProject.Id, container, ct);
+        }
+    }
+
+    /// <summary>
+    /// Has a database hold what a server in another container holds at this instant, with no byte copied: its volume shares the blocks of
+    /// the other's. Its server recovers from that as from a crash of the host, as all that it has lies on one volume.
+    /// </summary>
+    /// <returns>False where the other's host has no room for it: it is to be filled.</returns>
+    public async Task<bool> CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct)
+    {
+        var name = NameOf(database, database.Generation);
+        if (await storage.FindVolumeAsync(CloudProject.Id, name, ct) is null)
+        {
+            var original = NameOf(source, source.Generation);
+            var volume = await storage.FindVolumeAsync(CloudProject.Id, original, ct) ?? throw CloudException.NotFound("volume", original);
+            var type = DatabaseType.Require(database.Type);
+            if (await instances.RefusalOfContainerAsync(Image, type.Vcpus, MemoryBytesOf(type), volume.Host, ct) is not null)
+            {
+                return false;
+            }
+
+            await RequireVolumeAsync(database, database.Generation, ct, volume);
+        }
+
+        await RequireVolumeAsync(database, database.Generation, ct);
+        var adopted = await TryRunAsync(
+            await RequireServerAsync(database, ct), [FilesProgram, "adopt", RootOf(database)], null, null, ct);
+        if (adopted.ExitCode == NotMade)
+        {
+            return false;
+        }
+
+        RequireDone(adopted);
+        return true;
+    }
+
+    public async Task<bool> StartAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        await RemoveOthersAsync(database, ct);
+        var server = await RequireServerAsync(database, ct);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(StartLimit);
+        try
+        {
+            var end = await TryRunAsync(
+                server, [FilesProgram, "settings", RootOf(database), "start"], SettingsOf(database), null, limit.Token);
+            if (end.ExitCode != ServerEnded)
+            {
+                RequireDone(end);
+            }
+
+            return end.ExitCode == 0;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new CloudException(ErrorKind.Unavailable, "server-not-ready", "The server does not take connections yet.");
+        }
+    }
+
+    public async Task RecoverAllAsync(ManagedDatabase database, CancellationToken ct) => await RunAsync(
+        NameOf(database, database.Generation), [FilesProgram, "recover", RootOf(database)], TextOf(ServerSettings.Recovery(null)), ct);
+
+    public async Task StopAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var name = NameOf(database, database.Generation);
+        var state = await instances.FindAsync(CloudProject.Id, name, ct);
+        if (state?.Status == InstanceState.Running)
+        {
+            await RunAsync(name, [ServerProgram, "stop"], null, ct);
+            await KeepLogAsync(database, ct);
+            state = await instances.StopAsync(CloudProject.Id, name, ct);
+        }
+
+        if (state is { Settled: false })
+        {
+            throw Awaited($"The container of the server is {state.Status}.");
+        }
+    }
+
+    public async Task ReloadAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        if (await RunsAsync(database, ct))
+        {
+            await RunAsync(
+                NameOf(database, database.Generation), [FilesProgram, "settings", RootOf(database), "reload"], SettingsOf(database), ct);
+        }
+    }
+
+    public async Task<bool> RunsAsync(ManagedDatabase database, CancellationToken ct) =>
+        await instances.FindAsync(CloudProject.Id, NameOf(database, database.Generation), ct) is { Status: InstanceState.Running };
+
+    /// <summary>What the container's first process says of the volume. A server that has written nothing is not asked again soon.</summary>
+    public async Task<long> UsedBytesAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var position = archivers.Find(database)?.Received;
+        if (_used.TryGetValue(database.Id, out var known) && known.Position == position && time.GetUtcNow() - known.At < UsedAge)
+        {
+            return known.Bytes;
+        }
+
+        await using var admin = await connections.OpenAsync(database, ct);
+        var said = await admin.ScalarAsync<string>("SELECT pg_read_file('/tmp/used', 0, 100, true)", ct) ?? "0";
+        var bytes = long.Parse(said, CultureInfo.InvariantCulture);
+        _used[database.Id] = new Used(bytes, position, time.GetUtcNow());
+        return bytes;
+    }
+
+    public Task RequireRoomAsync(ManagedDatabase database, long sizeBytes, CancellationToken ct) => sizeBytes < database.SizeBytes
+        ? throw CloudException.Invalid("sizeBytes", $"The volume of a server in a container never shrinks: it has {database.SizeBytes}.")
+        : Task.CompletedTask;
+
+    public bool StopsToGrow => true;
+
+    public async Task ResizeAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var name = NameOf(database, database.Generation);
+        var wanted = VolumeBytesOf(database);
+        var volume = await storage.GrowVolumeAsync(CloudProject.Id, name, wanted, ct);
+        if (volume.Status == BlockVolume.Resizing)
+        {
+            throw Awaited("The volume is growing.");
+        }
+
+        if (volume.SizeBytes < wanted)
+        {
+            throw CloudException.Conflict("volume-not-grown", $"The volume did not grow: {volume.StatusReason}");
+        }
+
+        var type = DatabaseType.Require(database.Type);
+        await instances.ResizeAsync(CloudProject.Id, name, type.Vcpus, MemoryBytesOf(type), ct);
+    }
+
+    public async Task<string> LogAsync(ManagedDatabase database, int lines, CancellationToken ct)
+    {
+        var text = "";
+        if (await RunsAsync(database, ct))
+        {
+            await ReadLogAsync(database, lines, async (log, read) => text = await new StreamReader(log).ReadToEndAsync(read), ct);
+            return text;
+        }
+
+        await using var kept = await objects.OpenAsync(ArchiveKeys.Bucket, ArchiveKeys.LastLogOf(database.Id, database.Generation), ct)
+            ?? throw CloudException.Conflict("not-running", "The server does not run, and its log was not read before it ended.");
+        text = await new StreamReader(kept).ReadToEndAsync(ct);
+        return string.Concat(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(lines).Select(line => line + "\n"));
+    }
+
+    public async Task RemoveAsync(ManagedDatabase database, int generation, CancellationToken ct)
+    {
+        var name = NameOf(database, generation);
+        foreach (var container in new[] { name, name + FillSuffix })
+        {
+            await RequireGoneAsync(instances.DeleteAsync(CloudProject.Id, container, ct), container);
+        }
+
+        await RequireGoneAsync(DeleteVolumeAsync(name, ct), name);
+    }
+
+    public async Task RemoveAllAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        for (var generation = 1; generation <= database.LastGeneration; generation++)
+        {
+            await RemoveAsync(database, generation, ct);
+        }
+
+        _used.TryRemove(database.Id, out _);
+    }
+
+    /// <summary>Why no server of a type can have a container now; null where it can.</summary>
+    public Task<string?> RefusalOfAsync(DatabaseType type, CancellationToken ct) =>
+        instances.RefusalOfContainerAsync(Image, type.Vcpus, MemoryBytesOf(type), volumeHost: null, ct);
+
+    /// <summary>The names of all containers and volumes of servers.</summary>
+    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken ct)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var id in await instances.ListAsync(CloudProject.Id, Managed, ct))
+        {
+            if (await instances.FindAsync(CloudProject.Id, id, ct) is { } container)
+            {
+                names.Add(container.Name);
+            }
+        }
+
+        foreach (var id in await storage.ListVolumesAsync(CloudProject.Id, Managed, ct))
+        {
+            if (await storage.FindVolumeAsync(CloudProject.Id, id, ct) is { } volume)
+            {
+                names.Add(volume.Name);
+            }
+        }
+
+        return [.. names];
+    }
+
+    /// <summary>Of a container and a volume of this name, what is there. Called again until nothing is.</summary>
+    public async Task RemoveAsync(string name, CancellationToken ct)
+    {
+        if (await instances.DeleteAsync(CloudProject.Id, name, ct))
+        {
+            await DeleteVolumeAsync(name, ct);
+        }
+    }
+
+    /// <summary>All that containers and volumes of a database may be called now.</summary>
+    public static IEnumerable<string> NamesOf(ManagedDatabase database)
+    {
+        if (database.Status == DatabaseStatus.Deleted)
+        {
+            return [];
+        }
+
+        // While something is under way, or went wrong, any generation may be in use.
+        var generations = database.ShouldRun || database.Status == DatabaseStatus.Stopped
+            ? [database.Generation, database.SafetyGeneration ?? database.Generation]
+            : Enumerable.Range(1, database.LastGeneration);
+        return generations.Select(generation => NameOf(database, generation)).SelectMany(name => new[] { name, name + FillSuffix });
+    }
+
+    /// <summary>What its generation, and the containers that fill it, are called.</summary>
+    public static string NameOf(ManagedDatabase database, int generation) =>
+        string.Create(CultureInfo.InvariantCulture, $"{database.Id}-{generation}");
+
+    private static string RootOf(ManagedDatabase database) => RootOf(database, database.Generation);
+
+    private static string RootOf(ManagedDatabase database, int generation) =>
+        string.Create(CultureInfo.InvariantCulture, $"/srv/{database.Id}/{generation}");
+
+    /// <summary>The database's size, and what is the file system's own and the reserve's.</summary>
+    private static long VolumeBytesOf(ManagedDatabase database)
+    {
+        const long Own = 96L << 20;
+        const long BytesMax = 16L << 40;
+        return Math.Min(database.SizeBytes + database.SizeBytes / 16 + Own, BytesMax);
+    }
+
+    private static long MemoryBytesOf(DatabaseType type) => (long)type.MemoryMebibytes << 20;
+
+    /// <param name="source">The volume whose blocks a new one shares; null for a blank one.</param>
+    private async Task RequireVolumeAsync(ManagedDatabase database, int generation, CancellationToken ct, BlockVolume? source = null)
+    {
+        var volume = await storage.CreateVolumeAsync(
+            new NewBlockVolume(
+                CloudProject.Id, NameOf(database, generation), Math.Max(VolumeBytesOf(database), source?.SizeBytes ?? 0),
+                Volume: source?.Id, Labels: LabelsOf(database)),
+            ct);
+        if (volume.Status == "failed")
+        {
+            await storage.DeleteVolumeAsync(CloudProject.Id, volume.Id, ct);
+        }
+
+        if (volume.Status is not (BlockVolume.Available or BlockVolume.Attached))
+        {
+            throw Awaited($"The server's volume is {volume.Status}{(volume.StatusReason is { } why ? $": {why}" : ".")}");
+        }
+    }
+
+    /// <summary>Deletes a volume whose containers are gone: that they let go of it may not have been heard of yet.</summary>
+    private async Task<bool> DeleteVolumeAsync(string name, CancellationToken ct)
+    {
+        if (await storage.FindVolumeAsync(CloudProject.Id, name, ct) is { Instance: { } gone })
+        {
+            await storage.ReleaseAsync(CloudProject.Id, gone, ct);
+        }
+
+        return await storage.DeleteVolumeAsync(CloudProject.Id, name, ct);
+    }
+
+    private async Task<string> RequireServerAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var name = NameOf(database, database.Generation);
+        var type = DatabaseType.Require(database.Type);
+        return await RequireContainerAsync(Describe(database, name, RootOf(database), volume: name) with
+        {
+            Vcpus = type.Vcpus,
+            MemoryBytes = MemoryBytesOf(type),
+            Listeners = [new NewListener("postgresql", database.Port)],
+        }, ct);
+    }
+
+    private Task<string> RequireFillerAsync(ManagedDatabase database, int generation, CancellationToken ct)
+    {
+        var name = NameOf(database, generation);
+        return RequireContainerAsync(Describe(database, name + FillSuffix, RootOf(database, generation), volume: name), ct);
+    }
+
+    private static NewServiceInstance Describe(ManagedDatabase database, string name, string root, string volume) => new()
+    {
+        Name = name,
+        ManagedBy = DatabaseSetup.Name,
+        Labels = LabelsOf(database),
+        Image = Image,
+        Vcpus = 1,
+        MemoryBytes = FillMemoryBytes,
+        Command = [ServerProgram, "run", root],
+        ReadOnlyRoot = true,
+        Volumes = [new NewInstanceVolume(volume, ReadOnly: false, DeleteOnTermination: false, root)],
+    };
+
+    private async Task<string> RequireContainerAsync(NewServiceInstance wanted, CancellationToken ct)
+    {
+        var name = wanted.Name;
+        var state = await instances.CreateServiceAsync(wanted, ct);
+        if (state is { Settled: true, Status: not InstanceState.Running })
+        {
+            state = await instances.StartAsync(CloudProject.Id, name, ct);
+        }
+
+        return state.Status == InstanceState.Running
+            ? name
+            : throw Awaited($"The server's container is {state.Status}{(state.StatusReason is { } why ? $": {why}" : ".")}");
+    }
+
+    /// <summary>A port is one container's at a time, and so is a volume.</summary>
+    private async Task RemoveOthersAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        foreach (var id in await instances.ListAsync(CloudProject.Id, LabelsOf(database), ct))
+        {
+            if (await instances.FindAsync(CloudProject.Id, id, ct) is { } other && other.Name != NameOf(database, database.Generation))
+            {
+                await RequireGoneAsync(instances.DeleteAsync(CloudProject.Id, id, ct), other.Name);
+            }
+        }
+    }
+
+    private static Dictionary<string, string> Managed => new() { ["managed-by"] = DatabaseSetup.Name };
+
+    private static Dictionary<string, string> LabelsOf(ManagedDatabase database) => new(Managed) { ["database"] = database.Id.Value };
+
+    private static async Task RequireGoneAsync(Task<bool> deletion, string name)
+    {
+        if (!await deletion)
+        {
+            throw Awaited($"'{name}' is being removed.");
+        }
+    }
+
+    private static CloudException Awaited(string what) => new(ErrorKind.Unavailable, "container-not-ready", what);
+
+    /// <summary>Keeps the end of the log for when nothing runs that could read it.</summary>
+    private async Task KeepLogAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        try
+        {
+            var key = ArchiveKeys.LastLogOf(database.Id, database.Generation);
+            await ReadLogAsync(database, KeptLines, (log, read) => objects.PutAsync(ArchiveKeys.Bucket, key, log, read), ct);
+        }
+        catch (CloudException away) when (away.Kind == ErrorKind.Unavailable)
+        {
+            LogNotKept(logger, database.Id, away.Message);
+        }
+    }
+
+    private async Task ReadLogAsync(
+        ManagedDatabase database, int lines, Func<Stream, CancellationToken, Task> read, CancellationToken ct) =>
+        RequireDone(await TryRunAsync(
+            NameOf(database, database.Generation),
+            [FilesProgram, "log", RootOf(database), lines.ToString(CultureInfo.InvariantCulture)], null, read, ct));
+
+    private async Task RunAsync(string container, IReadOnlyList<string> command, Stream? input, CancellationToken ct) =>
+        RequireDone(await TryRunAsync(container, command, input, null, ct));
+
+    private Task<ContainerCommandEnd> TryRunAsync(
+        string container, IReadOnlyList<string> command, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct) =>
+        instances.RunAsync(CloudProject.Id, container, new ContainerCommand(command), input, output, ct);
+
+    private static void RequireDone(ContainerCommandEnd end)
+    {
+        if (end.ExitCode != 0)
+        {
+            throw new CloudException(
+                ErrorKind.Unavailable, "server-program-failed",
+                $"A program of the server's container ended with {end.ExitCode}{LastWords.OfProgram(end.ErrorTail)}",
+                new InvalidOperationException(end.ErrorTail));
+        }
+    }
+
+    private static MemoryStream TextOf(string text) => new(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>A tar of all that a server is told by files.</summary>
+    private MemoryStream SettingsOf(ManagedDatabase database)
+    {
+        var (certificate, key) = certificates.Make(database);
+        var packed = new MemoryStream();
+        using (var tar = new TarWriter(packed, TarEntryFormat.Ustar, leaveOpen: true))
+        {
+            foreach (var (path, text) in new[]
+            {
+                ("data/postgresql.conf", ServerSettings.Of(database, everywhere: false)),
+                ("data/pg_hba.conf", ServerSettings.Access(everywhere: false)),
+                ("tls/server.crt", certificate), ("tls/server.key", key),
+            })
+            {
+                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, path)
+                {
+                    Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                    DataStream = TextOf(text),
+                });
+            }
+        }
+
+        packed.Position = 0;
+        return packed;
+    }
+
+    [LoggerMessage(9011, LogLevel.Warning, "The last log of {Database} was not kept as its server stopped: {Reason}")]
+    private static partial void LogNotKept(ILogger logger, DatabaseId database, string reason);
+
+    private sealed record Used(long Bytes, long? Position, DateTimeOffset At);
+
+    private sealed class Files(ServerContainers place, string container, string root) : IServerFiles
+    {
+        public async Task UnpackAsync(string folder, Stream tar, CancellationToken ct)
+        {
+            var end = await place.TryRunAsync(container, [FilesProgram, "unpack", Path.Combine(root, folder)], tar, null, ct);
+            if (end.ExitCode == NotUnpacked)
+            {
+                // No further try would do better.
+                throw CloudException.Conflict(
+                    "files-not-unpacked", $"The server's files cannot be unpacked{LastWords.OfProgram(end.ErrorTail)}");
+            }
+
+            RequireDone(end);
+        }
+    }
+}
