@@ -48,7 +48,7 @@ public static class ContainerCommandSocket
             }
 
             ct.ThrowIfCancellationRequested();
-            if (broken is WebSocketException || (broken is OperationCanceledException && socket.State == WebSocketState.Aborted))
+            if (broken is WebSocketException)
             {
                 throw service.Unreachable(broken);
             }
@@ -124,11 +124,17 @@ public static class ContainerCommandSocket
                 await message.CopyToAsync(input.AsStream(leaveOpen: true), CancellationToken.None);
             }
 
+            if (socket.State != WebSocketState.Open)
+            {
+                throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely);
+            }
+
             await input.CompleteAsync();
             await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None);
         }
-        catch (Exception broken) when (broken is WebSocketException or IOException or OperationCanceledException)
+        catch (Exception broken)
         {
+            // Whatever a stream says whose connection has gone.
             await input.CompleteAsync(broken);
         }
 
@@ -144,7 +150,7 @@ public static class ContainerCommandSocket
             await input.CopyToAsync(message, ct);
             await message.DisposeAsync();
         }
-        catch (WebSocketException)
+        catch (Exception broken) when (broken is WebSocketException || socket.State != WebSocketState.Open)
         {
             // Who reads the output learns of it too.
             socket.Abort();
@@ -168,6 +174,10 @@ public static class ContainerCommandSocket
 
             await message.CopyToAsync(Stream.Null, ct);
         }
+        catch (Exception broken) when (socket.State != WebSocketState.Open)
+        {
+            throw Lost(broken);
+        }
         catch
         {
             // The message's own end waits for the rest of it.
@@ -187,11 +197,14 @@ public static class ContainerCommandSocket
             return await JsonSerializer.DeserializeAsync<T>(message, ComputeCalls.Json, ct)
                 ?? throw new WebSocketException(WebSocketError.InvalidMessageType);
         }
-        catch (JsonException broken)
+        catch (Exception broken) when (broken is JsonException || socket.State != WebSocketState.Open)
         {
-            throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely, broken);
+            throw Lost(broken);
         }
     }
+
+    /// <summary>A stream of a connection that has gone says it in many ways: that it can't be read, or that it was cancelled.</summary>
+    private static WebSocketException Lost(Exception broken) => new(WebSocketError.ConnectionClosedPrematurely, broken);
 
     /// <summary>How it ended, or why it was refused.</summary>
     private sealed record Outcome(

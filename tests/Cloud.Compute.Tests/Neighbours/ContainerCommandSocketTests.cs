@@ -16,6 +16,7 @@ public sealed class ContainerCommandSocketTests : IAsyncLifetime
     private static readonly CalledService Service = new("compute", "The compute service");
     private static readonly ContainerCommand Echo = new(["echo"], new ContainerUser(7, 8));
 
+    private readonly TaskCompletionSource _waits = new();
     private readonly TaskCompletionSource _cancelled = new();
     private readonly TaskCompletionSource<Exception> _inputFailed = new();
     private readonly HttpClient _http = new();
@@ -90,9 +91,12 @@ public sealed class ContainerCommandSocketTests : IAsyncLifetime
     [Fact]
     public async Task Caller_ThatIsCancelled_CancelsTheCommand()
     {
-        using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-        await Should.ThrowAsync<OperationCanceledException>(() => ContainerCommandSocket.CallAsync(
-            _http, "/run", Service, new ContainerCommand(["wait"]), null, null, cancelled.Token));
+        using var cancelled = new CancellationTokenSource();
+        var calling = ContainerCommandSocket.CallAsync(
+            _http, "/run", Service, new ContainerCommand(["wait"]), null, null, cancelled.Token);
+        await _waits.Task.WaitAsync(Limit);
+        await cancelled.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => calling);
         await _cancelled.Task.WaitAsync(Limit);
     }
 
@@ -116,10 +120,14 @@ public sealed class ContainerCommandSocketTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Service_ThatDies_IsUnreachable_WhateverWasReadOfTheOutput()
+    public async Task Service_ThatDies_IsUnreachable_WhateverWasReadOfTheOutput_AndWhoeverOfReaderAndFeederSeesItFirst()
     {
-        var lost = await Should.ThrowAsync<CloudException>(() => CallAsync(new ContainerCommand(["die"]), null, null));
-        (lost.Kind, lost.Code).ShouldBe((ErrorKind.Unavailable, "compute-unreachable"));
+        for (var round = 0; round < 200; round++)
+        {
+            var input = round % 2 == 0 ? null : new NeverEnding();
+            var lost = await Should.ThrowAsync<CloudException>(() => CallAsync(new ContainerCommand(["die"]), input, null));
+            (lost.Kind, lost.Code).ShouldBe((ErrorKind.Unavailable, "compute-unreachable"));
+        }
     }
 
     private Task<ContainerCommandEnd> CallAsync(ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output) =>
@@ -141,8 +149,9 @@ public sealed class ContainerCommandSocketTests : IAsyncLifetime
             case "wait":
                 try
                 {
+                    _waits.TrySetResult();
                     await output(new MemoryStream(new byte[1000]), ct);
-                    await Task.Delay(Limit, ct);
+                    await Task.Delay(Timeout.InfiniteTimeSpan, ct);
                 }
                 catch (OperationCanceledException)
                 {
