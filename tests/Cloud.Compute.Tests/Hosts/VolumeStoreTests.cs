@@ -179,7 +179,7 @@ public sealed class VolumeStoreTests : IAsyncLifetime
     public async Task Volume_OfAnImage_StartsAsItsDisk_AndStaysWhenTheImageGoes()
     {
         var image = Path.Combine(_folder, "image.qcow2");
-        await QemuImg.CreateAsync(image, 4 << 20, Ct);
+        Qcow2File.Create(image, 4 << 20);
         await QemuIoAsync($"write -P 7 0 64k", image);
         var files = new GuestImage
         {

@@ -52,11 +52,11 @@ internal sealed class DiskSecrets
     public static string IdOf(int layer) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"key{layer}");
 
     /// <summary>Gives a program that was just started what it reads first.</summary>
-    public static void Give(DiskSecrets? secrets, Process program)
+    public static void Give(DiskSecrets secrets, Process program)
     {
         try
         {
-            program.StandardInput.Write(secrets?._runKey);
+            program.StandardInput.Write(secrets._runKey);
             program.StandardInput.Close();
         }
         catch (IOException)

@@ -5,7 +5,7 @@ using Cloud.Vmm;
 namespace Cloud.Compute.Host.Disks;
 
 /// <summary>
-/// Makes root disks with qemu-img: qcow2, copy-on-write over the image's disk. What a disk's header names is never opened: an image may
+/// Makes root disks: qcow2, copy-on-write over the image's disk. What a disk's header names is never opened: an image may
 /// come from a stranger, and a guest's disk was written by its guest.
 /// </summary>
 internal sealed class QemuDiskMaker : IDiskMaker
@@ -18,26 +18,15 @@ internal sealed class QemuDiskMaker : IDiskMaker
         }
         else
         {
-            await CreateAsync(spec, path, ct);
+            Create(spec, path);
         }
     }
 
-    private static async Task CreateAsync(GuestSpec spec, string path, CancellationToken ct)
+    private static void Create(GuestSpec spec, string path)
     {
         var image = Path.GetFullPath(Path.Combine(spec.Image.Folder, spec.Image.Disk));
         var size = Math.Max(spec.RootDiskBytes, DiskFile.VirtualBytes(image, spec.Image.DiskFormat));
-        var beside = path + ".new";
-        try
-        {
-            // -u: the image is not opened, so neither is what its header may name.
-            await QemuImg.RunAsync(
-                ["create", "-q", "-f", "qcow2", "-u", "-b", image, "-F", spec.Image.DiskFormat, beside, QemuImg.Bytes(size)], ct);
-            QemuImg.Keep(beside, path);
-        }
-        finally
-        {
-            File.Delete(beside);
-        }
+        Qcow2File.Create(path, size, (image, spec.Image.DiskFormat));
     }
 
     private static async Task GrowAsync(string path, long sizeBytes, CancellationToken ct)

@@ -21,21 +21,6 @@ internal static class QemuImg
 
     private const int LuksTriesMax = 10;
 
-    /// <summary>Makes an empty qcow2 file, durable when this answers; what it lies over is named by whoever opens it.</summary>
-    public static async Task CreateAsync(string path, long sizeBytes, CancellationToken ct)
-    {
-        var beside = path + ".new";
-        try
-        {
-            await RunAsync(["create", "-q", "-f", "qcow2", beside, Bytes(sizeBytes)], ct);
-            Keep(beside, path);
-        }
-        finally
-        {
-            File.Delete(beside);
-        }
-    }
-
     /// <summary>Gives a finished file its name, once all of it is on the disk; both durable when this ends.</summary>
     public static void Keep(string beside, string path)
     {
@@ -86,13 +71,11 @@ internal static class QemuImg
     }
 
     /// <summary>In whole sectors, as qemu-img wants it.</summary>
-    public static string Bytes(long count) =>
+    private static string Bytes(long count) =>
         ((count + SectorBytes - 1) / SectorBytes * SectorBytes).ToString(CultureInfo.InvariantCulture);
 
     /// <exception cref="CloudException">It failed.</exception>
-    public static Task RunAsync(IReadOnlyList<string> arguments, CancellationToken ct) => RunAsync(arguments, null, ct);
-
-    private static async Task RunAsync(IReadOnlyList<string> arguments, DiskSecrets? secrets, CancellationToken ct)
+    private static async Task RunAsync(IReadOnlyList<string> arguments, DiskSecrets secrets, CancellationToken ct)
     {
         using var program = Process.Start(new ProcessStartInfo("qemu-img", arguments)
         {

@@ -95,7 +95,7 @@ internal sealed partial class Guest
         }
 
         ShareRoot();
-        var next = await _snapshots.CreateOverlayAsync(DiskFile.VirtualBytes(PathOf(_root.Layers[0]), DiskFile.Qcow2), ct);
+        var next = _snapshots.CreateOverlay(DiskFile.VirtualBytes(PathOf(_root.Layers[0]), DiskFile.Qcow2));
         ChangeRoot(_root with { Next = next });
         return new VmDiskLayer(PathOf(next), VmDiskFormat.Qcow2);
     }
@@ -114,7 +114,7 @@ internal sealed partial class Guest
         }
 
         var layers = snapshot.Layers.Select(layer => _snapshots.ShareNamed(_volumes.PathOf(layer))).ToList();
-        var top = await _snapshots.CreateOverlayAsync(Math.Max(sizeBytes, snapshot.SizeBytes), ct);
+        var top = _snapshots.CreateOverlay(Math.Max(sizeBytes, snapshot.SizeBytes));
         ChangeRoot(new GuestRoot([top, .. layers], Whole: true));
         File.Delete(Folder.RootDisk);
     }

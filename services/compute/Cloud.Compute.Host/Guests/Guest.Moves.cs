@@ -116,7 +116,7 @@ internal sealed partial class Guest
         }
         else
         {
-            var top = await _snapshots.CreateOverlayAsync(departure.RootBytes, ct);
+            var top = _snapshots.CreateOverlay(departure.RootBytes);
             ChangeRoot(new GuestRoot(
                 [top, .. departure.Layers], From: departure.Suspended ? Spec.Id : null, Whole: departure.Whole));
         }

@@ -139,7 +139,7 @@ internal sealed partial class Guest
         var overlays = new Dictionary<string, VmDiskLayer>(StringComparer.Ordinal);
         if (goOn)
         {
-            var next = await _snapshots.CreateOverlayAsync(DiskFile.VirtualBytes(PathOf(layers[0]), DiskFile.Qcow2), ct);
+            var next = _snapshots.CreateOverlay(DiskFile.VirtualBytes(PathOf(layers[0]), DiskFile.Qcow2));
             ChangeRoot(_root with { Next = next });
             overlays[RootSerial] = new VmDiskLayer(PathOf(next), VmDiskFormat.Qcow2);
         }
@@ -267,7 +267,7 @@ internal sealed partial class Guest
             return;
         }
 
-        var top = await _snapshots.CreateOverlayAsync(_snapshots.RootBytesOf(id), ct);
+        var top = _snapshots.CreateOverlay(_snapshots.RootBytesOf(id));
         lock (_snapshots.Naming)
         {
             var snapshot = _snapshots.Require(id);
@@ -283,7 +283,7 @@ internal sealed partial class Guest
             return null;
         }
 
-        var top = await _snapshots.CreateOverlayAsync(Math.Max(Spec.RootDiskBytes, _snapshots.RootBytesOf(id)), ct);
+        var top = _snapshots.CreateOverlay(Math.Max(Spec.RootDiskBytes, _snapshots.RootBytesOf(id)));
         GuestSnapshotRecord snapshot;
         lock (_snapshots.Naming)
         {
@@ -300,7 +300,7 @@ internal sealed partial class Guest
         _snapshots.TemplateOfAsync(snapshot.Id, async folder =>
         {
             var disk = Path.Combine(folder, GuestRoot.Own);
-            await QemuImg.CreateAsync(disk, _snapshots.RootBytesOf(snapshot.Id), ct);
+            Qcow2File.Create(disk, _snapshots.RootBytesOf(snapshot.Id));
             var network = Directory.CreateDirectory(Path.Combine(folder, "network")).FullName;
             var nic = new VmNic(Spec.MacAddress, Path.Combine(network, "switch"), Path.Combine(network, "guest"));
             var spec = await ToVmSpecAsync(nic, ct);

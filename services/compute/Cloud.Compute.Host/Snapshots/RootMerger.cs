@@ -56,7 +56,7 @@ internal sealed partial class RootMerger(
         var began = time.GetTimestamp();
         using (var from = await BlockServer.StartAsync(run.Select(files.Open).ToList(), readOnly: true, time, ct))
         {
-            var merged = await files.CreateMergedAsync(run[0], from.Disk.SizeBytes, ct);
+            var merged = files.CreateMerged(run[0], from.Disk.SizeBytes);
             try
             {
                 await LayerCopy.WriteAsync(from.Disk, files.Open(merged), (_, _, _) => { }, time, ct);

@@ -184,20 +184,20 @@ internal sealed class SnapshotFiles : IDisposable
     }
 
     /// <summary>A new empty file to be laid over another.</summary>
-    public async Task<string> CreateOverlayAsync(long sizeBytes, CancellationToken ct)
+    public string CreateOverlay(long sizeBytes)
     {
         var layer = NewName();
-        await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+        Qcow2File.Create(PathOf(layer), sizeBytes);
         return layer;
     }
 
     /// <summary>A new empty file that others are merged into; it is not swept until it is said to be <see cref="Built"/>.</summary>
     /// <param name="newest">The nearest of them, which it is to who compares snapshots of the disk.</param>
-    public async Task<string> CreateMergedAsync(string newest, long sizeBytes, CancellationToken ct)
+    public string CreateMerged(string newest, long sizeBytes)
     {
         var layer = $"{LayerFile.PartOf(newest)}{LayerFile.MergedMark}{Guid.CreateVersion7():n}.qcow2";
         _building[layer] = true;
-        await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+        Qcow2File.Create(PathOf(layer), sizeBytes);
         return layer;
     }
 

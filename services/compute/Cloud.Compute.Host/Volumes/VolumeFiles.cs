@@ -297,7 +297,7 @@ internal sealed class VolumeFiles : IDisposable
     {
         if (layer.Key is not { } key)
         {
-            await QemuImg.CreateAsync(PathOf(layer), sizeBytes, ct);
+            Qcow2File.Create(PathOf(layer), sizeBytes);
             return;
         }
 
