@@ -20,6 +20,9 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
     private static readonly TimeSpan StatusPauseMin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StatusPauseMax = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>An end is seen a quarter of the program's time late at most: what waits for it is an instance's create.</summary>
+    private const double StatusPauseGrowth = 1.25;
+
     private readonly SemaphoreSlim _one = new(1, 1);
     private AgentConnection? _connection;
 
@@ -117,7 +120,7 @@ internal sealed class QemuGuestAgent(string folder, TimeProvider time) : IGuestA
             },
             ct);
         var process = Number(started, "pid") ?? throw Strange();
-        for (var pause = StatusPauseMin; ; pause = pause * 2 < StatusPauseMax ? pause * 2 : StatusPauseMax)
+        for (var pause = StatusPauseMin; ; pause = pause * StatusPauseGrowth < StatusPauseMax ? pause * StatusPauseGrowth : StatusPauseMax)
         {
             var status = await AskThawedAsync(StatusCommand, new JsonObject { ["pid"] = process }, ct);
             if (status.ValueKind == JsonValueKind.Object && status.TryGetProperty("exited", out var exited)
