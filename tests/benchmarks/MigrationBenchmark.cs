@@ -62,6 +62,7 @@ internal static class MigrationBenchmark
         Figures.PrintRatio("the move / by hand", Figures.Median(total.Zip(bareTotal, (a, b) => a / b)));
         Figures.Print("the guest stood still", down, "s");
         Figures.Print("under the bare ones", bareDown, "s");
+        Figures.PrintRatio("stood still / under the bare ones", Figures.Median(down.Zip(bareDown, (a, b) => a / b)));
     }
 
     /// <summary>A guest that writes its memory faster than can be copied goes there and back.</summary>
@@ -134,12 +135,12 @@ internal static class MigrationBenchmark
         File.Delete(socket);
         await there.AskAsync("migrate-incoming", Json($$"""{"uri":"unix:{{socket}}"}"""));
         await here.AskAsync("migrate", Json($$"""{"uri":"unix:{{socket}}"}"""));
-        var stopped = 0L;
+        var switches = false;
         while ((await here.AskAsync("query-migrate")).GetProperty("status").GetString() is var status && status != "completed")
         {
-            if (status == "pre-switchover" && stopped == 0)
+            if (status == "pre-switchover" && !switches)
             {
-                stopped = Stopwatch.GetTimestamp();
+                switches = true;
                 await here.AskAsync("block-job-cancel", Json("""{"device":"m"}"""));
                 while ((await here.AskAsync("query-jobs")).EnumerateArray().Single().GetProperty("status").GetString() != "concluded")
                 {
@@ -159,7 +160,7 @@ internal static class MigrationBenchmark
 
         await there.AskAsync("nbd-server-stop");
         await there.AskAsync("cont");
-        return (Stopwatch.GetElapsedTime(since).TotalSeconds, Stopwatch.GetElapsedTime(stopped).TotalSeconds);
+        return (Stopwatch.GetElapsedTime(since).TotalSeconds, (there.RunsSince - here.StoppedAt).TotalSeconds);
     }
 
     private static JsonNode Json(string text) => JsonNode.Parse(text)!;
@@ -177,6 +178,12 @@ internal static class MigrationBenchmark
             _reader = new StreamReader(qmp);
             _writer = new StreamWriter(qmp) { AutoFlush = true };
         }
+
+        /// <summary>When its guest stood still, as QEMU's own event says.</summary>
+        public DateTimeOffset StoppedAt { get; private set; }
+
+        /// <summary>When it went on, likewise.</summary>
+        public DateTimeOffset RunsSince { get; private set; }
 
         public static async Task<BareQemu> StartAsync(JsonElement spec, string folder, string name, string report, bool incoming)
         {
@@ -240,6 +247,8 @@ internal static class MigrationBenchmark
             {
                 var answer = JsonDocument.Parse(
                     await _reader.ReadLineAsync() ?? throw new IOException("The bare QEMU has ended.")).RootElement;
+                TakeEvent(answer);
+
                 if (answer.TryGetProperty("return", out var returned))
                 {
                     return returned;
@@ -249,6 +258,27 @@ internal static class MigrationBenchmark
                 {
                     throw new InvalidOperationException($"{command}: {answer}");
                 }
+            }
+        }
+
+        private void TakeEvent(JsonElement message)
+        {
+            if (!message.TryGetProperty("event", out var happened))
+            {
+                return;
+            }
+
+            var at = message.GetProperty("timestamp");
+            var time = DateTimeOffset.FromUnixTimeSeconds(at.GetProperty("seconds").GetInt64())
+                .AddMicroseconds(at.GetProperty("microseconds").GetInt64());
+            switch (happened.GetString())
+            {
+                case "STOP":
+                    StoppedAt = time;
+                    break;
+                case "RESUME":
+                    RunsSince = time;
+                    break;
             }
         }
 

@@ -234,11 +234,12 @@ internal sealed partial class Guest
             }
 
             var answer = await way.AskAsync(MoveWays.Begin, calledOff.Token);
+            var sent = await SendLogsAsync(way, [0, 0], calledOff.Token);
             var result = await machine.MoveAsync(
                 new VmMove
                 {
                     ConnectAsync = async (name, ct) => (await way.OpenAsync(name, ct)).Socket,
-                    SendLastAsync = () => SendLastAsync(way, tellNetwork),
+                    SendLastAsync = () => SendLastAsync(way, sent, tellNetwork),
                     HandOverAsync = () => HandOverAsync(way),
                     Disks = [RootSerial, .. WrittenVolumes.Select(volume => volume.Serial)],
                     Policy = MovePolicies.Parse(move.Policy),
@@ -279,7 +280,7 @@ internal sealed partial class Guest
         await SendRestAsync(way, ct);
         await way.AskAsync(MoveWays.Begin, ct);
         ct.ThrowIfCancellationRequested();
-        await SendLastAsync(way, tellNetwork);
+        await SendLastAsync(way, [0, 0], tellNetwork);
         try
         {
             await HandOverAsync(way);
@@ -292,21 +293,26 @@ internal sealed partial class Guest
         return new GuestMoveReport { Phase = "done", TotalSeconds = _time.GetElapsedTime(began).TotalSeconds };
     }
 
-    /// <summary>The guest stands still: what it printed follows, at once, and from here on its frames go there.</summary>
+    /// <summary>
+    /// The guest stands still: what it printed since its logs were sent follows, at once, and from here on its frames go there.
+    /// </summary>
     /// <exception cref="VmException">It could not be done: it will never run there.</exception>
-    private async Task SendLastAsync(MoveOut way, Func<PortPresence, Task> tellNetwork)
+    private async Task SendLastAsync(MoveOut way, long[] sent, Func<PortPresence, Task> tellNetwork)
     {
         using var limit = new CancellationTokenSource(HandOverLimit, _time);
         try
         {
-            await Task.WhenAll(((string[])[Folder.Console, Folder.BootReport]).Where(File.Exists)
-                .Select(log => way.SendLogAsync(log, limit.Token)).Append(tellNetwork(PortPresence.Away)));
+            await Task.WhenAll(SendLogsAsync(way, sent, limit.Token), tellNetwork(PortPresence.Away));
         }
         catch (Exception failed) when (failed is IOException or SocketException or OperationCanceledException or CloudException)
         {
             throw new VmException(failed.Message, failed);
         }
     }
+
+    /// <summary>Sends what the guest printed and reported from these offsets on; answers where that ended.</summary>
+    private Task<long[]> SendLogsAsync(MoveOut way, long[] from, CancellationToken ct) => Task.WhenAll(
+        ((string[])[Folder.Console, Folder.BootReport]).Zip(from, (log, offset) => way.SendLogAsync(log, offset, ct)));
 
     /// <summary>All of it is over there: it is asked to run.</summary>
     /// <returns>For how long it has, by now.</returns>

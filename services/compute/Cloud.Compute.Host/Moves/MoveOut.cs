@@ -36,17 +36,29 @@ internal sealed class MoveOut(string at, string secret)
         return answer;
     }
 
-    /// <summary>Sends what there is of a log, from where it has not been given back to the disk.</summary>
-    public async Task SendLogAsync(string path, CancellationToken ct)
+    /// <summary>Sends what there is of a log from an offset on, as far as it has not been given back to the disk.</summary>
+    /// <returns>The offset where that ended.</returns>
+    public async Task<long> SendLogAsync(string path, long from, CancellationToken ct)
     {
+        if (!File.Exists(path))
+        {
+            return 0;
+        }
+
         await using var content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var offset = GuestLog.StartOf(content.SafeFileHandle);
+        var offset = Math.Max(from, GuestLog.StartOf(content.SafeFileHandle));
         var length = content.Length - offset;
+        if (from > 0 && length <= 0)
+        {
+            return from;
+        }
+
         content.Position = offset;
         var (socket, _) = await MoveWays.OpenAsync(
             at, new MoveWay(secret, MoveWays.Log, Path.GetFileName(path), offset, length),
             stream => CopyAsync(content, stream, length, ct), ct);
         socket.Dispose();
+        return offset + length;
     }
 
     public static async Task CopyAsync(Stream from, Stream to, long lengthBytes, CancellationToken ct)

@@ -5,13 +5,13 @@ namespace Cloud.Vmm.Qemu;
 
 /// <summary>A machine that was started to take over another's guest. Until that runs, whoever finds the process ends it.</summary>
 internal sealed class MachineArrival(
-    QemuMachine machine, MachineState state, VmSpec spec, bool takesMemoryLate, TimeProvider time) : IVmArrival
+    QemuMachine machine, MachineState state, VmSpec spec, bool takesMemoryLate) : IVmArrival
 {
     private bool _runs;
 
     public bool TakesMemoryLate => takesMemoryLate;
 
-    public long RunsSince { get; private set; }
+    public long RunsSince => machine.RunsSince;
 
     public async Task AcceptAsync(string way, Socket socket, CancellationToken ct)
     {
@@ -34,7 +34,6 @@ internal sealed class MachineArrival(
     public async Task<IVirtualMachine> RunAsync(CancellationToken ct)
     {
         await machine.ContinueAsync(ct);
-        RunsSince = time.GetTimestamp();
         machine.SayPhase(MachinePhase.Running);
         _runs = true;
         return machine;

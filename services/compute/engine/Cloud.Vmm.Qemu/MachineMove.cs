@@ -17,7 +17,12 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
 {
     private const string OutgoingName = "outgoing";
     private const long BytesPerSecondMax = 1L << 40;
+
+    /// <summary>An idle guest's rest is small after a round more; one that changes its memory is given more time after a few.</summary>
+    private const int BriefStandstillMilliseconds = 5;
+
     private const int StandstillMilliseconds = 50;
+    private const int BriefRounds = 4;
 
     /// <summary>The rest of memory and the devices, of a guest that stands still.</summary>
     private static readonly TimeSpan RestLimit = TimeSpan.FromMinutes(5);
@@ -156,11 +161,12 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             ("postcopy-ram", move.TakesMemoryLate && move.Policy == VmMovePolicy.PostCopy));
         await qmp.ExecuteAsync(
             "migrate-set-parameters",
-            new JsonObject { ["max-bandwidth"] = BytesPerSecondMax, ["downtime-limit"] = StandstillMilliseconds },
+            new JsonObject { ["max-bandwidth"] = BytesPerSecondMax, ["downtime-limit"] = BriefStandstillMilliseconds },
             ct);
         using var way = await move.ConnectAsync(VmMove.Memory, ct);
         using var file = new SafeFileHandle(way.Handle, ownsHandle: false);
         await qmp.ExecuteAsync("getfd", new JsonObject { ["fdname"] = OutgoingName }, file, ct);
+        machine.MigrationStatus = null;
         await qmp.ExecuteAsync("migrate", new JsonObject { ["uri"] = $"fd:{OutgoingName}" }, ct);
     }
 
@@ -168,11 +174,18 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
     private async Task FollowAsync(VmMove move, CancellationToken ct)
     {
         var began = time.GetTimestamp();
-        var (decided, switches) = (false, false);
+        var (isBrief, decided, switches) = (true, false, false);
         while (true)
         {
             var next = qmp.NextEvent;
-            var (status, progress, error) = await ReadAsync(ct);
+
+            // While the guest stands still, what was told is not asked for.
+            var (status, progress, error) = machine.MigrationStatus switch
+            {
+                "pre-switchover" when !switches => ("pre-switchover", _last, null),
+                "completed" when switches => ("completed", _last, null),
+                _ => await ReadAsync(ct),
+            };
             switch (status)
             {
                 case "completed" or "postcopy-active":
@@ -184,6 +197,9 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
                     _sendingLast = move.SendLastAsync();
                     await completing;
                     await qmp.ExecuteAsync("migrate-continue", new JsonObject { ["state"] = status }, ct);
+
+                    // A moment early, as there is one: where it is not handed over after all, it is said to stay.
+                    machine.SayPhase(MachinePhase.Leaving);
                     break;
                 case "setup" or "active" or "pre-switchover" or "device":
                     Tell(move, progress);
@@ -193,6 +209,13 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
             }
 
             var elapsed = time.GetElapsedTime(began);
+            if (isBrief && status == "active" && progress.Rounds > BriefRounds)
+            {
+                isBrief = false;
+                await qmp.ExecuteAsync(
+                    "migrate-set-parameters", new JsonObject { ["downtime-limit"] = StandstillMilliseconds }, ct);
+            }
+
             if (!decided && elapsed > move.RunLimit && status == "active")
             {
                 decided = true;
@@ -217,7 +240,11 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
 
     private async Task<VmMoveResult> HandOverAsync(VmMove move)
     {
-        machine.SayPhase(MachinePhase.Leaving);
+        if (!machine.IsLeaving)
+        {
+            machine.SayPhase(MachinePhase.Leaving);
+        }
+
         TimeSpan hasRun;
         try
         {

@@ -33,7 +33,7 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
     public async Task<MachineArrival> AwaitAsync(FileLock folderLock, CancellationToken ct)
     {
         var machine = await RunAsync(folderLock, (machine, limit) => machine.ExportDisksAsync(spec.Disks, limit), ct);
-        return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct), parts.Time);
+        return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct));
     }
 
     /// <summary>

@@ -49,6 +49,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private volatile bool _diskFull;
     private Task? _following;
     private long _stoppedAt;
+    private long _runsSince;
 
     public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
     {
@@ -342,8 +343,12 @@ internal sealed partial class QemuMachine : IVirtualMachine
                 _happenings.Writer.TryWrite(Happening.GuestStopped);
                 break;
             case QmpEvents.Resume:
+                _runsSince = _parts.Time.GetTimestamp();
                 _observed = VmState.Running;
                 _diskFull = false;
+                break;
+            case QmpEvents.Migration:
+                _migrationStatus = happened.Text("status");
                 break;
             case QmpEvents.BlockIoError when happened.Text("action") == "stop":
                 LogDiskFull(_log, Id);

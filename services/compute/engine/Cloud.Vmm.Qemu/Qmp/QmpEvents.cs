@@ -10,6 +10,9 @@ internal static class QmpEvents
 
     public const string Resume = "RESUME";
 
+    /// <summary>A migration is one step further; <c>status</c> says which (qapi/migration.json, MigrationStatus).</summary>
+    public const string Migration = "MIGRATION";
+
     public const string GuestPanicked = "GUEST_PANICKED";
 
     /// <summary>A disk's file could not be read or written; with <c>"action":"stop"</c> the guest is paused, as for a full disk.</summary>
