@@ -43,7 +43,8 @@ public sealed class Qcow2FileTests : IDisposable
         var info = await InfoAsync(path);
         info.GetProperty("backing-filename").GetString().ShouldBe(below);
         info.GetProperty("backing-filename-format").GetString().ShouldBe(format);
-        await RunAsync("qemu-io", "-c", "read -P 7 0 1M", "-c", "write -P 8 0 64k", "-c", "read -P 7 64k 64k", "-c", "read -P 0 7M 1M", path);
+        await RunAsync(
+            "qemu-io", "-c", "read -P 7 0 1M", "-c", "write -P 8 0 64k", "-c", "read -P 7 64k 64k", "-c", "read -P 0 7M 1M", path);
         await RunAsync("qemu-img", "check", "-q", path);
         await RunAsync("qemu-io", "-f", format, "-c", "read -P 7 0 1M", below);
     }

@@ -20,8 +20,6 @@ internal sealed partial class QemuMachine
     /// <summary>No event tells that what came so far suffices, where the rest of memory follows.</summary>
     private static readonly TimeSpan ArrivalLook = TimeSpan.FromMilliseconds(2);
 
-    private volatile string? _migrationStatus;
-
     public bool Moves => _state.Engine != VmEngine.Simulation;
 
     public bool IsLeaving => _state.Phase == MachinePhase.Leaving && State != VmState.Stopped;
@@ -53,19 +51,6 @@ internal sealed partial class QemuMachine
         await qmp.ContinueAsync(ct);
         SayPhase(MachinePhase.Running);
     });
-
-    /// <summary>When the guest was stopped last.</summary>
-    public long StoppedAt => Interlocked.Read(ref _stoppedAt);
-
-    /// <summary>When it was let go on last.</summary>
-    public long RunsSince => Interlocked.Read(ref _runsSince);
-
-    /// <summary>The step that was told last of the migration that began last; null where none was told yet.</summary>
-    public string? MigrationStatus
-    {
-        get => _migrationStatus;
-        set => _migrationStatus = value;
-    }
 
     public void SayPhase(MachinePhase phase)
     {

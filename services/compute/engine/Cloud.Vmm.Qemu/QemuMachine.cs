@@ -48,8 +48,6 @@ internal sealed partial class QemuMachine : IVirtualMachine
     private volatile VmState _observed = VmState.Running;
     private volatile bool _diskFull;
     private Task? _following;
-    private long _stoppedAt;
-    private long _runsSince;
 
     public QemuMachine(string folder, MachineState state, ProcessHandle process, Task<ProcessExit> processExit, QemuParts parts)
     {
@@ -324,65 +322,6 @@ internal sealed partial class QemuMachine : IVirtualMachine
         catch (Exception nobody) when (nobody is SocketException or IOException)
         {
             throw new QmpException(QmpException.Lost, nobody.Message);
-        }
-    }
-
-    private void OnEvent(QmpEvent happened)
-    {
-        switch (happened.Name)
-        {
-            case QmpEvents.Shutdown when happened.Text("reason") == QmpEvents.ReasonGuestShutdown:
-                TakeStatus("shutdown");
-                break;
-            case QmpEvents.GuestPanicked:
-                TakeStatus("guest-panicked");
-                break;
-            case QmpEvents.Stop:
-                _stoppedAt = _parts.Time.GetTimestamp();
-                _observed = VmState.Paused;
-                _happenings.Writer.TryWrite(Happening.GuestStopped);
-                break;
-            case QmpEvents.Resume:
-                _runsSince = _parts.Time.GetTimestamp();
-                _observed = VmState.Running;
-                _diskFull = false;
-                break;
-            case QmpEvents.Migration:
-                _migrationStatus = happened.Text("status");
-                break;
-            case QmpEvents.BlockIoError when happened.Text("action") == "stop":
-                LogDiskFull(_log, Id);
-                break;
-            default:
-                break;
-        }
-    }
-
-    /// <summary>What a run state of QEMU's means here (qapi/run-state.json, RunState).</summary>
-    private void TakeStatus(string status)
-    {
-        switch (status)
-        {
-            case "shutdown":
-                WantEnd(GuestShutdown);
-                break;
-            case "guest-panicked":
-                WantEnd(new VmExit(VmExitKind.Failed, "The guest's kernel panicked."));
-                break;
-            case "internal-error":
-                WantEnd(new VmExit(VmExitKind.Failed, "The virtualization hardware gave up on the guest."));
-                break;
-            case "paused" or DiskFull or "prelaunch" or "inmigrate":
-                _observed = VmState.Paused;
-                _diskFull = status == DiskFull;
-                break;
-            case "finish-migrate" or "postmigrate":
-                // It stands still while it is saved or moved; the events around that have said so, but to an agent before this one.
-                _observed = IsLeaving ? VmState.Paused : _observed;
-                break;
-            default:
-                _observed = VmState.Running;
-                break;
         }
     }
 
