@@ -40,9 +40,9 @@ internal sealed partial class DatabaseBenchmark : IDisposable
 
     private DatabaseBenchmark(CloudUnderMeasure cloud) => (_cloud, _plain) = (cloud, Path.Combine(cloud.Data, "bench-postgres"));
 
-    private static string PlainTlsUrl => PlainUrl + "?sslmode=require";
+    private static string PlainUrl => PlainAt(PlainPort);
 
-    private static string PlainUrl => string.Create(CultureInfo.InvariantCulture, $"postgres://plain@127.0.0.1:{PlainPort}/postgres");
+    private static string PlainAt(int port) => string.Create(CultureInfo.InvariantCulture, $"postgres://plain@127.0.0.1:{port}/postgres");
 
     /// <param name="cloud">Whose databases.</param>
     /// <param name="parts">Any of <c>create</c>, <c>load</c>, <c>restore</c>, <c>clone</c>; none for all.</param>
@@ -110,41 +110,85 @@ internal sealed partial class DatabaseBenchmark : IDisposable
     }
 
     /// <summary>
-    /// Ours speaks TLS only, has the processors of its type, and archives its log. The plain one is asked over TLS, which is what to
-    /// compare with, and without; it has all processors and archives nothing.
+    /// Ours speaks TLS only, has the processors of its type, and archives its log. The plain ones are asked over TLS, which is what to
+    /// compare with, and one without; they have all processors and archive nothing. One lies where a server by hand would; the others
+    /// on files, as volumes reach containers: what the path costs, and what ours does beside it.
     /// </summary>
     private async Task LoadAsync()
     {
         var made = await MakeAsync("bench-load", new { type = Type });
         await StopPlainAsync();
-        await InitPlainAsync();
-        await RunPlainAsync(
-            _plain, "openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=plain",
-            "-keyout", Path.Combine(_plain, "data", "server.key"), "-out", Path.Combine(_plain, "data", "server.crt"));
-        await StartServerAsync(_plain, " -c ssl=on");
-        foreach (var url in new[] { UrlOf(made), PlainUrl })
+        var disks = await PlainDisk.MakeAllAsync(_plain, RunAsync);
+        var port = PlainPort;
+        var servers = disks.Select(disk => (disk.Name, Folder: Path.Combine(disk.Folder, "server"), Port: port++)).ToList();
+        try
         {
-            await RunAsync(Programs + "pgbench", "--initialize", "--quiet", $"--scale={Scale}", url);
+            foreach (var server in servers)
+            {
+                await StartTlsServerAsync(server.Folder, server.Port);
+            }
+
+            await MeasureLoadAsync(
+                UrlOf(made), servers.Select(server => (server.Name, PlainAt(server.Port) + "?sslmode=require")).ToList());
+        }
+        finally
+        {
+            foreach (var (_, folder, _) in servers.Where(server => File.Exists(Path.Combine(server.Folder, "data", "postmaster.pid"))))
+            {
+                await StopServerAsync(folder);
+            }
+
+            foreach (var disk in disks)
+            {
+                await disk.DisposeAsync();
+            }
+
+            await DeleteAsync(IdOf(made));
+        }
+    }
+
+    private static async Task StartTlsServerAsync(string folder, int port)
+    {
+        Directory.CreateDirectory(folder);
+        await InitPlainAsync(folder);
+        await RunPlainAsync(
+            folder, "openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=plain",
+            "-keyout", Path.Combine(folder, "data", "server.key"), "-out", Path.Combine(folder, "data", "server.crt"));
+        await StartServerAsync(folder, " -c ssl=on", port);
+    }
+
+    private static async Task MeasureLoadAsync(string url, IReadOnlyList<(string Name, string Url)> plain)
+    {
+        foreach (var target in plain.Select(one => one.Url).Prepend(url))
+        {
+            await RunAsync(Programs + "pgbench", "--initialize", "--quiet", $"--scale={Scale}", target);
         }
 
-        var (ours, plain, open) = (new List<double>(), new List<double>(), new List<double>());
+        List<(string Name, string Url, List<double> Rates)> all =
+        [
+            ("pgbench: transactions a second (TLS, log archived)", url, []),
+            .. plain.Select(one => ($"plain over TLS, on {one.Name}", one.Url, new List<double>())),
+            ("plain without TLS, on the host's file system", PlainUrl + "?sslmode=disable", []),
+        ];
         for (var round = 0; round < LoadRounds; round++)
         {
-            var turns = new[] { (ours, UrlOf(made)), (plain, PlainTlsUrl), (open, PlainUrl + "?sslmode=disable") };
-            foreach (var (figures, url) in round % 2 == 0 ? turns : Enumerable.Reverse(turns))
+            foreach (var (_, target, rates) in round % 2 == 0 ? all : Enumerable.Reverse(all))
             {
                 var said = await RunAsync(
-                    Programs + "pgbench", "--no-vacuum", "--client=8", "--jobs=2", $"--time={LoadSeconds}", url);
-                figures.Add(double.Parse(Rate().Match(said).Groups[1].Value, CultureInfo.InvariantCulture));
+                    Programs + "pgbench", "--no-vacuum", "--client=8", "--jobs=2", $"--time={LoadSeconds}", target);
+                rates.Add(double.Parse(Rate().Match(said).Groups[1].Value, CultureInfo.InvariantCulture));
             }
         }
 
-        Figures.Print("pgbench: transactions a second (TLS, log archived)", ours, "");
-        Figures.Print("plain: pgbench over TLS", plain, "");
-        Figures.Print("plain: pgbench without TLS", open, "");
-        Figures.PrintRatio("pgbench, ours to plain, both over TLS", Figures.Median(ours) / Figures.Median(plain));
-        Figures.PrintRatio("pgbench, ours to plain without TLS", Figures.Median(ours) / Figures.Median(open));
-        await DeleteAsync(IdOf(made));
+        foreach (var (name, _, rates) in all)
+        {
+            Figures.Print(name, rates, "");
+        }
+
+        foreach (var (name, _, rates) in all.Skip(1))
+        {
+            Figures.PrintRatio($"ours to {name}", Figures.Median(all[0].Rates.Zip(rates, (ours, theirs) => ours / theirs)));
+        }
     }
 
     /// <summary>A database of 100 MB goes back in place: from the call to the first query after it.</summary>
@@ -243,17 +287,17 @@ internal sealed partial class DatabaseBenchmark : IDisposable
 
     private async Task StartPlainAsync()
     {
-        await InitPlainAsync();
+        await InitPlainAsync(_plain);
         await StartServerAsync(_plain);
     }
 
-    private async Task InitPlainAsync() => await RunPlainAsync(
-        _plain, Programs + "initdb", "--pgdata=" + Path.Combine(_plain, "data"), "--username=plain", "--auth=trust", "--locale=C.UTF-8",
+    private static async Task InitPlainAsync(string folder) => await RunPlainAsync(
+        folder, Programs + "initdb", "--pgdata=" + Path.Combine(folder, "data"), "--username=plain", "--auth=trust", "--locale=C.UTF-8",
         "--encoding=UTF8");
 
-    private static async Task StartServerAsync(string folder, string options = "") => await RunPlainAsync(
+    private static async Task StartServerAsync(string folder, string options = "", int port = PlainPort) => await RunPlainAsync(
         folder, Programs + "pg_ctl", "start", "--wait", "--silent", "--pgdata=" + Path.Combine(folder, "data"),
-        "--log=" + Path.Combine(folder, "log"), $"--options=-p {Text(PlainPort)} -k {folder} -h 127.0.0.1{options}");
+        "--log=" + Path.Combine(folder, "log"), $"--options=-p {Text(port)} -k {folder} -h 127.0.0.1{options}");
 
     private static async Task StopServerAsync(string folder) => await RunPlainAsync(
         folder, Programs + "pg_ctl", "stop", "--wait", "--silent", "--pgdata=" + Path.Combine(folder, "data"));

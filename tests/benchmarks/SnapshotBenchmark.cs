@@ -4,15 +4,18 @@ using System.Text.Json;
 
 namespace Cloud.Benchmarks;
 
-/// <summary>A running guest that is suspended, resumed, snapshotted and restored; and forked, beside the boot that it came from.</summary>
+/// <summary>A running guest that is paused, suspended, resumed, snapshotted and restored; and forked, beside the boot that it came from.</summary>
 internal static class SnapshotBenchmark
 {
     public static async Task SnapshotsAsync(CloudUnderMeasure cloud, int rounds)
     {
         var id = IdOf(await cloud.CreateInstanceAsync("bench-snapshots", "#!/bin/sh\necho ready"));
         var (suspend, resume, snapshot, restore) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var (pause, goOn) = (new List<double>(), new List<double>());
         for (var round = 0; round < rounds; round++)
         {
+            pause.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/pause?wait=60", null)));
+            goOn.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/resume?wait=60", null)));
             suspend.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/suspend?wait=60", null)));
             resume.Add(await TimeAsync(() => ActAsync(cloud, $"/v1/instances/{id}/resume?wait=60", null)));
             var taken = default(JsonElement);
@@ -22,9 +25,11 @@ internal static class SnapshotBenchmark
         }
 
         await cloud.DeleteInstanceAsync(id);
+        Figures.Print("POST pause to paused, wall", pause, "s");
+        Figures.Print("POST resume of a paused one to running, wall", goOn, "s");
         Figures.Print("POST suspend to suspended, wall", suspend, "s");
-        Figures.Print("POST resume to running, wall", resume, "s");
-        Figures.Print("POST snapshot to available, wall", snapshot, "s");
+        Figures.Print("POST resume of a suspended one to running, wall", resume, "s");
+        Figures.Print("POST snapshot to available, wall (the guest stands still for less)", snapshot, "s");
         Figures.Print("POST restore to running, wall", restore, "s");
     }
 

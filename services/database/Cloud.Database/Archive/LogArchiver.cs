@@ -20,6 +20,12 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StoreLimit = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// The server tells each commit's log by itself. What comes within this is taken at once, where nobody waits for it: to wake for each
+    /// would cost a busy server a tenth of its transactions.
+    /// </summary>
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
+
     private readonly ManagedDatabase _database;
     private readonly IDbContextFactory<DatabaseDbContext> _databases;
     private readonly IPrivateObjects _objects;
@@ -38,6 +44,7 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     private long _stored;
     private long _saved;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _eager;
     private bool _isLost;
 
@@ -71,6 +78,7 @@ internal sealed partial class LogArchiver : IAsyncDisposable
                     return;
                 }
 
+                Volatile.Read(ref _wanted).TrySetResult();
                 await progress.WaitAsync(limit.Token);
             }
         }
@@ -106,7 +114,11 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     public long Received => Interlocked.Read(ref _received);
 
     /// <summary>From now on every piece is stored as it comes: a server that stops waits for its last to be confirmed.</summary>
-    public void HurryUp() => _eager = true;
+    public void HurryUp()
+    {
+        _eager = true;
+        Volatile.Read(ref _wanted).TrySetResult();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -163,9 +175,21 @@ internal sealed partial class LogArchiver : IAsyncDisposable
         {
             var log = connection.StartReplication(
                 new PhysicalReplicationSlot(Slot), new NpgsqlLogSequenceNumber((ulong)start), ct, (uint)Timeline);
-            await foreach (var piece in log)
+            await using var pieces = log.GetAsyncEnumerator(ct);
+            while (true)
             {
-                await TakeAsync(piece, ct);
+                var next = pieces.MoveNextAsync();
+                if (!next.IsCompleted)
+                {
+                    await GatherAsync(ct);
+                }
+
+                if (!await next)
+                {
+                    break;
+                }
+
+                await TakeAsync(pieces.Current, ct);
             }
         }
         finally
@@ -173,6 +197,22 @@ internal sealed partial class LogArchiver : IAsyncDisposable
             await TurnAsync(() => _connection = null, CancellationToken.None);
             await over.CancelAsync();
             await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>For a while, or until somebody waits for log. Never throws: what is next was asked for already.</summary>
+    private async Task GatherAsync(CancellationToken ct)
+    {
+        var wanted = Volatile.Read(ref _wanted);
+        if (_eager)
+        {
+            return;
+        }
+
+        await wanted.Task.WaitAsync(Gather, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (wanted.Task.IsCompleted)
+        {
+            Interlocked.Exchange(ref _wanted, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
     }
 

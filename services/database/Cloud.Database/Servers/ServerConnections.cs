@@ -9,6 +9,7 @@ namespace Cloud.Database.Servers;
 internal sealed class ServerConnections(PasswordBox passwords, ServerCertificates certificates, DatabaseOptions options)
 {
     private const int TimeoutSeconds = 10;
+    private const int ReplicationBufferBytes = 1 << 17;
 
     // Passwords stand in statements that the service sends: they reach neither the server's log nor its statistics. And what users set for
     // their sessions is not for the service's.
@@ -41,7 +42,12 @@ internal sealed class ServerConnections(PasswordBox passwords, ServerCertificate
     }
 
     /// <summary>For the stream of the log.</summary>
-    public string ReplicationText(ManagedDatabase database) => Text(database, AdminPassword(database)).ConnectionString;
+    public string ReplicationText(ManagedDatabase database)
+    {
+        var text = Text(database, AdminPassword(database));
+        text.ReadBufferSize = ReplicationBufferBytes;
+        return text.ConnectionString;
+    }
 
     private NpgsqlConnectionStringBuilder Text(ManagedDatabase database, string password) => new()
     {

@@ -65,6 +65,7 @@ internal static class ServerSettings
         ("max_parallel_workers", type.Vcpus.ToString(CultureInfo.InvariantCulture)),
         ("min_wal_size", "8MB"),
         ("max_wal_size", $"{Math.Clamp(sizeBytes / 8 >> 20, 16, 1024)}MB"),
+        ("wal_compression", "lz4"),
         ("jit", "off"),
         ("timezone", "UTC"),
         ("random_page_cost", "1.1"),
