@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Cloud.Benchmarks;
 
-/// <summary>A running guest that is paused, suspended, resumed, snapshotted and restored; and forked, beside the boot that it came from.</summary>
+/// <summary>
+/// A running guest that is paused, suspended, resumed, snapshotted and restored; and forked, beside the boot that it came from.
+/// </summary>
 internal static class SnapshotBenchmark
 {
     public static async Task SnapshotsAsync(CloudUnderMeasure cloud, int rounds)
