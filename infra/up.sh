@@ -159,11 +159,15 @@ start_failed() {
   die "$1 ended at its start; all that it said is in $log"
 }
 
+is_ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/health/ready")" = 200 ]; }
+
 # Waits until /health/ready answers 200, as long as no unit ends twice and time is left.
 wait_ready() {
   local name pid began=$SECONDS said=$SECONDS
   local -A seen deaths
-  until [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/health/ready")" = 200 ]; do
+  # It holds for half a second what it said: at first that may be of before a unit's end.
+  ! is_ready || pause 0.6
+  until is_ready; do
     for name in "${units[@]}"; do
       { read -r pid _ < "$CLOUD_DATA/run/$name.pid"; } 2> /dev/null || continue
       [ "${seen[$name]:-$pid}" = "$pid" ] || deaths[$name]=$((${deaths[$name]:-0} + 1))
