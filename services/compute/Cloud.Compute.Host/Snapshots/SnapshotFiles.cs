@@ -142,6 +142,9 @@ internal sealed class SnapshotFiles : IDisposable
         }
     }
 
+    /// <summary>The folders in which an agent before this one was making templates: the machine of each may live.</summary>
+    public IReadOnlyList<string> LeftTemplates => _snapshots.Keys.Select(ScratchOf).Where(Directory.Exists).ToList();
+
     /// <summary>The snapshot laid out for many machines: made at the first call, kept until the snapshot is removed.</summary>
     /// <param name="id">The snapshot.</param>
     /// <param name="make">Makes it in an empty folder, which is removed afterwards.</param>
@@ -149,7 +152,7 @@ internal sealed class SnapshotFiles : IDisposable
     public async Task<VmTemplate> TemplateOfAsync(string id, Func<string, Task<VmTemplate>> make, CancellationToken ct)
     {
         await _oneTemplate.WaitAsync(ct);
-        var scratch = Path.Combine(FolderOf(id), "template");
+        var scratch = ScratchOf(id);
         try
         {
             if (!_templates.TryGetValue(id, out var template))
@@ -278,6 +281,8 @@ internal sealed class SnapshotFiles : IDisposable
         _new[layer] = true;
         return layer;
     }
+
+    private string ScratchOf(string id) => Path.Combine(FolderOf(id), "template");
 
     private string FolderOf(string id) => Path.Combine(_folder, "snapshots", id);
 }
