@@ -104,7 +104,11 @@ public sealed class DurabilityTests(DatabaseServices services) : DatabaseTest(se
         ShouldName(await SendAsync(HttpMethod.Post, $"/v1/databases/{id}/resize", new { sizeBytes = 5 }), "sizeBytes");
         await PostAsync($"/v1/databases/{id}/resize?wait=60", new { sizeBytes = "1Gi" });
         await UntilAsync(id, "available");
-        await SqlAsync(url, "INSERT INTO filled VALUES (0, 'x')");
+
+        // Part of what made it full was log, which the server recycles.
+        await SqlAsync(
+            url, "INSERT INTO filled SELECT k, (SELECT string_agg(md5((n * k)::text), '') FROM generate_series(1, 30000) n) "
+            + "FROM generate_series(1, 64) k");
         ShouldName(await SendAsync(HttpMethod.Post, $"/v1/databases/{id}/resize", new { sizeBytes = "129Mi" }), "sizeBytes");
         await DeleteAsync(id, "&finalBackup=false");
     }
