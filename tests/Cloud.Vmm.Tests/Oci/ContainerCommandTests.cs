@@ -21,21 +21,8 @@ public sealed class ContainerCommandTests : IAsyncLifetime
             new OciOptions { StateFolder = _folder.Make("state") }, TimeProvider.System, NullLoggerFactory.Instance);
         var layer = _folder.Make("layer");
         ContainerGuest.MakeLayer(layer);
-        var id = $"i-{Guid.NewGuid():n}";
         _machine = await _driver.StartAsync(
-            new VmSpec
-            {
-                Id = id,
-                Folder = _folder.Make(id),
-                Architecture = VmArchitecture.X64,
-                Engine = VmEngine.Container,
-                Vcpus = 1,
-                MemoryBytes = 64 << 20,
-                Disks = [],
-                Uuid = Guid.NewGuid(),
-                Container = ContainerGuest.Container(layer),
-            },
-            CancellationToken.None);
+            ContainerGuest.Spec(_folder, ContainerGuest.Container(layer)), CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

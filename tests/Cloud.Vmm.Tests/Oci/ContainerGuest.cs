@@ -55,6 +55,24 @@ internal static class ContainerGuest
         giving.ExitCode.ShouldBe(0);
     }
 
+    /// <summary>A container of a folder and an id of its own.</summary>
+    public static VmSpec Spec(TestFolder folder, VmContainer container, string? id = null)
+    {
+        id ??= $"i-{Guid.NewGuid():n}";
+        return new VmSpec
+        {
+            Id = id,
+            Folder = folder.Make(id),
+            Architecture = VmArchitecture.X64,
+            Engine = VmEngine.Container,
+            Vcpus = 1,
+            MemoryBytes = 64 << 20,
+            Disks = [],
+            Uuid = Guid.NewGuid(),
+            Container = container,
+        };
+    }
+
     public static VmContainer Container(string layer, params string[] command) => new()
     {
         Layers = [layer],

@@ -22,22 +22,10 @@ public sealed class ContainerListenerTests : IAsyncLifetime
         ContainerGuest.MakeLayer(layer);
         await SocketServer.BuildAsync(Path.Combine(layer, "bin", "serve"));
         await SocketServer.BuildTurncoatAsync(Path.Combine(layer, "bin", "turn"));
-        var id = $"i-{Guid.NewGuid():n}";
-        _spec = new VmSpec
+        _spec = ContainerGuest.Spec(_folder, ContainerGuest.Container(layer, "/bin/serve") with
         {
-            Id = id,
-            Folder = _folder.Make(id),
-            Architecture = VmArchitecture.X64,
-            Engine = VmEngine.Container,
-            Vcpus = 1,
-            MemoryBytes = 64 << 20,
-            Disks = [],
-            Uuid = Guid.NewGuid(),
-            Container = ContainerGuest.Container(layer, "/bin/serve") with
-            {
-                Listeners = [new VmListener("data", FreePort()), new VmListener("admin", FreePort())],
-            },
-        };
+            Listeners = [new VmListener("data", FreePort()), new VmListener("admin", FreePort())],
+        });
     }
 
     public async ValueTask DisposeAsync()

@@ -164,24 +164,8 @@ public sealed class ContainerVolumeTests : IAsyncLifetime
         return overlay;
     }
 
-    private Task<IVirtualMachine> StartAsync(IReadOnlyList<VmDisk> disks)
-    {
-        var id = $"i-{Guid.NewGuid():n}";
-        return NewDriver().StartAsync(
-            new VmSpec
-            {
-                Id = id,
-                Folder = _folder.Make(id),
-                Architecture = VmArchitecture.X64,
-                Engine = VmEngine.Container,
-                Vcpus = 1,
-                MemoryBytes = 64 << 20,
-                Disks = disks,
-                Uuid = Guid.NewGuid(),
-                Container = ContainerGuest.Container(_layer),
-            },
-            CancellationToken.None);
-    }
+    private Task<IVirtualMachine> StartAsync(IReadOnlyList<VmDisk> disks) => NewDriver().StartAsync(
+        ContainerGuest.Spec(_folder, ContainerGuest.Container(_layer)) with { Disks = disks }, CancellationToken.None);
 
     /// <summary>As another agent finds it.</summary>
     private async Task<IVirtualMachine> AdoptAsync(IVirtualMachine machine)

@@ -167,17 +167,6 @@ public sealed class EscapeTests : IAsyncLifetime
         var id = $"i-{Guid.NewGuid():n}";
         var layer = _folder.Make($"layer-{id}");
         ContainerGuest.MakeLayer(layer);
-        return new VmSpec
-        {
-            Id = id,
-            Folder = _folder.Make(id),
-            Architecture = VmArchitecture.X64,
-            Engine = VmEngine.Container,
-            Vcpus = 1,
-            MemoryBytes = 512 << 20,
-            Disks = [],
-            Uuid = Guid.NewGuid(),
-            Container = ContainerGuest.Container(layer, command),
-        };
+        return ContainerGuest.Spec(_folder, ContainerGuest.Container(layer, command), id) with { MemoryBytes = 512 << 20 };
     }
 }
