@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -351,37 +350,6 @@ public sealed class SnapshotTests(DistributedCloud cloud, ITestOutputHelper outp
 
         await HostDisks.RequireWholeAsync(cloud.Data);
         await cloud.DeleteInstanceAsync(id);
-    }
-
-    [Fact]
-    public async Task AgentKilledWhileItMakesATemplate_LeavesNoProcessOfIt()
-    {
-        var snapshots = Path.Combine(cloud.Data, "host", "snapshots");
-        var id = await CreateAsync("patterned");
-        var forks = (await cloud.PostAsync($"/v1/instances/{id}/fork", new { count = 2 })).GetProperty("items").EnumerateArray()
-            .Select(IdOf).ToList();
-
-        // It lives for a part of a second.
-        var since = Stopwatch.GetTimestamp();
-        while (!GuestProcesses.In(snapshots).Any())
-        {
-            Stopwatch.GetElapsedTime(since).ShouldBeLessThan(TimeSpan.FromMinutes(1), "No template was made.");
-            await Task.Delay(TimeSpan.FromMilliseconds(1));
-        }
-
-        await cloud.KillAsync(cloud.Units.ContainsKey("cloud") ? "cloud" : "host");
-        GuestProcesses.In(snapshots).ShouldNotBeEmpty();
-        await cloud.UpAsync();
-        foreach (var fork in forks)
-        {
-            await SettledAsync(fork, "running");
-        }
-
-        GuestProcesses.In(snapshots).ShouldBeEmpty();
-        foreach (var one in forks.Append(id))
-        {
-            await cloud.DeleteInstanceAsync(one);
-        }
     }
 
     private async Task<JsonElement> CrashAsync(string unit, string path, object? body, int delayMilliseconds)

@@ -53,12 +53,13 @@ internal static class SnapshotBenchmark
         since = Stopwatch.GetTimestamp();
         var all = await ActAsync(cloud, $"/v1/instances/{id}/fork?wait=300", new { count });
         var took = Stopwatch.GetElapsedTime(since).TotalSeconds;
-        var (cpu, own, answering) = (new List<double>(), new List<double>(), 0);
+        var (cpu, own, alone, answering) = (new List<double>(), new List<double>(), new List<double>(), 0);
         var forks = all.GetProperty("items").EnumerateArray().Select(IdOf).ToList();
         foreach (var fork in forks)
         {
             cpu.Add(await CpuSecondsAsync(cloud, fork));
-            own.Add(OwnMebibytes(cloud, fork));
+            own.Add(Mebibytes(cloud, fork, "Anonymous:"));
+            alone.Add(Mebibytes(cloud, fork, "Private_"));
         }
 
         foreach (var fork in forks)
@@ -81,6 +82,7 @@ internal static class SnapshotBenchmark
         Figures.Print("a fork's process, CPU", cpu, "s");
         Figures.PrintRatio("fork / boot, CPU", Figures.Median(cpu) / bootCpu);
         Figures.Print("memory of a fork's own", own, "MiB");
+        Figures.Print("with what it alone uses of the snapshot's and of QEMU's files", alone, "MiB");
     }
 
     /// <summary>Creates from a warm image beside creates that boot, in turns; an image that was not warm before is not after.</summary>
@@ -149,12 +151,13 @@ internal static class SnapshotBenchmark
         (await cloud.Http.GetFromJsonAsync<JsonElement>($"/v1/instances/{id}/metrics")).GetProperty("cpuSeconds").GetDouble();
 
     /// <summary>What the guest's process shares with none (smaps_rollup).</summary>
-    private static double OwnMebibytes(CloudUnderMeasure cloud, string id)
+    /// <summary>Of the process of an instance, what lines of <c>smaps_rollup</c> (proc_pid_smaps(5)) sum up to.</summary>
+    private static double Mebibytes(CloudUnderMeasure cloud, string id, string lines)
     {
         using var machine = JsonDocument.Parse(File.ReadAllText(cloud.FileOf(id, "machine.json")));
         var process = machine.RootElement.GetProperty("ProcessId").GetInt32();
         return File.ReadLines($"/proc/{process}/smaps_rollup")
-            .Where(line => line.StartsWith("Private_", StringComparison.Ordinal))
+            .Where(line => line.StartsWith(lines, StringComparison.Ordinal))
             .Sum(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) / 1024;
     }
 }

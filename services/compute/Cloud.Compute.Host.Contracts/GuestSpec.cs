@@ -52,9 +52,6 @@ public sealed record GuestSpec
     /// <summary>With <see cref="ForkOf"/>: it is at its first boot's end then, and takes keys and user data from its seed.</summary>
     public bool BeginsAnew { get; init; }
 
-    /// <summary>With <see cref="ForkOf"/>: no other guest goes on from that snapshot, so its memory is not made ready to share.</summary>
-    public bool ForkedAlone { get; init; }
-
     /// <summary>The snapshot of a volume of its host that is its root disk when it is first defined; null for the image's.</summary>
     public string? RootOf { get; init; }
 

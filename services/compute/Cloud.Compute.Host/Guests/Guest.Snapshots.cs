@@ -292,21 +292,12 @@ internal sealed partial class Guest
         }
 
         await RestoreVolumesAsync(snapshot, ct);
-        return new SnapshotStart(snapshot, _root.Renews && !Spec.ForkedAlone ? await TemplateOfAsync(snapshot, ct) : null);
+        return new SnapshotStart(snapshot, _root.Renews ? await TemplateOfAsync(snapshot, ct) : null);
     }
 
-    /// <summary>Made by a machine like this one that never runs, over a disk that is thrown away.</summary>
-    private Task<VmTemplate> TemplateOfAsync(GuestSnapshotRecord snapshot, CancellationToken ct) =>
-        _snapshots.TemplateOfAsync(snapshot.Id, async folder =>
-        {
-            var disk = Path.Combine(folder, GuestRoot.Own);
-            Qcow2File.Create(disk, _snapshots.RootBytesOf(snapshot.Id));
-            var network = Directory.CreateDirectory(Path.Combine(folder, "network")).FullName;
-            var nic = new VmNic(Spec.MacAddress, Path.Combine(network, "switch"), Path.Combine(network, "guest"));
-            var spec = await ToVmSpecAsync(nic, ct);
-            return await _driver.MakeTemplateAsync(
-                spec with { Id = snapshot.Id, Folder = folder, From = snapshot.State, Disks = [spec.Disks[0] with { Path = disk }] }, ct);
-        }, ct);
+    private Task<VmTemplate> TemplateOfAsync(GuestSnapshotRecord snapshot, CancellationToken ct) => _snapshots.TemplateOfAsync(
+        snapshot.Id,
+        async () => await _driver.MakeTemplateAsync(await ToVmSpecAsync(nic: null, ct) with { From = snapshot.State }, ct), ct);
 
     /// <summary>
     /// The machine went on from a snapshot: what is to be put right in the guest is, and it is a run like any other. Whoever asked for it

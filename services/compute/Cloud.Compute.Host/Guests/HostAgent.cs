@@ -84,12 +84,6 @@ internal sealed partial class HostAgent(
             LogAdopted(log, id, state);
         }
 
-        foreach (var folder in snapshots.LeftTemplates)
-        {
-            await driver.AdoptAsync(folder, ct);
-            Directory.Delete(folder, recursive: true);
-        }
-
         await SettleVolumesAsync(ct);
         await images.SweepAsync(_guests.Values.Select(guest => guest.Spec).ToList(), ct);
         SweepLayers();

@@ -142,31 +142,16 @@ internal sealed class SnapshotFiles : IDisposable
         }
     }
 
-    /// <summary>The folders in which an agent before this one was making templates: the machine of each may live.</summary>
-    public IReadOnlyList<string> LeftTemplates => _snapshots.Keys.Select(ScratchOf).Where(Directory.Exists).ToList();
-
     /// <summary>The snapshot laid out for many machines: made at the first call, kept until the snapshot is removed.</summary>
-    /// <param name="id">The snapshot.</param>
-    /// <param name="make">Makes it in an empty folder, which is removed afterwards.</param>
-    /// <param name="ct">Ends it.</param>
-    public async Task<VmTemplate> TemplateOfAsync(string id, Func<string, Task<VmTemplate>> make, CancellationToken ct)
+    public async Task<VmTemplate> TemplateOfAsync(string id, Func<Task<VmTemplate>> make, CancellationToken ct)
     {
         await _oneTemplate.WaitAsync(ct);
-        var scratch = ScratchOf(id);
         try
         {
-            if (!_templates.TryGetValue(id, out var template))
-            {
-                DeleteIfThere(scratch);
-                template = await make(Directory.CreateDirectory(scratch).FullName);
-                _templates[id] = template;
-            }
-
-            return template;
+            return _templates.TryGetValue(id, out var made) ? made : _templates[id] = await make();
         }
         finally
         {
-            DeleteIfThere(scratch);
             _oneTemplate.Release();
         }
     }
@@ -267,22 +252,12 @@ internal sealed class SnapshotFiles : IDisposable
         _oneTemplate.Dispose();
     }
 
-    private static void DeleteIfThere(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
     private string NewName()
     {
         var layer = $"{Guid.CreateVersion7():n}.qcow2";
         _new[layer] = true;
         return layer;
     }
-
-    private string ScratchOf(string id) => Path.Combine(FolderOf(id), "template");
 
     private string FolderOf(string id) => Path.Combine(_folder, "snapshots", id);
 }

@@ -57,7 +57,7 @@ internal sealed class InstanceSteps(
         var agent = hosts.AgentOf(instance.HostName);
         try
         {
-            await agent.DefineAsync(GuestSpecs.Of(instance) with { ForkedAlone = await IsOnlyForkAsync(instance, ct) }, ct);
+            await agent.DefineAsync(GuestSpecs.Of(instance), ct);
         }
         catch (CloudException refused) when (instance.GoesOnWarm && IsRefusal(refused))
         {
@@ -65,17 +65,6 @@ internal sealed class InstanceSteps(
         }
 
         return StepResult.Done;
-    }
-
-    private async Task<bool> IsOnlyForkAsync(Instance instance, CancellationToken ct)
-    {
-        if (instance.ForkOf is not { } snapshot)
-        {
-            return false;
-        }
-
-        await using var db = await databases.CreateDbContextAsync(ct);
-        return await db.Instances.CountAsync(row => row.ForkOf == snapshot, ct) == 1;
     }
 
     /// <summary>Gives the guest the volumes it was created with, one after another: they are its disks in this order.</summary>

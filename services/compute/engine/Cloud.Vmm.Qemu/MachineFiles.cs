@@ -22,18 +22,17 @@ internal sealed class MachineFiles : IDisposable
     public QemuDescriptors Numbers { get; private set; } = null!;
 
     /// <param name="spec">The machine.</param>
-    /// <param name="memory">The file that is to be its memory; null for memory of its own.</param>
     /// <param name="otherUser">Whether the process runs as another user than the present one.</param>
     /// <param name="more">What the process holds for as long as it lives.</param>
     /// <exception cref="VmException">A file is not what the spec says.</exception>
     /// <exception cref="IOException">A file cannot be opened.</exception>
-    public static MachineFiles OpenAll(VmSpec spec, SafeFileHandle? memory, bool otherUser, IEnumerable<SafeFileHandle> more)
+    public static MachineFiles OpenAll(VmSpec spec, bool otherUser, IEnumerable<SafeFileHandle> more)
     {
         var files = new MachineFiles();
         try
         {
             files.OpenStandard(spec.Folder);
-            files.Numbers = files.OpenSpec(spec, memory, otherUser);
+            files.Numbers = files.OpenSpec(spec, otherUser);
             files._open.AddRange(more.Select(Descriptor.Duplicate));
             return files;
         }
@@ -53,7 +52,7 @@ internal sealed class MachineFiles : IDisposable
         Add(Descriptor.Duplicate(_open[log]));
     }
 
-    private QemuDescriptors OpenSpec(VmSpec spec, SafeFileHandle? memory, bool otherUser) => new()
+    private QemuDescriptors OpenSpec(VmSpec spec, bool otherUser) => new()
     {
         Qmp = Add(FolderSocket.Listen(spec.Folder, MachineFolder.Qmp)),
         Console = Add(FolderSocket.Listen(spec.Folder, MachineFolder.Console)),
@@ -64,8 +63,8 @@ internal sealed class MachineFiles : IDisposable
         Initrd = spec.Kernel?.InitrdPath is { } initrd ? Add(OpenByName(initrd, otherUser)) : null,
         Seed = spec.SeedPath is { } seed ? Add(Descriptor.Open(seed, LibC.OpenReadOnly)) : null,
         State = spec.From is { } from ? Add(Descriptor.Open(from.Path, LibC.OpenReadOnly))
-            : spec.Template is { } template ? Add(MemoryFile.OpenAgain(template.Devices)) : null,
-        Memory = memory is null ? null : Add(Descriptor.Duplicate(memory)),
+            : spec.Template is { } template ? Add(MemoryFile.OpenAgain(template.State)) : null,
+        Memory = spec.Template?.Memory is { } memory ? Add(Descriptor.Duplicate(memory)) : null,
         Disks = spec.Disks.Select(OpenDisk).ToList(),
         Keys = spec.Disks.SelectMany(DiskNodes.KeysOf).ToDictionary(one => one.Layer, one => Add(KeepInMemory(one.Key))),
         NicFolders = spec.Nics.Select(nic => (OpenFolderOf(nic.GuestSocketPath), OpenFolderOf(nic.SwitchSocketPath))).ToList(),

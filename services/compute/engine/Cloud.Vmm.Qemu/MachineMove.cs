@@ -157,7 +157,7 @@ internal sealed class MachineMove(QemuMachine machine, QmpClient qmp, string fol
     {
         Tell(move, new VmMoveProgress(VmMovePhase.Memory));
         await MachineSaving.SetCapabilitiesAsync(
-            qmp, ("pause-before-switchover", true), ("x-ignore-shared", false), ("auto-converge", true),
+            qmp, ("pause-before-switchover", true), ("auto-converge", true),
             ("postcopy-ram", move.TakesMemoryLate && move.Policy == VmMovePolicy.PostCopy));
         await qmp.ExecuteAsync(
             "migrate-set-parameters",

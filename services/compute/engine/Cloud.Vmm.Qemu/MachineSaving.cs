@@ -29,13 +29,12 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
     /// <summary>Saves to an open file, and lays the overlays at the same instant. The guest stands still when this ends well.</summary>
     /// <param name="file">Empty.</param>
     /// <param name="overlays">By the disks' serials.</param>
-    /// <param name="devicesOnly">Memory that is a file of its own is left out.</param>
     /// <exception cref="QmpException">It could not be saved; the guest goes on as it was.</exception>
     /// <exception cref="VmException">A disk cannot be laid over; the guest goes on as it was.</exception>
-    public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, VmDiskLayer> overlays, bool devicesOnly) =>
+    public Task SaveAsync(SafeFileHandle file, IReadOnlyDictionary<string, VmDiskLayer> overlays) =>
         disks.LayOverAsync(qmp, overlays, async layOver =>
         {
-            await SetCapabilitiesAsync(qmp, ("pause-before-switchover", true), ("x-ignore-shared", devicesOnly));
+            await SetCapabilitiesAsync(qmp, ("pause-before-switchover", true));
             await qmp.ExecuteAsync(
                 "migrate-set-parameters",
                 new JsonObject { ["max-bandwidth"] = BytesPerSecondMax, ["downtime-limit"] = StandstillMilliseconds },
@@ -55,11 +54,10 @@ internal sealed class MachineSaving(QmpClient qmp, MachineDisks disks, TimeProvi
 
     /// <summary>Takes in what was saved, in a machine that waits for it.</summary>
     /// <param name="descriptor">The file's number in the machine's process.</param>
-    /// <param name="devicesOnly">As it was saved.</param>
     /// <exception cref="QmpException">It does not fit; the process has ended.</exception>
-    public async Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct)
+    public async Task LoadAsync(int descriptor, CancellationToken ct)
     {
-        await SetCapabilitiesAsync(qmp, ("pause-before-switchover", false), ("x-ignore-shared", devicesOnly));
+        await SetCapabilitiesAsync(qmp, ("pause-before-switchover", false));
         await qmp.ExecuteAsync("migrate-incoming", new JsonObject { ["uri"] = $"fd:{descriptor}" }, ct);
         for (var next = qmp.NextEvent; await qmp.QueryStatusAsync(ct) == "inmigrate"; next = qmp.NextEvent)
         {

@@ -2,7 +2,6 @@ using System.Globalization;
 using Cloud.Vmm.Qemu.Cgroups;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
-using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -12,7 +11,6 @@ namespace Cloud.Vmm.Qemu;
 /// </summary>
 internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
 {
-    private SafeFileHandle? _memory = spec.Template?.Memory;
     private int? _from;
 
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
@@ -36,32 +34,6 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         return new MachineArrival(machine, _state!, spec, await machine.TakesMemoryLateAsync(ct));
     }
 
-    /// <summary>
-    /// Loads the state into a file that is the machine's memory, and writes its devices beside it. The guest does not run.
-    /// </summary>
-    public async Task<VmTemplate> MakeTemplateAsync(FileLock folderLock, CancellationToken ct)
-    {
-        var memory = MemoryFile.Create("guest-memory", QemuCommandLine.RamBytes(spec));
-        var devices = MemoryFile.Create("guest-devices");
-        try
-        {
-            _memory = memory;
-            await using (var machine = await RunAsync(folderLock, (machine, _) => machine.SaveDevicesAsync(devices), ct))
-            {
-                await machine.KillAsync(CancellationToken.None);
-            }
-
-            MemoryFile.Seal(memory);
-            return new VmTemplate(memory, devices, spec.From!.Slots);
-        }
-        catch
-        {
-            memory.Dispose();
-            devices.Dispose();
-            throw;
-        }
-    }
-
     private async Task<QemuMachine> RunAsync(FileLock folderLock, Func<QemuMachine, CancellationToken, Task> end, CancellationToken ct)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -76,12 +48,12 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
                 OpenSockets();
                 if (_from is { } from)
                 {
-                    if (_memory is not null && spec.From?.Version is { } version)
+                    if (spec.Template?.Saved.Version is { } version)
                     {
                         await machine.RequireVersionAsync(version);
                     }
 
-                    await machine.LoadAsync(from, devicesOnly: spec.Template is not null, limit.Token);
+                    await machine.LoadAsync(from, limit.Token);
                 }
 
                 await end(machine, limit.Token);
@@ -109,7 +81,7 @@ internal sealed class MachineStart(QemuParts parts, VmSpec spec, string program)
         // The simulator's program may lie where that user cannot look: it becomes the user when it has loaded itself.
         var runAs = spec.Engine == VmEngine.Simulation ? user?.Uid : null;
         using (var files = MachineFiles.OpenAll(
-            spec, _memory, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
+            spec, parts.OtherUsers, uidLock is null ? [folderLock.Descriptor] : [folderLock.Descriptor, uidLock.Descriptor]))
         {
             _from = files.Numbers.State;
             _process = MachineProcess.Start(

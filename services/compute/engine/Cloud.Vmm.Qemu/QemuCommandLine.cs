@@ -64,11 +64,11 @@ internal static class QemuCommandLine
 
         if (descriptors.Memory is { } memory)
         {
-            // Its own copy of what it writes; a template is written by the one that makes it.
+            // Its own copy of what it writes.
             Add(
                 line, "-object",
                 ("qom-type", "memory-backend-file"), ("id", board.MemoryName), ("size", RamBytes(spec)),
-                ("mem-path", $"/proc/self/fd/{memory}"), ("share", spec.Template is null),
+                ("mem-path", $"/proc/self/fd/{memory}"), ("share", false),
                 ("x-use-canonical-path-for-ramblock-id", false));
         }
 
@@ -137,7 +137,7 @@ internal static class QemuCommandLine
     /// <summary>QMP, the console, the guest agent and the boot report.</summary>
     /// <summary>Of the machine that this one goes on from; null for one that boots.</summary>
     private static IReadOnlyDictionary<string, string>? SlotsOf(VmSpec spec) =>
-        spec.From?.Slots ?? spec.Template?.Slots ?? spec.AwaitedSlots;
+        spec.From?.Slots ?? spec.Template?.Saved.Slots ?? spec.AwaitedSlots;
 
     private static void AddChannels(
         List<string> line, QemuBoard board, QemuDescriptors descriptors, IReadOnlyDictionary<string, string>? slots)

@@ -37,8 +37,12 @@ public sealed partial class QemuDriver : IVmDriver, IDisposable
             : await BeginAsync(spec with { AwaitedSlots = slots }, (start, folderLock) => start.AwaitAsync(folderLock, ct));
     }
 
-    public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct) =>
-        BeginAsync(spec, (start, folderLock) => start.MakeTemplateAsync(folderLock, ct));
+    public Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        SpecChecks.Check(spec);
+        return Task.Run(() => MachineTemplate.Make(spec, ct), ct);
+    }
 
     private async Task<T> BeginAsync<T>(VmSpec spec, Func<MachineStart, FileLock, Task<T>> run)
     {

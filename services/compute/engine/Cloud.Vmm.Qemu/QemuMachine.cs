@@ -6,7 +6,6 @@ using Cloud.Vmm.Qemu.Console;
 using Cloud.Vmm.Qemu.Linux;
 using Cloud.Vmm.Qemu.Qmp;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 
 namespace Cloud.Vmm.Qemu;
 
@@ -205,7 +204,7 @@ internal sealed partial class QemuMachine : IVirtualMachine
         {
             try
             {
-                await new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, overlays, devicesOnly: false);
+                await new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, overlays);
             }
             catch
             {
@@ -229,12 +228,8 @@ internal sealed partial class QemuMachine : IVirtualMachine
         : throw new VmVersionException($"It was kept by version {saved}, and this host has {qmp.Version}."));
 
     /// <summary>Takes in what it is to go on from.</summary>
-    public Task LoadAsync(int descriptor, bool devicesOnly, CancellationToken ct) =>
-        CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).LoadAsync(descriptor, devicesOnly, ct));
-
-    /// <summary>Writes the devices alone, of a machine that has not run yet.</summary>
-    public Task SaveDevicesAsync(SafeFileHandle file) => CallAsync(qmp =>
-        new MachineSaving(qmp, _disks, _parts.Time).SaveAsync(file, new Dictionary<string, VmDiskLayer>(), devicesOnly: true));
+    public Task LoadAsync(int descriptor, CancellationToken ct) =>
+        CallAsync(qmp => new MachineSaving(qmp, _disks, _parts.Time).LoadAsync(descriptor, ct));
 
     /// <summary>Lets a guest go on that an agent before this one was saving, or moving.</summary>
     public Task UndoSavingAsync() => CallAsync(async qmp =>

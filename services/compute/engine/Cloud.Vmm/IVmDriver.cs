@@ -29,11 +29,10 @@ public interface IVmDriver
     /// <exception cref="VmException">The engine moves no machines, or the process refused to start.</exception>
     Task<IVmArrival> AwaitAsync(VmSpec spec, IReadOnlyDictionary<string, string> slots, CancellationToken ct);
 
-    /// <summary>Lays a saved state out in memory, so that any number of machines can start from it. Runs nothing of the guest.</summary>
-    /// <param name="spec">As <see cref="StartAsync"/> takes it, with <see cref="VmSpec.From"/>; its folder and disks are used up.</param>
+    /// <summary>Lays a saved state out, so that any number of machines can start from it and share what they do not write to.</summary>
+    /// <param name="spec">As <see cref="StartAsync"/> takes it, with <see cref="VmSpec.From"/>; nothing is started.</param>
     /// <param name="ct">Ends it; nothing is left then.</param>
     /// <exception cref="VmException">The engine keeps no states, or this one does not fit the spec.</exception>
-    /// <exception cref="VmVersionException">Another version of the engine's program saved it.</exception>
     Task<VmTemplate> MakeTemplateAsync(VmSpec spec, CancellationToken ct);
 
     /// <summary>
