@@ -67,7 +67,7 @@ public sealed class StateTests : IDisposable
             second.Run(1000);
             counted = second.Memory(Counter);
             using SafeFileHandle file = File.OpenHandle(again, FileMode.Create, FileAccess.ReadWrite);
-            new MachineSaver(second.Machine, new StateFile(file, second.Machine.Ram.Size, withMemory: true)).Finish();
+            new MachineSaver(second.Machine, new StateFile(file, second.Machine.Ram.Size)).Finish();
         }
 
         File.ReadAllBytes(_path).ShouldBe(before);
@@ -172,7 +172,7 @@ public sealed class StateTests : IDisposable
         SpinWait.SpinUntil(() => Array.TrueForAll(machine.Harts, hart => hart.Retired > 1_000_000));
         using (SafeFileHandle file = File.OpenHandle(_path, FileMode.Create, FileAccess.ReadWrite))
         {
-            var saver = new MachineSaver(machine, new StateFile(file, machine.Ram.Size, withMemory: true));
+            var saver = new MachineSaver(machine, new StateFile(file, machine.Ram.Size));
             saver.CopyWhileRunning(() => false);
             machine.Stop();
             saver.Finish();
@@ -194,7 +194,7 @@ public sealed class StateTests : IDisposable
     private void Save(Machine machine)
     {
         using SafeFileHandle file = File.OpenHandle(_path, FileMode.Create, FileAccess.ReadWrite);
-        new MachineSaver(machine, new StateFile(file, machine.Ram.Size, withMemory: true)).Finish();
+        new MachineSaver(machine, new StateFile(file, machine.Ram.Size)).Finish();
     }
 
     private void Load(Machine machine, bool copy)

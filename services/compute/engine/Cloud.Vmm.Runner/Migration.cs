@@ -17,7 +17,6 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
     private readonly object _lock = new();
     private string _status = "none";
     private bool _pauses;
-    private bool _devicesOnly;
     private bool _goesOn;
     private bool _cancelled;
 
@@ -42,9 +41,6 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
             {
                 case "pause-before-switchover":
                     _pauses = state;
-                    break;
-                case "x-ignore-shared":
-                    _devicesOnly = state;
                     break;
                 default:
                     throw new OptionException($"The capability '{name}' is not known.");
@@ -126,7 +122,7 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
         {
             SafeFileHandle file = descriptors.TakeNamed(uri[Descriptor.Length..])
                 ?? throw new OptionException($"File descriptor named '{uri[Descriptor.Length..]}' has not been found");
-            return (new StateFile(file, memoryBytes, !_devicesOnly), file);
+            return (new StateFile(file, memoryBytes), file);
         }
 
         Socket socket = HostFiles.Connect(PathOf(uri));
@@ -177,7 +173,7 @@ internal sealed class Migration(Supervisor supervisor, RunnerOptions options, Ho
             {
                 Move("active");
                 var saver = new MachineSaver(supervisor.Guest.Machine, target);
-                if (!_devicesOnly && !options.Deterministic)
+                if (!options.Deterministic)
                 {
                     saver.CopyWhileRunning(() => Volatile.Read(ref _cancelled) || supervisor.State != RunState.Running);
                 }

@@ -8,7 +8,7 @@ namespace Cloud.Vmm.RiscV.State;
 /// A state in a file: <see cref="StateHeader"/>, then memory as the guest has it, page for page, so that it can be mapped and copied as it
 /// is written to; pages of zeros are holes. Not synced: that is for whoever keeps it.
 /// </summary>
-internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes, bool withMemory) : IStateTarget
+internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes) : IStateTarget
 {
     private const int PageSize = 4096;
     private const int PartBytesMax = 64 << 20;
@@ -18,11 +18,6 @@ internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes, bool wit
 
     public void WritePages(int first, ReadOnlySpan<byte> pages)
     {
-        if (!withMemory)
-        {
-            return;
-        }
-
         for (int i = 0; i < pages.Length / PageSize; i++)
         {
             _sums[first + i] = Checksum.OfPage(pages.Slice(i * PageSize, PageSize));
@@ -33,11 +28,10 @@ internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes, bool wit
 
     public void Finish(byte[] devices)
     {
-        long end = StateHeader.MemoryOffset + (withMemory ? (long)memoryBytes : 0);
-        ReadOnlySpan<byte> sums = withMemory ? MemoryMarshal.AsBytes<uint>(_sums) : [];
+        long end = StateHeader.MemoryOffset + (long)memoryBytes;
+        ReadOnlySpan<byte> sums = MemoryMarshal.AsBytes<uint>(_sums);
         var header = new StateHeader
         {
-            HasMemory = withMemory,
             MemoryBytes = memoryBytes,
             PageSums = new StatePart(end, sums.Length, Checksum.Of(sums)),
             Devices = new StatePart(end + sums.Length, devices.Length, Checksum.Of(devices)),
@@ -63,11 +57,7 @@ internal sealed class StateFile(SafeFileHandle file, ulong memoryBytes, bool wit
                 $"The state is of a machine with {header.MemoryBytes} bytes of memory; this one has {ram.Size}.");
         }
 
-        if (header.HasMemory)
-        {
-            LoadMemory(file, header, ram, copy);
-        }
-
+        LoadMemory(file, header, ram, copy);
         return ReadPart(file, header.Devices);
     }
 

@@ -5,7 +5,7 @@ namespace Cloud.Vmm.RiscV.State;
 /// <summary>The first page of a saved state: what is where. It is written last, so a state that was not written whole has none.</summary>
 /// <remarks>
 /// <code>
-///  0  "cloudvmm"      8  version        12  1 where the memory is in the file
+///  0  "cloudvmm"      8  version
 /// 16  memory's size  24  its offset
 /// 32  page sums' offset, 40 size, 48 CRC-32C     a word a page; 0 for a page of zeros, which the file need not hold
 /// 56  devices' offset,   64 size, 72 CRC-32C
@@ -22,8 +22,6 @@ internal sealed record StateHeader
     private const int Used = 84;
     private const ulong Magic = 0x6D6D_7664_756F_6C63;
 
-    internal required bool HasMemory { get; init; }
-
     internal required ulong MemoryBytes { get; init; }
 
     internal required StatePart PageSums { get; init; }
@@ -35,7 +33,6 @@ internal sealed record StateHeader
         byte[] bytes = new byte[Size];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), HasMemory ? 1U : 0);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(16), MemoryBytes);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(24), MemoryOffset);
         PageSums.Write(bytes.AsSpan(32));
@@ -66,7 +63,6 @@ internal sealed record StateHeader
 
         return new StateHeader
         {
-            HasMemory = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]) == 1,
             MemoryBytes = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
             PageSums = StatePart.Parse(bytes[32..]),
             Devices = StatePart.Parse(bytes[56..]),
