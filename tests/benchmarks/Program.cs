@@ -28,7 +28,7 @@ switch (args)
         return 0;
     case ["containers", .. var rest]:
         await ContainerBenchmark.RunAsync(
-            cloud, rounds: rest is [var times] ? int.Parse(times, System.Globalization.CultureInfo.InvariantCulture) : 10);
+            cloud, rounds: rest is [var times] ? int.Parse(times, System.Globalization.CultureInfo.InvariantCulture) : 30);
         return 0;
     case ["reads"]:
         await ReadsBenchmark.RunAsync(cloud);
@@ -62,7 +62,7 @@ switch (args)
         return 0;
     case ["migration", .. var rest]:
         await MigrationBenchmark.RunAsync(
-            cloud, rounds: rest is [var moves] ? int.Parse(moves, System.Globalization.CultureInfo.InvariantCulture) : 6);
+            cloud, rounds: rest is [var moves] ? int.Parse(moves, System.Globalization.CultureInfo.InvariantCulture) : 10);
         return 0;
     case ["migration-writer"]:
         await MigrationBenchmark.RunWriterAsync(cloud, rounds: 4);
