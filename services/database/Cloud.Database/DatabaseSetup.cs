@@ -55,6 +55,8 @@ public static class DatabaseSetup
         services.AddSingleton<ServerCertificates>();
         services.AddSingleton<ServerConnections>();
         services.AddSingleton<ServerProcesses>();
+        services.AddSingleton<PostgresImage>();
+        services.AddSingleton<RedisImage>();
         services.AddSingleton<ServerContainers>();
         services.AddSingleton(provider => new ServerPlaces(
             provider.GetRequiredService<ServerProcesses>(),
@@ -67,6 +69,9 @@ public static class DatabaseSetup
         services.AddSingleton<PostgresEngine>();
         services.AddSingleton<RedisParameters>();
         services.AddSingleton<RedisArchive>();
+        services.AddSingleton<RedisConnections>();
+        services.AddSingleton<RedisProcesses>();
+        services.AddSingleton<RedisContainers>();
         services.AddSingleton<RedisEngine>();
         services.AddSingleton<ServerEngines>();
         services.AddSingleton<DatabaseChanges>();

@@ -28,10 +28,7 @@ public sealed class DatabaseServices : IAsyncLifetime
         OnSqlite = await DatabaseUnderTest.StartAsync(NewFolder());
         OnPostgres = await DatabaseUnderTest.StartAsync(NewFolder(), _postgres.ConnectionString);
         Volumes = new LoopVolumes(NewFolder());
-        Containers = new RuncInstances(NewFolder(), Volumes)
-        {
-            Refusal = RuncInstances.ImageFile is null ? "there is no image of it here." : null,
-        };
+        Containers = new RuncInstances(NewFolder(), Volumes);
         InContainers = await DatabaseUnderTest.StartAsync(NewFolder(), instances: Containers, volumes: Volumes);
     }
 

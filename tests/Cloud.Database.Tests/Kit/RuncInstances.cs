@@ -17,8 +17,8 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
     private readonly ConcurrentDictionary<string, Container> _containers = new();
     private readonly Lock _turn = new();
 
-    /// <summary>The image's archive, where it is built; null elsewhere.</summary>
-    public static string? ImageFile { get; } = FindImage();
+    /// <summary>Why there are none of an image, where that is not built or no container can be made; else null.</summary>
+    public static string? RefusalOf(string image) => FindImage(image) is null ? "there is no image of it here." : null;
 
     /// <summary>Why there are none, to be told.</summary>
     public string? Refusal { get; set; }
@@ -40,7 +40,7 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
 
     public Task<string?> RefusalOfContainerAsync(
         string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct) =>
-        Task.FromResult(Refusal ?? (volumeHost is null ? null : RefusalOfHost));
+        Task.FromResult(Refusal ?? RefusalOf(image) ?? (volumeHost is null ? null : RefusalOfHost));
 
     public Task<InstanceState?> FindAsync(string project, string instance, CancellationToken ct) =>
         Task.FromResult(_containers.TryGetValue(instance, out var found) ? StateOf(found) : null);
@@ -198,12 +198,12 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
     /// <summary>The image, unpacked once, with the folders that this container's volumes are mounted at.</summary>
     private string RootFolder(NewServiceInstance spec)
     {
-        var root = Path.Combine(folder, "image");
+        var root = Path.Combine(folder, spec.Image);
         lock (_turn)
         {
             if (!Directory.Exists(root))
             {
-                Unpack(ImageFile!, root);
+                Unpack(FindImage(spec.Image)!, root);
             }
 
             foreach (var volume in spec.Volumes)
@@ -244,14 +244,15 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
             RestartPolicy = "always",
         });
 
-    private static string? FindImage()
+    /// <summary>The newest archive of an image.</summary>
+    private static string? FindImage(string name)
     {
         var cache = Environment.GetEnvironmentVariable("CLOUD_CACHE")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "cloud");
         var images = new DirectoryInfo(Path.Combine(cache, "images"));
         return !images.Exists || Environment.UserName != "root"
             ? null
-            : images.GetDirectories("postgresql-15-container-*").OrderBy(one => one.LastWriteTimeUtc)
+            : images.GetDirectories($"{name}-*").OrderBy(one => one.LastWriteTimeUtc)
                 .Select(one => Path.Combine(one.FullName, "image.tar")).LastOrDefault(File.Exists);
     }
 

@@ -7,8 +7,14 @@ using Cloud.Primitives;
 
 namespace Cloud.Database.Tests.Redis;
 
+/// <summary>Redis servers that are processes.</summary>
+public sealed class RedisProcessLifeTests(DatabaseServices services) : RedisLifeTests(services, DatabasePlacement.Process);
+
+/// <summary>Redis servers in containers.</summary>
+public sealed class RedisContainerLifeTests(DatabaseServices services) : RedisLifeTests(services, DatabasePlacement.Container);
+
 /// <summary>Redis servers behind the same calls as PostgreSQL's.</summary>
-public sealed class RedisLifeTests(DatabaseServices services) : RedisTest(services)
+public abstract class RedisLifeTests(DatabaseServices services, DatabasePlacement placement) : RedisTest(services, placement)
 {
     [Fact]
     public async Task Create_AnswersWhatRedisCliTakesAtOnce_AndEverythingKeepsWhatWasWritten()
@@ -24,7 +30,8 @@ public sealed class RedisLifeTests(DatabaseServices services) : RedisTest(servic
         var row = await Service.RowAsync(id);
         if (ServerPrograms.IsRoot)
         {
-            (await File.ReadAllTextAsync($"/proc/{await ProcessOfAsync(id)}/status")).ShouldContain($"Uid:\t{row.ServerUid}\t");
+            var uid = InContainers ? LoopVolumes.Uid : row.ServerUid;
+            (await File.ReadAllTextAsync($"/proc/{await ProcessOfAsync(id)}/status")).ShouldContain($"Uid:\t{uid}\t");
         }
 
         await ActAsync(id, "stop", status: "stopped");

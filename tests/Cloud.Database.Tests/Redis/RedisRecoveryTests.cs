@@ -5,6 +5,7 @@ using System.Net;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Redis;
+using Cloud.Database.Servers;
 using Cloud.Database.Tests.Kit;
 using Cloud.Primitives;
 using Cloud.Testing;
@@ -13,8 +14,15 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.Database.Tests.Redis;
 
+/// <summary>Redis servers that are processes.</summary>
+public sealed class RedisProcessRecoveryTests(DatabaseServices services) : RedisRecoveryTests(services, DatabasePlacement.Process);
+
+/// <summary>Redis servers in containers.</summary>
+public sealed class RedisContainerRecoveryTests(DatabaseServices services)
+    : RedisRecoveryTests(services, DatabasePlacement.Container);
+
 /// <summary>What a Redis server acknowledged is there, whatever dies, and is brought back to any second.</summary>
-public sealed class RedisRecoveryTests(DatabaseServices services) : RedisTest(services)
+public abstract class RedisRecoveryTests(DatabaseServices services, DatabasePlacement placement) : RedisTest(services, placement)
 {
     private const int Each = 20;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -8,13 +9,19 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.Database.Tests.Redis;
 
-/// <summary>A test with Redis servers.</summary>
-public abstract class RedisTest(DatabaseServices services) : DatabaseTest(services.OnSqlite)
+/// <summary>A test with Redis servers, all processes of this machine or all in containers.</summary>
+public abstract class RedisTest(DatabaseServices services, DatabasePlacement placement)
+    : DatabaseTest(placement == DatabasePlacement.Container ? services.InContainers : services.OnSqlite)
 {
+    protected DatabaseServices Services => services;
+
+    protected bool InContainers => placement == DatabasePlacement.Container;
+
     protected async Task<JsonElement> CreateRedisAsync(object? parameters = null)
     {
         var made = await CreateAsync(new { name = NewName("cache"), engine = "redis", parameters });
         made.GetProperty("engine").GetString().ShouldBe("redis");
+        made.GetProperty("placement").GetString().ShouldBe(InContainers ? "container" : "process", made.ToString());
         return made;
     }
 
@@ -66,8 +73,26 @@ public abstract class RedisTest(DatabaseServices services) : DatabaseTest(servic
 
     protected async Task<int> ProcessOfAsync(string id)
     {
+        if (InContainers)
+        {
+            return Process.GetProcesses().First(process => CommandLineOf(process.Id).StartsWith(
+                $"/usr/bin/redis-server\0/srv/{id}/", StringComparison.Ordinal)).Id;
+        }
+
         var folder = Service.Services.GetRequiredService<ServerProcesses>().FolderOf(await Service.RowAsync(id));
         return int.Parse((await File.ReadAllLinesAsync(folder.ProcessFile))[0], CultureInfo.InvariantCulture);
+    }
+
+    private static string CommandLineOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
     }
 
     protected async Task<JsonElement> RestoreAsNewAsync(string id, DateTimeOffset to)

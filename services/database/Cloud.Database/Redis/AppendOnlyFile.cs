@@ -21,6 +21,13 @@ internal static class AppendOnlyFile
     public static bool Cut(string path, long? lastSecond)
     {
         using var part = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, BufferBytes);
+        return Cut(part, lastSecond);
+    }
+
+    /// <summary>The same of an open file, read from its beginning.</summary>
+    public static bool Cut(FileStream part, long? lastSecond)
+    {
+        part.Position = 0;
         var (length, isLater) = Measure(part, lastSecond);
         part.SetLength(length);
         part.Flush(flushToDisk: true);
@@ -134,11 +141,14 @@ internal static class AppendOnlyFile
 /// </summary>
 internal sealed record AppendOnlyManifest(AppendOnlyPart? Base, IReadOnlyList<AppendOnlyPart> Increments)
 {
-    private const string Name = "appendonly.aof.manifest";
+    public const string Name = "appendonly.aof.manifest";
 
-    public static AppendOnlyManifest Read(string folder)
+    public static AppendOnlyManifest Read(string folder) => Parse(File.ReadLines(Path.Combine(folder, Name)));
+
+    /// <summary>Of lines that may be others too.</summary>
+    public static AppendOnlyManifest Parse(IEnumerable<string> lines)
     {
-        var parts = File.ReadLines(Path.Combine(folder, Name)).Select(line => line.Split(' '))
+        var parts = lines.Select(line => line.Split(' '))
             .Where(words => words is ["file", _, "seq", _, "type", _, ..])
             .Select(words => (Part: new AppendOnlyPart(words[1], long.Parse(words[3], CultureInfo.InvariantCulture)), Type: words[5]))
             .ToList();
@@ -147,7 +157,8 @@ internal sealed record AppendOnlyManifest(AppendOnlyPart? Base, IReadOnlyList<Ap
             parts.Where(one => one.Type == "i").Select(one => one.Part).OrderBy(part => part.Sequence).ToList());
     }
 
-    public void Write(string folder)
+    /// <summary>What its file holds.</summary>
+    public override string ToString()
     {
         var text = new StringBuilder();
         if (Base is { } @base)
@@ -160,7 +171,7 @@ internal sealed record AppendOnlyManifest(AppendOnlyPart? Base, IReadOnlyList<Ap
             text.Append(CultureInfo.InvariantCulture, $"file {part.Name} seq {part.Sequence} type i\n");
         }
 
-        File.WriteAllText(Path.Combine(folder, Name), text.ToString());
+        return text.ToString();
     }
 }
 

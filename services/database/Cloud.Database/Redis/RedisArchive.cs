@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
+using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
-using System.Runtime.InteropServices;
+using System.Text;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
@@ -25,6 +26,10 @@ internal sealed partial class RedisArchive(
     /// <summary>A log is rewritten when it has so much more than its base, so that a start does not take long.</summary>
     private const long RewriteBytesMin = 64L << 20;
 
+    private const int LooksMax = 5;
+    private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode FolderMode = FileMode | UnixFileMode.UserExecute;
+
     private readonly ConcurrentDictionary<(DatabaseId, int), Shipment> _shipments = new();
 
     /// <summary>Where the parts of a log are in the archive: <c>{sequence}/{piece}</c>, in order.</summary>
@@ -38,48 +43,88 @@ internal sealed partial class RedisArchive(
         return new Hold(shipment.Rewriting);
     }
 
-    /// <summary>The server is about to start: it may cut off what was not whole, and what is stored is looked at anew.</summary>
+    /// <summary>The server of a folder is about to start: it may cut off what was not whole, and what is stored is looked at anew.</summary>
     public async Task BeginAsync(ManagedDatabase database, ServerFolder folder, CancellationToken ct)
     {
-        if (AppendOnlyManifestOf(folder) is { Increments: [.., var last] })
+        var log = new FolderLog(folder);
+        if (await log.ListAsync(ct) is { Increments: [.., var last] })
         {
-            AppendOnlyFile.Cut(Path.Combine(folder.AppendOnly, last.Name), null);
+            AppendOnlyFile.Cut(Path.Combine(folder.Root, last.Path), null);
         }
 
         _shipments[KeyOf(database)] = new Shipment();
-        await StoreAsync(database, folder, ct);
+        await StoreAsync(database, log, ct);
+    }
+
+    /// <summary>Stores all that is in the log's files now, where the server says that there is more than the last time.</summary>
+    public async Task StoreNewsAsync(ManagedDatabase database, IRedisLog log, RedisConnection admin, CancellationToken ct)
+    {
+        var shipment = ShipmentOf(database);
+        var info = await admin.InfoAsync(ct, "server", "persistence");
+        var written = $"{info["run_id"]} {info["aof_current_size"]}";
+        if (shipment.Written != written)
+        {
+            await StoreAsync(database, log, ct);
+            shipment.Written = written;
+        }
     }
 
     /// <summary>Stores all that is in the log's files now.</summary>
-    public async Task StoreAsync(ManagedDatabase database, ServerFolder folder, CancellationToken ct)
+    /// <returns>The files.</returns>
+    public async Task<RedisLogFiles> StoreAsync(ManagedDatabase database, IRedisLog log, CancellationToken ct)
     {
         var shipment = ShipmentOf(database);
         await shipment.Turn.WaitAsync(ct);
         try
         {
-            var manifest = AppendOnlyManifestOf(folder) ?? new AppendOnlyManifest(null, []);
-            var last = manifest.Increments is [.., var newest] ? newest.Sequence : 0;
-            foreach (var sequence in LinkedParts(folder))
+            for (var looks = 0; looks < LooksMax; looks++)
             {
-                var path = LinkOf(folder, sequence);
-                await ShipAsync(database, shipment, sequence, path, ct);
-                if (sequence < last)
+                if (await TryStoreAsync(database, shipment, log, ct) is { } files)
                 {
-                    // It grows no more, and all of it is stored.
-                    File.Delete(path);
+                    shipment.Files = files;
+                    return files;
                 }
             }
 
-            foreach (var part in manifest.Increments)
-            {
-                await ShipAsync(database, shipment, part.Sequence, Path.Combine(folder.AppendOnly, part.Name), ct);
-            }
+            throw new CloudException(ErrorKind.Unavailable, "log-changes", "The server's log changes while it is read.");
         }
         finally
         {
             shipment.Turn.Release();
         }
     }
+
+    /// <returns>Null where the server has removed a part since, whose link is to be stored instead.</returns>
+    private async Task<RedisLogFiles?> TryStoreAsync(ManagedDatabase database, Shipment shipment, IRedisLog log, CancellationToken ct)
+    {
+        var files = await log.ListAsync(ct);
+        foreach (var part in files.Held.Concat(files.Increments))
+        {
+            if (!await TryShipAsync(database, shipment, log, part, ct))
+            {
+                return null;
+            }
+        }
+
+        // Those that grow no more, and are stored whole.
+        await log.DropAsync(files.Held.Where(part => part.Sequence < files.LastSequence).ToList(), ct);
+        return files;
+    }
+
+    /// <summary>Something of a server's log was stored, or there was nothing yet.</summary>
+    public bool HasBegun(ManagedDatabase database) => ShipmentOf(database).Files is not null;
+
+    /// <summary>What was known of a database's servers, which are gone.</summary>
+    public void Forget(DatabaseId database)
+    {
+        foreach (var key in _shipments.Keys.Where(key => key.Item1 == database))
+        {
+            _shipments.TryRemove(key, out _);
+        }
+    }
+
+    /// <summary>How much of its volume a server has in use, as far as is known.</summary>
+    public long? UsedBytesOf(ManagedDatabase database) => ShipmentOf(database).Files?.UsedBytes;
 
     /// <summary>Says, in the service's database, up to which moment everything is stored; done where nothing has come since.</summary>
     public async Task SaveTimeAsync(ManagedDatabase database, DateTimeOffset at, CancellationToken ct)
@@ -108,49 +153,42 @@ internal sealed partial class RedisArchive(
     }
 
     /// <summary>It is time for a base backup: there is none, or it is old, or much was written since.</summary>
-    public bool WantsBaseBackup(ServerFolder folder, BaseBackup? newest)
+    public bool WantsBaseBackup(ManagedDatabase database, BaseBackup? newest)
     {
         if (newest is null || time.GetUtcNow() - newest.CompletedAt > options.BaseBackupAge)
         {
             return true;
         }
 
-        if (AppendOnlyManifestOf(folder) is not { Base: { } @base } manifest)
-        {
-            return false;
-        }
-
-        var written = manifest.Increments.Sum(part => LengthOf(folder, part));
-        return written > Math.Min(options.BaseBackupLogBytes, Math.Max(RewriteBytesMin, 2 * LengthOf(folder, @base)));
+        return ShipmentOf(database).Files is { Base: { } @base } files && files.Increments.Sum(part => part.Length)
+            > Math.Min(options.BaseBackupLogBytes, Math.Max(RewriteBytesMin, 2 * @base.Length));
     }
 
     /// <summary>Has the server rewrite its log, and stores the base that comes of it.</summary>
-    public async Task TakeBaseBackupAsync(ManagedDatabase database, ServerFolder folder, RedisConnection admin, CancellationToken ct)
+    public async Task TakeBaseBackupAsync(ManagedDatabase database, IRedisLog log, RedisConnection admin, CancellationToken ct)
     {
         using var hold = await HoldAsync(database, ct);
-        await StoreAsync(database, folder, ct);
-        var before = AppendOnlyManifest.Read(folder.AppendOnly);
+        var before = await StoreAsync(database, log, ct);
 
         // What the rewrite removes stays here until it is stored, also where this service dies meanwhile.
-        Directory.CreateDirectory(folder.Unarchived);
-        foreach (var part in before.Increments.Where(part => !File.Exists(LinkOf(folder, part.Sequence))))
-        {
-            Link(Path.Combine(folder.AppendOnly, part.Name), LinkOf(folder, part.Sequence));
-        }
-
+        await log.HoldAsync(before.Increments, ct);
         await RewriteAsync(admin, ct);
-        var manifest = AppendOnlyManifest.Read(folder.AppendOnly);
-        if (manifest is not { Base: { } made, Increments: [var first, ..] } || made.Sequence == before.Base?.Sequence)
+        var now = await admin.TimeAsync(ct);
+        if (await StoreAsync(database, log, ct) is not { Base: { } made, Increments: [var first, ..] } || made.Sequence == before.Base?.Sequence)
         {
             throw new CloudException(ErrorKind.Unavailable, "rewrite-failed", "The server did not rewrite its log.");
         }
 
-        var now = await admin.TimeAsync(ct);
-        await StoreAsync(database, folder, ct);
         var id = TypedId.NewValue("base", time.GetUtcNow());
         var key = ArchiveKeys.BaseOf(database.Id, database.Generation, id);
-        await PutUsersAsync(database, folder, ct);
-        var storedBytes = await PutBaseAsync(key, folder, made, ct);
+        await PutUsersAsync(database, admin, ct);
+        var storedBytes = 0L;
+        if (!await log.ReadAsync(
+            made, 0, async (content, read) => storedBytes = await objects.PutPackedAsync(ArchiveKeys.Bucket, key, content, read), ct))
+        {
+            throw new CloudException(ErrorKind.Unavailable, "base-gone", "The server has rewritten its log again meanwhile.");
+        }
+
         await using var db = await databases.CreateDbContextAsync(ct);
         db.BaseBackups.Add(new BaseBackup
         {
@@ -166,16 +204,16 @@ internal sealed partial class RedisArchive(
     }
 
     /// <summary>Stores who the server's users are: after a restore they are who they were last, whatever the time.</summary>
-    public async Task PutUsersAsync(ManagedDatabase database, ServerFolder folder, CancellationToken ct)
+    public async Task PutUsersAsync(ManagedDatabase database, RedisConnection admin, CancellationToken ct)
     {
-        await using var file = new FileStream(
-            folder.RedisUsers, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        await objects.PutAsync(ArchiveKeys.Bucket, UsersKey(database.Id, database.Generation), file, ct);
+        var lines = ((List<object?>)(await admin.SendAsync(ct, "ACL", "LIST"))!).Cast<string>();
+        using var text = new MemoryStream(Encoding.UTF8.GetBytes(string.Concat(lines.Select(line => line + "\n"))));
+        await objects.PutAsync(ArchiveKeys.Bucket, UsersKey(database.Id, database.Generation), text, ct);
     }
 
-    /// <summary>Lays out a base backup and the log after it, up to the end of a time's second.</summary>
+    /// <summary>Unpacks a base backup and the log after it, up to the end of a time's second.</summary>
     /// <param name="at">Null for all there is.</param>
-    public async Task LayOutAsync(DatabaseId source, DateTimeOffset? at, ServerFolder to, CancellationToken ct)
+    public async Task UnpackAsync(DatabaseId source, DateTimeOffset? at, IServerFiles files, CancellationToken ct)
     {
         await using var db = await databases.CreateDbContextAsync(ct);
         var backups = db.BaseBackups.AsNoTracking().Where(backup => backup.Database == source);
@@ -186,29 +224,35 @@ internal sealed partial class RedisArchive(
 
         var chosen = await backups.OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct)
             ?? throw CloudException.Conflict("outside-recovery-window", "No base backup is as old as that.");
-        Directory.CreateDirectory(to.AppendOnly);
-        var @base = AppendOnlyPart.BaseOf(chosen.StartPosition);
-        await using (var packed = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw DatabaseArchive.Lost(chosen.Key))
-        {
-            await using var plain = new GZipStream(packed, CompressionMode.Decompress);
-            await using var file = new FileStream(Path.Combine(to.AppendOnly, @base.Name), FileMode.Create, FileAccess.Write);
-            await plain.CopyToAsync(file, ct);
-            file.Flush(flushToDisk: true);
-        }
-
-        var usersKey = UsersKey(source, chosen.Generation);
-        await using (var users = await objects.OpenAsync(ArchiveKeys.Bucket, usersKey, ct) ?? throw DatabaseArchive.Lost(usersKey))
-        {
-            await using var file = new FileStream(to.RedisUsers, FileMode.Create, FileAccess.Write);
-            await users.CopyToAsync(file, ct);
-        }
-
-        var increments = await LayOutIncrementsAsync(chosen, at, to, ct);
-        new AppendOnlyManifest(@base, increments).Write(to.AppendOnly);
+        await files.UnpackAsync("data", tar => PackAsync(chosen, at, tar, ct), ct);
     }
 
-    private async Task<List<AppendOnlyPart>> LayOutIncrementsAsync(
-        BaseBackup chosen, DateTimeOffset? at, ServerFolder to, CancellationToken ct)
+    private async Task PackAsync(BaseBackup chosen, DateTimeOffset? at, Stream to, CancellationToken ct)
+    {
+        await using var tar = new TarWriter(to, leaveOpen: true);
+        await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, ServerFolder.AppendOnlyName) { Mode = FolderMode }, ct);
+        var @base = AppendOnlyPart.BaseOf(chosen.StartPosition);
+        await using (var file = ScratchFile.Create(options))
+        {
+            await using var packed = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw DatabaseArchive.Lost(chosen.Key);
+            await using var plain = new GZipStream(packed, CompressionMode.Decompress);
+            await plain.CopyToAsync(file, ct);
+            await AddAsync(tar, InLog(@base.Name), file, ct);
+        }
+
+        var increments = await PackIncrementsAsync(chosen, at, tar, ct);
+        using var manifest = new MemoryStream(Encoding.UTF8.GetBytes(new AppendOnlyManifest(@base, increments).ToString()));
+        await AddAsync(tar, InLog(AppendOnlyManifest.Name), manifest, ct);
+
+        var usersKey = UsersKey(chosen.Database, chosen.Generation);
+        await using var stored = await objects.OpenAsync(ArchiveKeys.Bucket, usersKey, ct) ?? throw DatabaseArchive.Lost(usersKey);
+        using var users = new MemoryStream();
+        await stored.CopyToAsync(users, ct);
+        await AddAsync(tar, ServerFolder.RedisUsersName, users, ct);
+    }
+
+    private async Task<List<AppendOnlyPart>> PackIncrementsAsync(
+        BaseBackup chosen, DateTimeOffset? at, TarWriter tar, CancellationToken ct)
     {
         var prefix = ArchiveKeys.LogPrefixOf(chosen.Database, chosen.Generation);
         var pieces = (await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct)).Select(stored => stored.Key[prefix.Length..])
@@ -219,18 +263,17 @@ internal sealed partial class RedisArchive(
         {
             var increment = AppendOnlyPart.IncrementOf(part.Key);
             increments.Add(increment);
-            var path = Path.Combine(to.AppendOnly, increment.Name);
-            await using (var file = new FileStream(path, FileMode.Create, FileAccess.Write))
+            await using var file = ScratchFile.Create(options);
+            foreach (var piece in part.Order(StringComparer.Ordinal))
             {
-                foreach (var piece in part.Order(StringComparer.Ordinal))
-                {
-                    await using var stored = await objects.OpenAsync(ArchiveKeys.Bucket, prefix + piece, ct)
-                        ?? throw DatabaseArchive.Lost(prefix + piece);
-                    await stored.CopyToAsync(file, ct);
-                }
+                await using var stored = await objects.OpenAsync(ArchiveKeys.Bucket, prefix + piece, ct)
+                    ?? throw DatabaseArchive.Lost(prefix + piece);
+                await stored.CopyToAsync(file, ct);
             }
 
-            if (AppendOnlyFile.Cut(path, at?.ToUnixTimeSeconds()))
+            var isLater = AppendOnlyFile.Cut(file, at?.ToUnixTimeSeconds());
+            await AddAsync(tar, InLog(increment.Name), file, ct);
+            if (isLater)
             {
                 break;
             }
@@ -238,6 +281,14 @@ internal sealed partial class RedisArchive(
 
         return increments;
     }
+
+    private static async Task AddAsync(TarWriter tar, string path, Stream content, CancellationToken ct)
+    {
+        content.Position = 0;
+        await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, path) { Mode = FileMode, DataStream = content }, ct);
+    }
+
+    private static string InLog(string name) => $"{ServerFolder.AppendOnlyName}/{name}";
 
     private static async Task RewriteAsync(RedisConnection admin, CancellationToken ct)
     {
@@ -259,48 +310,38 @@ internal sealed partial class RedisArchive(
         }
     }
 
-    private async Task<long> PutBaseAsync(string key, ServerFolder folder, AppendOnlyPart part, CancellationToken ct)
-    {
-        await using var file = new FileStream(
-            Path.Combine(folder.AppendOnly, part.Name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        return await objects.PutPackedAsync(ArchiveKeys.Bucket, key, file, ct);
-    }
-
     /// <summary>Stores what a part has more than the archive: the last piece again, as far as it goes, and those after it.</summary>
-    private async Task ShipAsync(ManagedDatabase database, Shipment shipment, long sequence, string path, CancellationToken ct)
+    /// <returns>False where the part is gone.</returns>
+    private async Task<bool> TryShipAsync(
+        ManagedDatabase database, Shipment shipment, IRedisLog log, RedisLogFile part, CancellationToken ct)
     {
-        var prefix = ArchiveKeys.LogPrefixOf(database.Id, database.Generation) + PartName(sequence);
-        FileStream part;
-        try
+        var prefix = ArchiveKeys.LogPrefixOf(database.Id, database.Generation) + PartName(part.Sequence);
+        if (!shipment.Lengths.TryGetValue(part.Sequence, out var shipped))
         {
-            part = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (FileNotFoundException)
-        {
-            // The server has removed it since: its link is stored instead.
-            return;
+            shipped = await FindShippedAsync(prefix, part.Length, ct);
         }
 
-        await using (part)
+        var isThere = shipped >= part.Length || await log.ReadAsync(part, ArchiveKeys.SegmentStart(shipped), ShipAsync, ct);
+        if (isThere)
         {
-            if (!shipment.Lengths.TryGetValue(sequence, out var shipped))
-            {
-                shipped = await FindShippedAsync(prefix, part.Length, ct);
-            }
+            shipment.Lengths[part.Sequence] = shipped;
+        }
 
-            var buffer = shipped < part.Length ? new byte[ArchiveKeys.SegmentBytes] : [];
+        return isThere;
+
+        async Task ShipAsync(Stream content, CancellationToken read)
+        {
+            var buffer = new byte[ArchiveKeys.SegmentBytes];
             while (shipped < part.Length)
             {
                 var start = ArchiveKeys.SegmentStart(shipped);
-                part.Position = start;
-                var count = await part.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
+                var count = (int)Math.Min(buffer.Length, part.Length - start);
+                await content.ReadExactlyAsync(buffer.AsMemory(0, count), read);
                 using var body = new MemoryStream(buffer, 0, count, writable: false);
-                await objects.PutAsync(ArchiveKeys.Bucket, prefix + PieceName(start), body, ct);
+                await objects.PutAsync(ArchiveKeys.Bucket, prefix + PieceName(start), body, read);
                 shipment.Stored += start + count - shipped;
                 shipped = start + count;
             }
-
-            shipment.Lengths[sequence] = shipped;
         }
     }
 
@@ -323,30 +364,6 @@ internal sealed partial class RedisArchive(
     private static string PieceName(long start) =>
         string.Create(CultureInfo.InvariantCulture, $"{start / ArchiveKeys.SegmentBytes:X8}");
 
-    private static AppendOnlyManifest? AppendOnlyManifestOf(ServerFolder folder) =>
-        Directory.Exists(folder.AppendOnly) ? AppendOnlyManifest.Read(folder.AppendOnly) : null;
-
-    private static long LengthOf(ServerFolder folder, AppendOnlyPart part) =>
-        new FileInfo(Path.Combine(folder.AppendOnly, part.Name)) is { Exists: true } file ? file.Length : 0;
-
-    private static string LinkOf(ServerFolder folder, long sequence) =>
-        Path.Combine(folder.Unarchived, sequence.ToString(CultureInfo.InvariantCulture));
-
-    private static IEnumerable<long> LinkedParts(ServerFolder folder) => Directory.Exists(folder.Unarchived)
-        ? Directory.GetFiles(folder.Unarchived).Select(path => long.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).Order()
-        : [];
-
-    private static void Link(string from, string to)
-    {
-        if (HardLink(from, to) != 0)
-        {
-            throw new IOException($"'{from}' cannot be linked: {Marshal.GetLastPInvokeErrorMessage()}.");
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int HardLink(string from, string to);
-
     private Shipment ShipmentOf(ManagedDatabase database) => _shipments.GetOrAdd(KeyOf(database), _ => new Shipment());
 
     private static (DatabaseId, int) KeyOf(ManagedDatabase database) => (database.Id, database.Generation);
@@ -364,6 +381,12 @@ internal sealed partial class RedisArchive(
         public long Stored { get; set; }
 
         public long Saved { get; set; }
+
+        /// <summary>As they were when all that was in them had been stored.</summary>
+        public RedisLogFiles? Files { get; set; }
+
+        /// <summary>What the server said that it had written, before that was stored.</summary>
+        public string? Written { get; set; }
     }
 
     private sealed class Hold(SemaphoreSlim held) : IDisposable

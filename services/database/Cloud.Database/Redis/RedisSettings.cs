@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Cloud.Database.Databases;
+using Cloud.Database.Servers;
 
 namespace Cloud.Database.Redis;
 
@@ -27,6 +28,7 @@ internal static class RedisSettings
     /// <param name="everywhere">It listens at every address, and not at loopback alone.</param>
     public static string Of(ManagedDatabase database, bool everywhere)
     {
+        var isContained = database.Placement == DatabasePlacement.Container;
         (string Name, string Value)[] settings =
         [
             .. Live(database),
@@ -37,7 +39,13 @@ internal static class RedisSettings
             ("tls-auth-clients", "no"),
             ("tls-protocols", "TLSv1.2 TLSv1.3"),
             ("aclfile", "users.acl"),
-            ("daemonize", "yes"),
+
+            // In a container it says to the first process that it takes connections.
+            ("daemonize", isContained ? "no" : "yes"),
+            ("supervised", isContained ? "systemd" : "no"),
+
+            // Where the memory of its container ends it is what rewrites the log that goes, and not the server.
+            ("oom-score-adj", isContained ? "yes" : "no"),
             ("pidfile", "redis.pid"),
             ("set-proc-title", "no"),
             ("logfile", "../log/redis.log"),

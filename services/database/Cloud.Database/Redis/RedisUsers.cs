@@ -20,15 +20,18 @@ internal static class RedisUsers
 
     public static string HashOf(string password) => "#" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)));
 
+    /// <summary>The lines of the users that every server has: nobody, the service's own, the owner.</summary>
+    public static IReadOnlyList<string> OwnOf(string adminPassword, string ownerPassword) =>
+    [
+        "user default off resetchannels -@all",
+        $"user {ServerSettings.Admin} on {HashOf(adminPassword)} ~* &* +@all",
+        LineOf(ManagedDatabase.OwnerName, ownerPassword),
+    ];
+
     /// <summary>Writes the file: the service's own user, the owner, and of a file that was there all others.</summary>
     public static void Write(ServerFolder folder, string adminPassword, string ownerPassword)
     {
-        List<string> lines =
-        [
-            "user default off resetchannels -@all",
-            $"user {ServerSettings.Admin} on {HashOf(adminPassword)} ~* &* +@all",
-            LineOf(ManagedDatabase.OwnerName, ownerPassword),
-        ];
+        List<string> lines = [.. OwnOf(adminPassword, ownerPassword)];
         if (File.Exists(folder.RedisUsers))
         {
             string[] own = ["default", ServerSettings.Admin, ManagedDatabase.OwnerName];

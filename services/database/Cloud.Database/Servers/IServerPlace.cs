@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.IO.Pipelines;
 using Cloud.Database.Databases;
 
@@ -59,6 +60,17 @@ internal interface IServerFiles
 {
     /// <summary>Unpacks a tar below the server's folder: <c>data</c> is the data folder, <c>wal</c> the log to be replayed.</summary>
     Task UnpackAsync(string folder, Stream tar, CancellationToken ct);
+}
+
+/// <summary>Those of a server that is to be a process.</summary>
+internal sealed class FolderFiles(ServerFolder folder) : IServerFiles
+{
+    public Task UnpackAsync(string folderName, Stream tar, CancellationToken ct)
+    {
+        var path = Path.Combine(folder.Root, folderName);
+        Directory.CreateDirectory(path);
+        return TarFile.ExtractToDirectoryAsync(tar, path, overwriteFiles: true, ct);
+    }
 }
 
 internal static class ServerFiles

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Formats.Tar;
 using System.Globalization;
 using System.Text;
@@ -6,6 +5,8 @@ using Cloud.BlockStorage.Contracts;
 using Cloud.Compute.Contracts;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
+using Cloud.Database.Engines;
+using Cloud.Database.Redis;
 using Cloud.Identity.Contracts;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.Primitives;
@@ -15,36 +16,35 @@ namespace Cloud.Database.Servers;
 /// <summary>
 /// Servers in containers without a network, each generation on a volume of its own that has its name: <c>{id}-{generation}</c>. A
 /// generation that is not in use is filled by a container beside the server's (<c>…-fill</c>). The container's first process starts the
-/// server again when it dies; the container itself is compute's to restart (<c>infra/images/postgresql-15-container</c>).
+/// server again when it dies; the container itself is compute's to restart (<c>infra/images/database-server</c>).
 /// </summary>
 internal sealed partial class ServerContainers(
-    IInstances instances, IBlockStorage storage, IPrivateObjects objects, ServerCertificates certificates, ServerConnections connections,
-    LogArchivers archivers, TimeProvider time, ILogger<ServerContainers> logger) : IServerPlace
+    IInstances instances, IBlockStorage storage, IPrivateObjects objects, ServerCertificates certificates, PostgresImage postgres,
+    RedisImage redis, ILogger<ServerContainers> logger) : IServerPlace
 {
-    private const string Image = "postgresql-15-container";
+    /// <summary>Where a container's first process says how much of its volume is in use.</summary>
+    public const string UsedFile = "/tmp/used";
+
     private const string FillSuffix = "-fill";
-    private const string ServerProgram = "/usr/lib/cloud/server";
-    private const string FilesProgram = "/usr/lib/cloud/files";
+    public const string ServerProgram = "/usr/lib/cloud/server";
+    public const string FilesProgram = "/usr/lib/cloud/files";
+
+    private const string ReadProgram = "/bin/cat";
     private const int MadeAlready = 17;
     private const int NotMade = 18;
     private const int NotUnpacked = 19;
+    private const int NotWhole = 20;
     private const int ServerEnded = 1;
     private const int KeptLines = 1000;
     private const long FillMemoryBytes = 128L << 20;
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan UsedAge = TimeSpan.FromSeconds(10);
-
-    private readonly ConcurrentDictionary<DatabaseId, Used> _used = new();
 
     public async Task MakeAsync(ManagedDatabase database, CancellationToken ct)
     {
         await RequireVolumeAsync(database, database.Generation, ct);
         var server = await RequireServerAsync(database, ct);
-        var password = connections.AdminPassword(database).Replace("'", "''", StringComparison.Ordinal);
-        await RunAsync(
-            server, [FilesProgram, "make", RootOf(database)],
-            TextOf($"ALTER ROLE {ServerSettings.Admin} PASSWORD '{password}'\n"), ct);
+        await RunAsync(server, [FilesProgram, "make", RootOf(database)], TextOf(ImageOf(database).EntryOf(database)), ct);
     }
 
     public async Task FillAsync(
@@ -58,7 +58,7 @@ internal sealed partial class ServerContainers(
         {
             RequireDone(begun);
             await fill(new Files(this, container, $"{root}/new"));
-            await RunAsync(container, [FilesProgram, "finish", root], TextOf(ServerSettings.Recovery(time)), ct);
+            await RunAsync(container, [FilesProgram, "finish", root], TextOf(ImageOf(database).CompletionOf(database, time)), ct);
         }
 
         if (generation != database.Generation)
@@ -81,7 +81,8 @@ internal sealed partial class ServerContainers(
             var original = NameOf(source, source.Generation);
             var volume = await storage.FindVolumeAsync(CloudProject.Id, original, ct) ?? throw CloudException.NotFound("volume", original);
             var type = DatabaseType.Require(database.Type);
-            if (await instances.RefusalOfContainerAsync(Image, type.Vcpus, MemoryBytesOf(type), volume.Host, ct) is not null)
+            if (await instances.RefusalOfContainerAsync(
+                ImageOf(database).Name, type.Vcpus, MemoryBytesOf(type), volume.Host, ct) is not null)
             {
                 return false;
             }
@@ -91,7 +92,8 @@ internal sealed partial class ServerContainers(
 
         await RequireVolumeAsync(database, database.Generation, ct);
         var adopted = await TryRunAsync(
-            await RequireServerAsync(database, ct), [FilesProgram, "adopt", RootOf(database)], null, null, ct);
+            await RequireServerAsync(database, ct), [FilesProgram, "adopt", RootOf(database)],
+            TextOf(ImageOf(database).AdoptionOf(database)), null, ct);
         if (adopted.ExitCode == NotMade)
         {
             return false;
@@ -127,13 +129,26 @@ internal sealed partial class ServerContainers(
     public async Task RecoverAllAsync(ManagedDatabase database, CancellationToken ct) => await RunAsync(
         NameOf(database, database.Generation), [FilesProgram, "recover", RootOf(database)], TextOf(ServerSettings.Recovery(null)), ct);
 
-    public async Task StopAsync(ManagedDatabase database, CancellationToken ct)
+    public Task StopAsync(ManagedDatabase database, CancellationToken ct) =>
+        StopAsync(database, (_, _) => Task.CompletedTask, ct);
+
+    /// <summary>Stops a server in good order.</summary>
+    /// <param name="ended">
+    /// Called when the server has ended and its container has not; told whether its files are whole, as a server's that was not killed.
+    /// </param>
+    public async Task StopAsync(ManagedDatabase database, Func<bool, CancellationToken, Task> ended, CancellationToken ct)
     {
         var name = NameOf(database, database.Generation);
         var state = await instances.FindAsync(CloudProject.Id, name, ct);
         if (state?.Status == InstanceState.Running)
         {
-            await RunAsync(name, [ServerProgram, "stop"], null, ct);
+            var end = await TryRunAsync(name, ImageOf(database).StopCommandOf(RootOf(database)), null, null, ct);
+            if (end.ExitCode != NotWhole)
+            {
+                RequireDone(end);
+            }
+
+            await ended(end.ExitCode == 0, ct);
             await KeepLogAsync(database, ct);
             state = await instances.StopAsync(CloudProject.Id, name, ct);
         }
@@ -156,21 +171,30 @@ internal sealed partial class ServerContainers(
     public async Task<bool> RunsAsync(ManagedDatabase database, CancellationToken ct) =>
         await instances.FindAsync(CloudProject.Id, NameOf(database, database.Generation), ct) is { Status: InstanceState.Running };
 
-    /// <summary>What the container's first process says of the volume. A server that has written nothing is not asked again soon.</summary>
     public async Task<long> UsedBytesAsync(ManagedDatabase database, CancellationToken ct)
     {
-        var position = archivers.Find(database)?.Received;
-        if (_used.TryGetValue(database.Id, out var known) && known.Position == position && time.GetUtcNow() - known.At < UsedAge)
+        if (await ImageOf(database).FindUsedBytesAsync(database, ct) is { } known)
         {
-            return known.Bytes;
+            return known;
         }
 
-        await using var admin = await connections.OpenAsync(database, ct);
-        var said = await admin.ScalarAsync<string>("SELECT pg_read_file('/tmp/used', 0, 100, true)", ct) ?? "0";
-        var bytes = long.Parse(said, CultureInfo.InvariantCulture);
-        _used[database.Id] = new Used(bytes, position, time.GetUtcNow());
-        return bytes;
+        var said = "";
+        RequireDone(await TryRunAsync(
+            NameOf(database, database.Generation), [ReadProgram, UsedFile], null,
+            async (used, read) => said = await new StreamReader(used).ReadToEndAsync(read), ct));
+        return long.Parse(said, CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Has the settings lie where a server that runs reads them when it is told to.</summary>
+    public async Task WriteSettingsAsync(ManagedDatabase database, CancellationToken ct) => RequireDone(
+        await RunFilesAsync(database, ["settings"], SettingsOf(database), null, ct));
+
+    /// <summary>Runs the program that knows the server's files, in its container.</summary>
+    /// <param name="words">What it is to do, and with what; in between comes where the files are.</param>
+    public Task<ContainerCommandEnd> RunFilesAsync(
+        ManagedDatabase database, IReadOnlyList<string> words, Stream? input, Func<Stream, CancellationToken, Task>? output,
+        CancellationToken ct) => TryRunAsync(
+            NameOf(database, database.Generation), [FilesProgram, words[0], RootOf(database), .. words.Skip(1)], input, output, ct);
 
     public Task RequireRoomAsync(ManagedDatabase database, long sizeBytes, CancellationToken ct) => sizeBytes < database.SizeBytes
         ? throw CloudException.Invalid("sizeBytes", $"The volume of a server in a container never shrinks: it has {database.SizeBytes}.")
@@ -230,12 +254,12 @@ internal sealed partial class ServerContainers(
             await RemoveAsync(database, generation, ct);
         }
 
-        _used.TryRemove(database.Id, out _);
+        ImageOf(database).Forget(database);
     }
 
     /// <summary>Why no server of a type can have a container now; null where it can.</summary>
-    public Task<string?> RefusalOfAsync(DatabaseType type, CancellationToken ct) =>
-        instances.RefusalOfContainerAsync(Image, type.Vcpus, MemoryBytesOf(type), volumeHost: null, ct);
+    public Task<string?> RefusalOfAsync(DatabaseEngine engine, DatabaseType type, CancellationToken ct) =>
+        instances.RefusalOfContainerAsync(ImageOf(engine).Name, type.Vcpus, MemoryBytesOf(type), volumeHost: null, ct);
 
     /// <summary>The names of all containers and volumes of servers.</summary>
     public async Task<IReadOnlyList<string>> ListAsync(CancellationToken ct)
@@ -287,6 +311,10 @@ internal sealed partial class ServerContainers(
     /// <summary>What its generation, and the containers that fill it, are called.</summary>
     public static string NameOf(ManagedDatabase database, int generation) =>
         string.Create(CultureInfo.InvariantCulture, $"{database.Id}-{generation}");
+
+    private IServerImage ImageOf(ManagedDatabase database) => ImageOf(database.Engine);
+
+    private IServerImage ImageOf(DatabaseEngine engine) => engine == DatabaseEngine.Redis ? redis : postgres;
 
     private static string RootOf(ManagedDatabase database) => RootOf(database, database.Generation);
 
@@ -341,7 +369,7 @@ internal sealed partial class ServerContainers(
         {
             Vcpus = type.Vcpus,
             MemoryBytes = MemoryBytesOf(type),
-            Listeners = [new NewListener("postgresql", database.Port)],
+            Listeners = [new NewListener(ImageOf(database).Listener, database.Port)],
         }, ct);
     }
 
@@ -351,12 +379,12 @@ internal sealed partial class ServerContainers(
         return RequireContainerAsync(Describe(database, name + FillSuffix, RootOf(database, generation), volume: name), ct);
     }
 
-    private static NewServiceInstance Describe(ManagedDatabase database, string name, string root, string volume) => new()
+    private NewServiceInstance Describe(ManagedDatabase database, string name, string root, string volume) => new()
     {
         Name = name,
         ManagedBy = DatabaseSetup.Name,
         Labels = LabelsOf(database),
-        Image = Image,
+        Image = ImageOf(database).Name,
         Vcpus = 1,
         MemoryBytes = FillMemoryBytes,
         Command = [ServerProgram, "run", root],
@@ -432,7 +460,7 @@ internal sealed partial class ServerContainers(
         CancellationToken ct) =>
         instances.RunAsync(CloudProject.Id, container, new ContainerCommand(command), input, output, ct);
 
-    private static void RequireDone(ContainerCommandEnd end)
+    public static void RequireDone(ContainerCommandEnd end)
     {
         if (end.ExitCode != 0)
         {
@@ -452,12 +480,10 @@ internal sealed partial class ServerContainers(
         var packed = new MemoryStream();
         using (var tar = new TarWriter(packed, TarEntryFormat.Ustar, leaveOpen: true))
         {
-            foreach (var (path, text) in new[]
-            {
-                ("data/postgresql.conf", ServerSettings.Of(database, everywhere: false)),
-                ("data/pg_hba.conf", ServerSettings.Access(everywhere: false)),
-                ("tls/server.crt", certificate), ("tls/server.key", key),
-            })
+            foreach (var (path, text) in ((string, string)[])
+            [
+                .. ImageOf(database).SettingsOf(database), ("tls/server.crt", certificate), ("tls/server.key", key),
+            ])
             {
                 tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, path)
                 {
@@ -473,8 +499,6 @@ internal sealed partial class ServerContainers(
 
     [LoggerMessage(9011, LogLevel.Warning, "The last log of {Database} was not kept as its server stopped: {Reason}")]
     private static partial void LogNotKept(ILogger logger, DatabaseId database, string reason);
-
-    private sealed record Used(long Bytes, long? Position, DateTimeOffset At);
 
     private sealed class Files(ServerContainers place, string container, string root) : IServerFiles
     {

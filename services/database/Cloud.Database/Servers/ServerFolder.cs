@@ -6,6 +6,12 @@ namespace Cloud.Database.Servers;
 /// <summary>Where a generation of a database lies: <c>{folder}/{id}/{generation}</c>, all of it its server's user's.</summary>
 internal sealed record ServerFolder(string Root)
 {
+    /// <summary>Redis's log of writes, in the data folder.</summary>
+    public const string AppendOnlyName = "appendonlydir";
+
+    /// <summary>Redis's users, in the data folder.</summary>
+    public const string RedisUsersName = "users.acl";
+
     public static ServerFolder Of(DatabaseOptions options, DatabaseId database, int generation) => new(
         Path.Combine(options.Folder, database.Value, generation.ToString(CultureInfo.InvariantCulture)));
 
@@ -29,10 +35,10 @@ internal sealed record ServerFolder(string Root)
     public string RedisSettings => Path.Combine(Data, "redis.conf");
 
     /// <summary>Redis's users, with what each may do.</summary>
-    public string RedisUsers => Path.Combine(Data, "users.acl");
+    public string RedisUsers => Path.Combine(Data, RedisUsersName);
 
     /// <summary>Redis's log of writes (<c>appenddirname</c>).</summary>
-    public string AppendOnly => Path.Combine(Data, "appendonlydir");
+    public string AppendOnly => Path.Combine(Data, AppendOnlyName);
 
     public string AppendOnlyManifest => Path.Combine(AppendOnly, "appendonly.aof.manifest");
 

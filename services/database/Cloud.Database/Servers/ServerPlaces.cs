@@ -22,11 +22,6 @@ internal sealed class ServerPlaces(ServerProcesses processes, ServerContainers? 
     /// <summary>In a container where one can be made now; else as a process.</summary>
     public async Task<ServerPlacement> ChooseAsync(DatabaseEngine engine, DatabaseType type, CancellationToken ct)
     {
-        if (engine == DatabaseEngine.Redis)
-        {
-            return ServerPlacement.Process("the archive of Redis reads the server's own files.");
-        }
-
         if (!options.Containers)
         {
             return ServerPlacement.Process("this cloud is told to make none (Cloud:Database:Containers).");
@@ -37,6 +32,6 @@ internal sealed class ServerPlaces(ServerProcesses processes, ServerContainers? 
             return ServerPlacement.Process("the service does not share the loopback address of a compute host.");
         }
 
-        return await containers.RefusalOfAsync(type, ct) is { } why ? ServerPlacement.Process(why) : ServerPlacement.Container;
+        return await containers.RefusalOfAsync(engine, type, ct) is { } why ? ServerPlacement.Process(why) : ServerPlacement.Container;
     }
 }

@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -36,7 +35,7 @@ internal sealed partial class ServerProcesses(
         ManagedDatabase database, int generation, DateTimeOffset? time, Func<IServerFiles, Task> fill, CancellationToken ct) =>
         ServerFolder.Of(options, database.Id, generation).FillAsync(async unfinished =>
         {
-            await fill(new Files(unfinished));
+            await fill(new FolderFiles(unfinished));
             if (Directory.Exists(unfinished.Replayed))
             {
                 FillUp(unfinished.Replayed);
@@ -316,14 +315,4 @@ internal sealed partial class ServerProcesses(
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int SendSignal(int process, int signal);
-
-    private sealed class Files(ServerFolder folder) : IServerFiles
-    {
-        public Task UnpackAsync(string folderName, Stream tar, CancellationToken ct)
-        {
-            var path = Path.Combine(folder.Root, folderName);
-            Directory.CreateDirectory(path);
-            return TarFile.ExtractToDirectoryAsync(tar, path, overwriteFiles: true, ct);
-        }
-    }
 }

@@ -1,5 +1,5 @@
-// The first process of a container that is a database's server: starts and stops PostgreSQL when it is told to, starts it again when it
-// dies, and says how much its volume holds.
+// The first process of a container that is a database's server: starts and stops it when it is told to, starts it again when it dies, and
+// says how much its volume holds. What it does in an engine's own way is in engine.h.
 //   server run FOLDER      the first process; the server's files are in FOLDER/data
 //   server start           starts the server; ends when it takes connections (0), or with what it said where it ended instead (1)
 //   server stop            stops the server in good order; ends when it has ended
@@ -23,8 +23,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "engine.h"
 
-#define POSTGRES "/usr/lib/postgresql/15/bin/postgres"
 #define CONTROL "/tmp/control"
 #define USED "/tmp/used"
 #define FIRST_LISTENER 3
@@ -140,13 +140,11 @@ static void tell_used(void) {
 // --- The server.
 
 static void start_server(void) {
-    char listener[16], data[512];
+    char listener[16];
     snprintf(listener, sizeof listener, "%d", FIRST_LISTENER);
-    snprintf(data, sizeof data, "%s", path_of("data"));
     free_reserve();
     keep_reserve();
-    // None runs, whatever a number in it says that another process has now.
-    unlink(path_of("data/postmaster.pid"));
+    engine_prepare(folder);
     ready = false;
     started_at = now_ms();
     server = fork();
@@ -155,9 +153,6 @@ static void start_server(void) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    // Where memory ends it is a session that goes, and not the server.
-    setenv("PG_OOM_ADJUST_FILE", "/proc/self/oom_score_adj", 1);
-    setenv("PG_OOM_ADJUST_VALUE", "500", 1);
     if (getenv("LISTEN_FDS") != NULL) {
         setenv("CLOUD_LISTENER", listener, 1);
         setenv("LD_PRELOAD", "/usr/lib/cloud/inherit.so", 1);
@@ -170,19 +165,8 @@ static void start_server(void) {
         dup2(log, 2);
     }
     umask(077);
-    execl(POSTGRES, POSTGRES, "-D", data, NULL);
+    engine_become(folder);
     _exit(127);
-}
-
-// The eighth line of its process file says how far it is.
-static bool takes_connections(void) {
-    char line[512] = "";
-    FILE *file = fopen(path_of("data/postmaster.pid"), "re");
-    if (file == NULL) return false;
-    int at = 0;
-    while (at < 8 && fgets(line, sizeof line, file) != NULL) at++;
-    fclose(file);
-    return at == 8 && strncmp(line, "ready", 5) == 0;
 }
 
 static void answer(int what, int code) {
@@ -203,6 +187,7 @@ static bool awaits_start(void) {
 static void ended(int status) {
     say("The server ended with %d.", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
     server = 0;
+    engine_ended(folder, status);
     answer(START, 1);
     answer(STOP, 0);
     if (now_ms() - started_at > STEADY_MS) pause_ms = PAUSE_FIRST_MS;
@@ -220,7 +205,7 @@ static void stop_server(void) {
     unlink(path_of("wanted"));
     if (server == 0) answer(STOP, 0);
     else {
-        kill(server, SIGINT);
+        kill(server, engine_stop_signal);
         stop_by = now_ms() + PATIENCE_MS;
     }
 }
@@ -278,14 +263,14 @@ static void forget_gone(void) {
 static void look(void) {
     long long now = now_ms();
     forget_gone();
-    if (server != 0 && !ready && takes_connections()) {
+    if (server != 0 && !ready && engine_is_ready(folder)) {
         ready = true;
         say("The server takes connections.");
         if (!stop_by) want();
         answer(START, 0);
     }
     if (server != 0 && stop_by && now > stop_by) {
-        kill(server, SIGQUIT);
+        kill(server, engine_abort_signal);
         stop_by = now + PATIENCE_MS;
     }
     if (server == 0) {
@@ -321,7 +306,7 @@ static int run(void) {
             else if (!ending) {
                 // With the container ends its server, to come up with it.
                 ending = true;
-                if (server != 0) kill(server, SIGINT);
+                if (server != 0) kill(server, engine_stop_signal);
                 stop_by = now_ms() + PATIENCE_MS;
             }
         }
