@@ -5,7 +5,7 @@
 #   --hosts N            how many hosts it has, 1 to 4 (as many as before; at first 1): each has guests, disks and a network process of its own
 #   --no-install         install nothing; say what is missing
 # CLOUD_DATA, CLOUD_CACHE, CLOUD_HTTP_PORT and CLOUD_S3_PORT move it: with their own, several clouds run side by side.
-# CLOUD_IMAGES=first builds no images but those that the first machine and the first database need.
+# CLOUD_IMAGES=first builds no images but those that the first machine and databases need.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/processes.sh"
@@ -116,8 +116,8 @@ build_other_images() {
     exec setsid nice -n 19 bash -c '
       . "$0/lib.sh"
       # shellcheck disable=SC2046
-      (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages postgresql-15-container))
-      "$0/images/build.sh" postgresql-15-container || true
+      (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages postgresql-15-container redis-7-container))
+      "$0/images/build.sh" postgresql-15-container redis-7-container || true
       [ "${CLOUD_IMAGES:-all}" = all ] || exit 0
       (CLOUD_NO_INSTALL=${CLOUD_NO_INSTALL:-} need_packages $("$0/images/build.sh" --packages --all))
       exec "$0/images/build.sh" --all' "$root/infra"

@@ -35,14 +35,14 @@ case " ${projects[*]} " in *EndToEnd*) slow_images=(debian-12 tiny-riscv64) ;; e
 
 prepare() {
   # shellcheck disable=SC2046,SC2154
-  need_packages "${packages_tests[@]}" $("$root/infra/images/build.sh" --packages tiny postgresql-15-container "${slow_images[@]}")
+  need_packages "${packages_tests[@]}" $("$root/infra/images/build.sh" --packages tiny postgresql-15-container redis-7-container "${slow_images[@]}")
   need_dotnet
   lock_build
   build_release "$root/artifacts/test-build.log" "$root/Cloud.sln"
   unlock_build
-  step "Preparing the images tiny and postgresql-15-container" "$root/artifacts/test-images.log" \
-    "$root/infra/images/build.sh" tiny postgresql-15-container ||
-    step_failed "The images tiny and postgresql-15-container could not be built" "$root/artifacts/test-images.log"
+  step "Preparing the images tiny and those of databases" "$root/artifacts/test-images.log" \
+    "$root/infra/images/build.sh" tiny postgresql-15-container redis-7-container ||
+    step_failed "The images tiny and those of databases could not be built" "$root/artifacts/test-images.log"
 }
 
 # The processes that a project's tests left running, by the mark in their environment; the servers that builds leave are the SDK's own affair.

@@ -32,6 +32,7 @@ public abstract class DatabaseChaosTests(CloudUnderTest cloud, ITestOutputHelper
     {
         var (chance, rounds) = Chaos.Begin(output);
         await cloud.ImageIsBuiltAsync("postgresql-15-container");
+        await cloud.ImageIsBuiltAsync("redis-7-container");
         var witness = await cloud.PostAsync("/v1/databases?wait=120", new { name = "witness", type = "nano" });
         await using var connection = await ConnectAsync(witness.GetProperty("connectionString").GetString()!);
         await SqlAsync(connection, "CREATE TABLE seen (round int)");

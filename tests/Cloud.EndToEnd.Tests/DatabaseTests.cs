@@ -21,6 +21,7 @@ public sealed class DistributedDatabaseTests(DistributedCloud cloud) : DatabaseT
 public abstract class DatabaseTests(CloudUnderTest cloud)
 {
     private const string Image = "postgresql-15-container";
+    private const string RedisImage = "redis-7-container";
 
     /// <summary>PostgreSQL's question whether a server speaks TLS: it says S.</summary>
     private static readonly byte[] SslRequest = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
@@ -92,6 +93,7 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
     [Fact]
     public async Task Database_IsReachedByItsProjectsInstances_ByName_AndByNobodyElses()
     {
+        await cloud.ImageIsBuiltAsync(RedisImage);
         var made = await Task.WhenAll(
             cloud.PostAsync("/v1/databases?wait=120", new { name = "inside" }),
             cloud.PostAsync("/v1/databases?wait=120", new { name = "fast", engine = "redis" }));

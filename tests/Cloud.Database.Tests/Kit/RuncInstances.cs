@@ -15,6 +15,7 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
         + " and bind(S, sockaddr_in($port, INADDR_LOOPBACK)) and listen(S, 64) or die $!; POSIX::dup2(fileno(S), 3); exec @ARGV";
 
     private readonly ConcurrentDictionary<string, Container> _containers = new();
+    private readonly ConcurrentDictionary<string, int> _commands = new();
     private readonly Lock _turn = new();
 
     /// <summary>Why there are none of an image, where that is not built or no container can be made; else null.</summary>
@@ -35,6 +36,9 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
 
     /// <summary>The limit of memory, in bytes, that the kernel holds a container to.</summary>
     public long MemoryLimitOf(string name) => _containers[name].Spec.MemoryBytes;
+
+    /// <summary>How many programs were run in a container.</summary>
+    public int CommandsIn(string name) => _commands.GetValueOrDefault(name);
 
     public IEnumerable<string> Names => _containers.Keys;
 
@@ -101,6 +105,7 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
         string project, string instance, ContainerCommand command, Stream? input, Func<Stream, CancellationToken, Task>? output,
         CancellationToken ct)
     {
+        _commands.AddOrUpdate(instance, 1, (_, count) => count + 1);
         using var process = Start("runc", ["exec", IdOf(instance), .. command.Command]);
         var errors = process.StandardError.ReadToEndAsync(ct);
         try
@@ -182,6 +187,9 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
         process["env"] = Words(["PATH=/bin", "LC_ALL=C.UTF-8", "TZ=UTC", .. spec.Listeners.Take(1).Select(_ => "LISTEN_FDS=1")]);
         process["user"] = new JsonObject { ["uid"] = LoopVolumes.Uid, ["gid"] = LoopVolumes.Uid };
         process["capabilities"] = new JsonObject();
+
+        // As many open files as this process may have, as compute leaves it.
+        process["rlimits"] = new JsonArray();
         process["noNewPrivileges"] = true;
         config["root"] = new JsonObject { ["path"] = RootFolder(spec), ["readonly"] = true };
         var mounts = config["mounts"]!.AsArray();

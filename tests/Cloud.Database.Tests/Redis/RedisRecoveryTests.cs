@@ -184,33 +184,4 @@ public abstract class RedisRecoveryTests(DatabaseServices services, DatabasePlac
 
     private async Task RewriteAsync(string id) =>
         await Service.Services.GetRequiredService<RedisEngine>().TakeBaseBackupAsync(await Service.RowAsync(id), default);
-
-    private async Task KeepWritingAsync(string url, int first, HashSet<int> acknowledged, CancellationToken over)
-    {
-        try
-        {
-            await using var connection = await OpenAsync(url);
-            for (var n = first; !over.IsCancellationRequested; n++)
-            {
-                await connection.SendAsync(default, "SET", Key(n), "x");
-                acknowledged.Add(n);
-            }
-        }
-        catch (CloudException)
-        {
-            // The server has died.
-        }
-    }
-
-    private async Task<bool> AnswersAsync(string url)
-    {
-        try
-        {
-            return (string?)await SayAsync(url, "PING") == "PONG";
-        }
-        catch (CloudException)
-        {
-            return false;
-        }
-    }
 }

@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Cloud.Database.Redis;
 using Cloud.Database.Servers;
 using Cloud.Database.Tests.Kit;
+using Cloud.Primitives;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.Database.Tests.Redis;
@@ -28,11 +30,20 @@ public abstract class RedisTest(DatabaseServices services, DatabasePlacement pla
     /// <summary>As the user that the address names.</summary>
     internal async Task<RedisConnection> OpenAsync(string url)
     {
+        using var authority = ServerCertificatesOf(Service).AuthorityCertificate();
+        return await OpenAsync(url, authority);
+    }
+
+    /// <param name="authority">Of the service that made the server.</param>
+    internal static async Task<RedisConnection> OpenAsync(string url, X509Certificate2 authority)
+    {
         var uri = new Uri(url);
         var user = uri.UserInfo.Split(':');
-        using var authority = Service.Services.GetRequiredService<ServerCertificates>().AuthorityCertificate();
         return await RedisConnection.OpenAsync(uri.Port, user[0], Uri.UnescapeDataString(user[1]), authority, default);
     }
+
+    internal static ServerCertificates ServerCertificatesOf(DatabaseUnderTest service) =>
+        service.Services.GetRequiredService<ServerCertificates>();
 
     /// <summary>One command, by a connection of its own.</summary>
     protected async Task<object?> SayAsync(string url, params IReadOnlyList<string> words)
@@ -45,6 +56,11 @@ public abstract class RedisTest(DatabaseServices services, DatabasePlacement pla
     protected async Task WriteAsync(string url, int first, int count)
     {
         await using var connection = await OpenAsync(url);
+        await WriteAsync(connection, first, count);
+    }
+
+    internal static async Task WriteAsync(RedisConnection connection, int first, int count)
+    {
         for (var n = first; n < first + count; n++)
         {
             await connection.SendAsync(default, "SET", Key(n), "x");
@@ -52,8 +68,14 @@ public abstract class RedisTest(DatabaseServices services, DatabasePlacement pla
     }
 
     /// <summary>The numbers whose keys there are, in order.</summary>
-    protected async Task<IReadOnlyList<int>> NumbersAsync(string url) =>
-        ((List<object?>)(await SayAsync(url, "KEYS", "n*"))!).Select(key => int.Parse(((string)key!)[1..], CultureInfo.InvariantCulture))
+    protected async Task<IReadOnlyList<int>> NumbersAsync(string url)
+    {
+        await using var connection = await OpenAsync(url);
+        return await NumbersAsync(connection);
+    }
+
+    internal static async Task<IReadOnlyList<int>> NumbersAsync(RedisConnection connection) =>
+        ((List<object?>)(await connection.SendAsync(default, "KEYS", "n*"))!).Select(key => int.Parse(((string)key!)[1..], CultureInfo.InvariantCulture))
             .Order().ToList();
 
     protected static string Key(int number) => string.Create(CultureInfo.InvariantCulture, $"n{number}");
@@ -81,6 +103,36 @@ public abstract class RedisTest(DatabaseServices services, DatabasePlacement pla
 
         var folder = Service.Services.GetRequiredService<ServerProcesses>().FolderOf(await Service.RowAsync(id));
         return int.Parse((await File.ReadAllLinesAsync(folder.ProcessFile))[0], CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Writes, one after the other, until the server is gone.</summary>
+    protected async Task KeepWritingAsync(string url, int first, HashSet<int> acknowledged, CancellationToken over)
+    {
+        try
+        {
+            await using var connection = await OpenAsync(url);
+            for (var n = first; !over.IsCancellationRequested; n++)
+            {
+                await connection.SendAsync(default, "SET", Key(n), "x");
+                acknowledged.Add(n);
+            }
+        }
+        catch (CloudException)
+        {
+            // The server has died.
+        }
+    }
+
+    protected async Task<bool> AnswersAsync(string url)
+    {
+        try
+        {
+            return (string?)await SayAsync(url, "PING") == "PONG";
+        }
+        catch (CloudException)
+        {
+            return false;
+        }
     }
 
     private static string CommandLineOf(int process)
