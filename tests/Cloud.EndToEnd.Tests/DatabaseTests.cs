@@ -91,6 +91,50 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
     }
 
     [Fact]
+    public async Task Redis_GoesBackToBeforeAFlush_AlsoAfterTheServiceWasKilled_AndIsCloned()
+    {
+        await cloud.ImageIsBuiltAsync(RedisImage);
+        var made = await cloud.PostAsync("/v1/databases?wait=120", new { name = "visits", engine = "redis", type = "nano" });
+        made.GetProperty("status").GetString().ShouldBe("available", made.ToString());
+        made.GetProperty("placement").GetString().ShouldBe("container", made.ToString());
+        var (id, url) = (made.GetProperty("id").GetString()!, made.GetProperty("connectionString").GetString()!);
+        (await RedisAsync(url, "SET", "first", "1")).ShouldBe("OK");
+        var server = ServerProcesses.Redis(id);
+        ServerProcesses.MemoryLimitOf(server.Id).ShouldBe(128L << 20);
+        ServerProcesses.NetworksOf(server.Id).ShouldBe(["lo"]);
+
+        // Its server outlives the service, and comes back by its container's first process.
+        await cloud.KillAsync(cloud.Units.ContainsKey("cloud") ? "cloud" : "database");
+        (await RedisAsync(url, "SET", "second", "2")).ShouldBe("OK");
+        server.Kill();
+        await server.WaitForExitAsync();
+        await EventuallyAsync(async () => await RedisAsync(url, "GET", "second") == "2");
+        await cloud.UpAsync();
+        (await RedisAsync(url, "SET", "third", "3")).ShouldBe("OK");
+        var second = DateTimeOffset.FromUnixTimeSeconds(long.Parse(
+            (await RedisAsync(url, "TIME")).Split('\n')[0], CultureInfo.InvariantCulture)).UtcDateTime;
+        await EventuallyAsync(async () => !(await RedisAsync(url, "TIME")).StartsWith(
+            new DateTimeOffset(second).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal));
+        (await RedisAsync(url, "FLUSHALL")).ShouldBe("OK");
+        await UntilArchivedAsync(id, second.AddSeconds(1));
+
+        var restored = await cloud.PostAsync(
+            $"/v1/databases/{id}/restore?wait=120", new { to = second, inPlace = true }, HttpStatusCode.OK);
+
+        restored.GetProperty("status").GetString().ShouldBe("available", restored.ToString());
+        (await RedisAsync(url, "MGET", "first", "second", "third")).ShouldBe("1\n2\n3");
+        var clone = await cloud.PostAsync($"/v1/databases/{id}/clone?wait=60", new { name = "visits-too" });
+        clone.GetProperty("status").GetString().ShouldBe("available", clone.ToString());
+        (await RedisAsync(clone.GetProperty("connectionString").GetString()!, "DBSIZE")).ShouldBe("3");
+        foreach (var one in new[] { id, clone.GetProperty("id").GetString()! })
+        {
+            (await cloud.SendAsync(HttpMethod.Delete, $"/v1/databases/{one}?wait=120&finalBackup=false")).Status
+                .ShouldBe(HttpStatusCode.NoContent);
+            ServerProcesses.In(cloud.Data)[one].ShouldBeEmpty();
+        }
+    }
+
+    [Fact]
     public async Task Database_IsReachedByItsProjectsInstances_ByName_AndByNobodyElses()
     {
         await cloud.ImageIsBuiltAsync(RedisImage);
@@ -221,6 +265,21 @@ public abstract class DatabaseTests(CloudUnderTest cloud)
 
     private Process SwitchProcess() => Process.GetProcessById(int.Parse(
         File.ReadAllText(Path.Combine(cloud.Data, "host", "switch", "switch.pid")), CultureInfo.InvariantCulture));
+
+    /// <summary>What the server answers, or why there is no answer.</summary>
+    private static async Task<string> RedisAsync(string url, params IReadOnlyList<string> words)
+    {
+        using var client = Process.Start(
+            new ProcessStartInfo("redis-cli", ["--no-auth-warning", "--insecure", "-u", url, .. words])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+        var errors = client.StandardError.ReadToEndAsync();
+        var answer = await client.StandardOutput.ReadToEndAsync();
+        await client.WaitForExitAsync();
+        return (answer + await errors).Trim();
+    }
 
     private static async Task EventuallyAsync(Func<Task<bool>> holds)
     {

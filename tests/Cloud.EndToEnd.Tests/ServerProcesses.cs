@@ -7,7 +7,8 @@ namespace Cloud.EndToEnd.Tests;
 internal static class ServerProcesses
 {
     private const string First = "/usr/lib/cloud/server\0run\0/srv/";
-    private const string Server = "/usr/lib/postgresql/15/bin/postgres\0-D\0/srv/";
+    private const string PostgresServer = "/usr/lib/postgresql/15/bin/postgres\0-D\0/srv/";
+    private const string RedisServer = "/usr/bin/redis-server\0/srv/";
 
     /// <summary>The first processes of a cloud's containers, by their databases.</summary>
     public static ILookup<string, string> In(string data) => Process.GetProcesses()
@@ -17,8 +18,13 @@ internal static class ServerProcesses
         .ToLookup(one => one.Line[First.Length..].Split('/')[0], one => one.Line.Replace('\0', ' '));
 
     /// <summary>What a server's container began, and not what that began: the latter has its command line for a moment.</summary>
-    public static Process Postmaster(string database) => Process.GetProcesses().Single(
-        process => CommandLineOf(process.Id).StartsWith($"{Server}{database}/", StringComparison.Ordinal)
+    public static Process Postmaster(string database) => ServerOf(PostgresServer, database);
+
+    /// <summary>The same, of Redis.</summary>
+    public static Process Redis(string database) => ServerOf(RedisServer, database);
+
+    private static Process ServerOf(string server, string database) => Process.GetProcesses().Single(
+        process => CommandLineOf(process.Id).StartsWith($"{server}{database}/", StringComparison.Ordinal)
             && CommandLineOf(ParentOf(process.Id)).StartsWith(First, StringComparison.Ordinal));
 
     /// <summary>Who holds the container of a server.</summary>

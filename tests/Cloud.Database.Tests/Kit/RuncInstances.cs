@@ -18,14 +18,11 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
     private readonly ConcurrentDictionary<string, int> _commands = new();
     private readonly Lock _turn = new();
 
-    /// <summary>Why there are none of an image, where that is not built or no container can be made; else null.</summary>
-    public static string? RefusalOf(string image) => FindImage(image) is null ? "there is no image of it here." : null;
+    /// <summary>Why there are none of an image, to be told.</summary>
+    public ConcurrentDictionary<string, string> Refusals { get; } = new();
 
-    /// <summary>Why there are none, to be told.</summary>
-    public string? Refusal { get; set; }
-
-    /// <summary>Why there are none where a volume lies already, to be told.</summary>
-    public string? RefusalOfHost { get; set; }
+    /// <summary>Why there are none of an image where a volume lies already, to be told.</summary>
+    public ConcurrentDictionary<string, string> RefusalsOfHost { get; } = new();
 
     /// <summary>Ends a container at once, as the kernel would.</summary>
     public async Task KillAsync(string name)
@@ -44,7 +41,10 @@ internal sealed class RuncInstances(string folder, LoopVolumes volumes) : IInsta
 
     public Task<string?> RefusalOfContainerAsync(
         string image, int vcpus, long memoryBytes, string? volumeHost, CancellationToken ct) =>
-        Task.FromResult(Refusal ?? RefusalOf(image) ?? (volumeHost is null ? null : RefusalOfHost));
+        Task.FromResult(
+            Refusals.GetValueOrDefault(image)
+            ?? (FindImage(image) is null ? "there is no image of it here." : null)
+            ?? (volumeHost is null ? null : RefusalsOfHost.GetValueOrDefault(image)));
 
     public Task<InstanceState?> FindAsync(string project, string instance, CancellationToken ct) =>
         Task.FromResult(_containers.TryGetValue(instance, out var found) ? StateOf(found) : null);

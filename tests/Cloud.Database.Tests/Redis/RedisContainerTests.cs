@@ -8,9 +8,11 @@ using Cloud.Testing;
 namespace Cloud.Database.Tests.Redis;
 
 /// <summary>What only Redis servers in containers do.</summary>
+[Collection(Contained)]
 public sealed class RedisContainerTests(DatabaseServices services) : RedisTest(services, DatabasePlacement.Container)
 {
     private const int Each = 20;
+    private const string Image = "redis-7-container";
     private const string ServiceProject = "prj-redis-restart";
 
     [Fact]
@@ -134,9 +136,9 @@ public sealed class RedisContainerTests(DatabaseServices services) : RedisTest(s
         await WriteAsync(url, 0, Each);
 
         var shared = await CloneAsync(id);
-        Services.Containers.RefusalOfHost = "it is full.";
+        Services.Containers.RefusalsOfHost[Image] = "it is full.";
         var filled = await CloneAsync(id);
-        Services.Containers.RefusalOfHost = null;
+        Services.Containers.RefusalsOfHost.TryRemove(Image, out _);
 
         Services.Volumes.SourceOf($"{IdOf(shared)}-1").ShouldBe($"{id}-1");
         Services.Volumes.SourceOf($"{IdOf(filled)}-1").ShouldBeNull();
@@ -161,9 +163,9 @@ public sealed class RedisContainerTests(DatabaseServices services) : RedisTest(s
     [Fact]
     public async Task WhereNoContainerCanBe_TheServerIsAProcess_AndItsCloneAContainerOnceOneCan()
     {
-        Services.Containers.Refusal = "there is no room.";
+        Services.Containers.Refusals[Image] = "there is no room.";
         var made = await CreateAsync(new { name = NewName("cache"), engine = "redis" });
-        Services.Containers.Refusal = null;
+        Services.Containers.Refusals.TryRemove(Image, out _);
         made.GetProperty("placement").GetString().ShouldBe("process");
         made.GetProperty("placementReason").GetString()!.ShouldContain("there is no room.");
         await WriteAsync(UrlOf(made), 0, Each);

@@ -11,6 +11,7 @@ namespace Cloud.Database.Tests.Redis;
 public sealed class RedisProcessLifeTests(DatabaseServices services) : RedisLifeTests(services, DatabasePlacement.Process);
 
 /// <summary>Redis servers in containers.</summary>
+[Collection(Contained)]
 public sealed class RedisContainerLifeTests(DatabaseServices services) : RedisLifeTests(services, DatabasePlacement.Container);
 
 /// <summary>Redis servers behind the same calls as PostgreSQL's.</summary>

@@ -18,6 +18,7 @@ namespace Cloud.Database.Tests.Redis;
 public sealed class RedisProcessRecoveryTests(DatabaseServices services) : RedisRecoveryTests(services, DatabasePlacement.Process);
 
 /// <summary>Redis servers in containers.</summary>
+[Collection(Contained)]
 public sealed class RedisContainerRecoveryTests(DatabaseServices services)
     : RedisRecoveryTests(services, DatabasePlacement.Container);
 

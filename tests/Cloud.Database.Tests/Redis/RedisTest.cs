@@ -15,6 +15,9 @@ namespace Cloud.Database.Tests.Redis;
 public abstract class RedisTest(DatabaseServices services, DatabasePlacement placement)
     : DatabaseTest(placement == DatabasePlacement.Container ? services.InContainers : services.OnSqlite)
 {
+    /// <summary>Those one after the other whose servers are in containers: some have none be made for a while.</summary>
+    internal const string Contained = "Redis in containers";
+
     protected DatabaseServices Services => services;
 
     protected bool InContainers => placement == DatabasePlacement.Container;

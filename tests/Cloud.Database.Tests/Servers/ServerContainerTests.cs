@@ -14,6 +14,7 @@ namespace Cloud.Database.Tests.Servers;
 public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTest(services.InContainers)
 {
     private const int RowsEach = 20;
+    private const string Image = "postgresql-15-container";
     private const string OneMebibyte = "INSERT INTO filled SELECT n, repeat(md5(n::text), 32) FROM generate_series(1, 1000) n";
 
     [Fact]
@@ -157,11 +158,11 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
     {
         var made = await CreateAsync();
         await SqlAsync(UrlOf(made), "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)");
-        services.Containers.RefusalOfHost = "it is full.";
+        services.Containers.RefusalsOfHost[Image] = "it is full.";
 
         var clone = await CloneAsync(IdOf(made));
 
-        services.Containers.RefusalOfHost = null;
+        services.Containers.RefusalsOfHost.TryRemove(Image, out _);
         services.Volumes.SourceOf($"{IdOf(clone)}-1").ShouldBeNull();
         (await AskAsync<long>(UrlOf(clone), "SELECT sum(n) FROM rows")).ShouldBe(1);
         await DeleteAsync(IdOf(clone), "&finalBackup=false");
@@ -189,9 +190,9 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
     [Fact]
     public async Task WhereNoContainerCanBe_TheServerIsAProcess_AndItsCloneAContainerOnceOneCan()
     {
-        services.Containers.Refusal = "there is no room.";
+        services.Containers.Refusals[Image] = "there is no room.";
         var made = await CreateAsync();
-        services.Containers.Refusal = null;
+        services.Containers.Refusals.TryRemove(Image, out _);
         made.GetProperty("placement").GetString().ShouldBe("process");
         made.GetProperty("placementReason").GetString()!.ShouldContain("there is no room.");
         await SqlAsync(UrlOf(made), "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)");

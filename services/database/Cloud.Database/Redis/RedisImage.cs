@@ -11,6 +11,9 @@ internal sealed class RedisImage(PasswordBox passwords, RedisArchive archive) : 
 
     public string Listener => "redis";
 
+    /// <summary>A rewrite of the log holds all keys beside what it replaces.</summary>
+    public long RoomBytesOf(ManagedDatabase database) => RedisSettings.MaxMemory(DatabaseType.Require(database.Type));
+
     /// <summary>The users that are its own; others that it has stay.</summary>
     public string EntryOf(ManagedDatabase database) => string.Concat(
         RedisUsers.OwnOf(passwords.Open(database.AdminSecret, database.Id), passwords.Open(database.OwnerSecret, database.Id))

@@ -10,6 +10,9 @@ internal interface IServerImage
     /// <summary>What the socket is called that a container is given.</summary>
     string Listener { get; }
 
+    /// <summary>What a volume has beside the database's size, for what a server keeps for a while alone.</summary>
+    long RoomBytesOf(ManagedDatabase database);
+
     /// <summary>What lets the service, and the owner, into an empty server.</summary>
     string EntryOf(ManagedDatabase database);
 

@@ -16,6 +16,8 @@ internal sealed class PostgresImage(ServerConnections connections, LogArchivers 
 
     public string Listener => "postgresql";
 
+    public long RoomBytesOf(ManagedDatabase database) => 0;
+
     public string EntryOf(ManagedDatabase database)
     {
         var password = connections.AdminPassword(database).Replace("'", "''", StringComparison.Ordinal);

@@ -321,12 +321,12 @@ internal sealed partial class ServerContainers(
     private static string RootOf(ManagedDatabase database, int generation) =>
         string.Create(CultureInfo.InvariantCulture, $"/srv/{database.Id}/{generation}");
 
-    /// <summary>The database's size, and what is the file system's own and the reserve's.</summary>
-    private static long VolumeBytesOf(ManagedDatabase database)
+    /// <summary>The database's size, and what is the file system's own, the reserve's, and room for the server to work in.</summary>
+    private long VolumeBytesOf(ManagedDatabase database)
     {
         const long Own = 96L << 20;
         const long BytesMax = 16L << 40;
-        return Math.Min(database.SizeBytes + database.SizeBytes / 16 + Own, BytesMax);
+        return Math.Min(database.SizeBytes + database.SizeBytes / 16 + Own + ImageOf(database).RoomBytesOf(database), BytesMax);
     }
 
     private static long MemoryBytesOf(DatabaseType type) => (long)type.MemoryMebibytes << 20;
