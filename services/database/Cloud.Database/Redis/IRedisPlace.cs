@@ -29,12 +29,12 @@ internal interface IRedisPlace
     /// <returns>Whether it has another certificate now.</returns>
     Task<bool> WriteSettingsAsync(ManagedDatabase database, CancellationToken ct);
 
-    /// <summary>Stores all that a server that runs has acknowledged.</summary>
-    /// <param name="admin">A connection to it; null for what is had without one, or with another.</param>
-    Task StoreAsync(ManagedDatabase database, RedisConnection? admin, CancellationToken ct);
+    /// <summary>Stores what a server that runs has acknowledged, unless that was done just now.</summary>
+    /// <returns>The time up to which everything is stored.</returns>
+    Task<DateTimeOffset> ArchiveAsync(ManagedDatabase database, CancellationToken ct);
 
-    /// <summary>Has what a server that runs writes archived from now on.</summary>
-    Task ArchiveAsync(ManagedDatabase database, CancellationToken ct);
+    /// <summary>Stores all that a server that runs has acknowledged.</summary>
+    Task StoreAllAsync(ManagedDatabase database, RedisConnection admin, CancellationToken ct);
 
     /// <summary>The log of a server that runs.</summary>
     IRedisLog LogOf(ManagedDatabase database, RedisConnection admin);

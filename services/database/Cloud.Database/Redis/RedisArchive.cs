@@ -21,6 +21,7 @@ internal sealed partial class RedisArchive(
     IDbContextFactory<DatabaseDbContext> databases, IPrivateObjects objects, DatabaseOptions options, TimeProvider time)
 {
     private static readonly TimeSpan RewriteLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan UsedAge = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>A log is rewritten when it has so much more than its base, so that a start does not take long.</summary>
@@ -57,9 +58,12 @@ internal sealed partial class RedisArchive(
     }
 
     /// <summary>Stores all that is in the log's files now, where the server says that there is more than the last time.</summary>
-    public async Task StoreNewsAsync(ManagedDatabase database, IRedisLog log, RedisConnection admin, CancellationToken ct)
+    /// <returns>The time up to which everything is stored.</returns>
+    public async Task<DateTimeOffset> StoreNewsAsync(
+        ManagedDatabase database, IRedisLog log, RedisConnection admin, CancellationToken ct)
     {
         var shipment = ShipmentOf(database);
+        var now = time.GetUtcNow();
         var info = await admin.InfoAsync(ct, "server", "persistence");
         var written = $"{info["run_id"]} {info["aof_current_size"]}";
         if (shipment.Written != written)
@@ -67,6 +71,9 @@ internal sealed partial class RedisArchive(
             await StoreAsync(database, log, ct);
             shipment.Written = written;
         }
+
+        shipment.StoredAt = now;
+        return now;
     }
 
     /// <summary>Stores all that is in the log's files now.</summary>
@@ -111,8 +118,8 @@ internal sealed partial class RedisArchive(
         return files;
     }
 
-    /// <summary>Something of a server's log was stored, or there was nothing yet.</summary>
-    public bool HasBegun(ManagedDatabase database) => ShipmentOf(database).Files is not null;
+    /// <summary>Up to when all was stored, as the server was asked last; null for never.</summary>
+    public DateTimeOffset? StoredAt(ManagedDatabase database) => ShipmentOf(database).StoredAt;
 
     /// <summary>What was known of a database's servers, which are gone.</summary>
     public void Forget(DatabaseId database)
@@ -123,8 +130,9 @@ internal sealed partial class RedisArchive(
         }
     }
 
-    /// <summary>How much of its volume a server has in use, as far as is known.</summary>
-    public long? UsedBytesOf(ManagedDatabase database) => ShipmentOf(database).Files?.UsedBytes;
+    /// <summary>How much of its volume a server has in use, where it was asked not long ago; else null.</summary>
+    public long? UsedBytesOf(ManagedDatabase database) => ShipmentOf(database) is { StoredAt: { } at } shipment
+        && time.GetUtcNow() - at < UsedAge ? shipment.Files?.UsedBytes : null;
 
     /// <summary>Says, in the service's database, up to which moment everything is stored; done where nothing has come since.</summary>
     public async Task SaveTimeAsync(ManagedDatabase database, DateTimeOffset at, CancellationToken ct)
@@ -174,6 +182,7 @@ internal sealed partial class RedisArchive(
         await log.HoldAsync(before.Increments, ct);
         await RewriteAsync(admin, ct);
         var now = await admin.TimeAsync(ct);
+        await PutUsersAsync(database, admin, ct);
         if (await StoreAsync(database, log, ct) is not { Base: { } made, Increments: [var first, ..] } || made.Sequence == before.Base?.Sequence)
         {
             throw new CloudException(ErrorKind.Unavailable, "rewrite-failed", "The server did not rewrite its log.");
@@ -181,7 +190,6 @@ internal sealed partial class RedisArchive(
 
         var id = TypedId.NewValue("base", time.GetUtcNow());
         var key = ArchiveKeys.BaseOf(database.Id, database.Generation, id);
-        await PutUsersAsync(database, admin, ct);
         var storedBytes = 0L;
         if (!await log.ReadAsync(
             made, 0, async (content, read) => storedBytes = await objects.PutPackedAsync(ArchiveKeys.Bucket, key, content, read), ct))
@@ -384,6 +392,8 @@ internal sealed partial class RedisArchive(
 
         /// <summary>As they were when all that was in them had been stored.</summary>
         public RedisLogFiles? Files { get; set; }
+
+        public DateTimeOffset? StoredAt { get; set; }
 
         /// <summary>What the server said that it had written, before that was stored.</summary>
         public string? Written { get; set; }

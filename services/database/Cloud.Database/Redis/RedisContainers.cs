@@ -9,6 +9,9 @@ internal sealed partial class RedisContainers(
     ServerPlaces places, RedisConnections connections, RedisArchive archive, DatabaseOptions options, TimeProvider time,
     ILogger<RedisContainers> logger) : IRedisPlace
 {
+    /// <summary>Two look after each server, every two seconds: one of them asks it.</summary>
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(1.5);
+
     private ServerContainers Containers => places.RequireContainers();
 
     public Task MakeAsync(ManagedDatabase database, CancellationToken ct) => Containers.MakeAsync(database, ct);
@@ -46,21 +49,19 @@ internal sealed partial class RedisContainers(
         return true;
     }
 
-    public async Task StoreAsync(ManagedDatabase database, RedisConnection? admin, CancellationToken ct)
+    public async Task<DateTimeOffset> ArchiveAsync(ManagedDatabase database, CancellationToken ct)
     {
-        if (admin is null)
+        if (archive.StoredAt(database) is { } at && time.GetUtcNow() - at < JustNow)
         {
-            await using var own = await connections.OpenAsync(database, ct);
-            await StoreAsync(database, own, ct);
-            return;
+            return at;
         }
 
-        await archive.StoreNewsAsync(database, LogOf(database, admin), admin, ct);
+        await using var admin = await connections.OpenAsync(database, ct);
+        return await archive.StoreNewsAsync(database, LogOf(database, admin), admin, ct);
     }
 
-    /// <summary>Once it has begun it is the archive's to go on.</summary>
-    public Task ArchiveAsync(ManagedDatabase database, CancellationToken ct) =>
-        archive.HasBegun(database) ? Task.CompletedTask : StoreAsync(database, admin: null, ct);
+    public Task StoreAllAsync(ManagedDatabase database, RedisConnection admin, CancellationToken ct) =>
+        archive.StoreNewsAsync(database, LogOf(database, admin), admin, ct);
 
     public IRedisLog LogOf(ManagedDatabase database, RedisConnection admin) => new ContainerLog(Containers, database, admin);
 
@@ -93,7 +94,8 @@ internal sealed partial class RedisContainers(
     {
         try
         {
-            await StoreAsync(database, admin: null, ct);
+            await using var admin = await connections.OpenAsync(database, ct);
+            await StoreAllAsync(database, admin, ct);
         }
         catch (Exception away) when (away is RedisException or IOException or CloudException { Kind: ErrorKind.Unavailable })
         {

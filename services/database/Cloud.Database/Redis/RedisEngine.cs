@@ -81,9 +81,7 @@ internal sealed partial class RedisEngine(
 
     public async Task KeepArchiveAsync(ManagedDatabase database, BaseBackup? newest, CancellationToken ct)
     {
-        var now = time.GetUtcNow();
-        await PlaceOf(database).StoreAsync(database, admin: null, ct);
-        await archive.SaveTimeAsync(database, now, ct);
+        await archive.SaveTimeAsync(database, await PlaceOf(database).ArchiveAsync(database, ct), ct);
         if (archive.WantsBaseBackup(database, newest))
         {
             await TakeBaseBackupAsync(database, ct);
@@ -96,7 +94,7 @@ internal sealed partial class RedisEngine(
         {
             await using var admin = await connections.OpenAsync(database, ct);
             var now = await admin.TimeAsync(ct);
-            await PlaceOf(database).StoreAsync(database, admin, ct);
+            await PlaceOf(database).StoreAllAsync(database, admin, ct);
             return now;
         }
         catch (CloudException away) when (away.Kind == ErrorKind.Unavailable)

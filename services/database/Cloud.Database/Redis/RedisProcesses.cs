@@ -70,11 +70,15 @@ internal sealed class RedisProcesses(
         return Task.FromResult(certificates.Write(folder, database));
     }
 
-    /// <summary>To look at the files costs less than to ask the server.</summary>
-    public Task StoreAsync(ManagedDatabase database, RedisConnection? admin, CancellationToken ct) =>
-        archive.StoreAsync(database, LogOf(database), ct);
+    /// <summary>To look at the files costs less than to ask the server whether it has written.</summary>
+    public async Task<DateTimeOffset> ArchiveAsync(ManagedDatabase database, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        await archive.StoreAsync(database, LogOf(database), ct);
+        return now;
+    }
 
-    public Task ArchiveAsync(ManagedDatabase database, CancellationToken ct) => StoreAsync(database, admin: null, ct);
+    public Task StoreAllAsync(ManagedDatabase database, RedisConnection admin, CancellationToken ct) => ArchiveAsync(database, ct);
 
     public IRedisLog LogOf(ManagedDatabase database, RedisConnection admin) => LogOf(database);
 
