@@ -78,8 +78,8 @@ public abstract class RedisTest(DatabaseServices services, DatabasePlacement pla
     }
 
     internal static async Task<IReadOnlyList<int>> NumbersAsync(RedisConnection connection) =>
-        ((List<object?>)(await connection.SendAsync(default, "KEYS", "n*"))!).Select(key => int.Parse(((string)key!)[1..], CultureInfo.InvariantCulture))
-            .Order().ToList();
+        ((List<object?>)(await connection.SendAsync(default, "KEYS", "n*"))!)
+            .Select(key => int.Parse(((string)key!)[1..], CultureInfo.InvariantCulture)).Order().ToList();
 
     protected static string Key(int number) => string.Create(CultureInfo.InvariantCulture, $"n{number}");
 

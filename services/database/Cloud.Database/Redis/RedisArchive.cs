@@ -44,7 +44,7 @@ internal sealed partial class RedisArchive(
         return new Hold(shipment.Rewriting);
     }
 
-    /// <summary>The server of a folder is about to start: it may cut off what was not whole, and what is stored is looked at anew.</summary>
+    /// <summary>A folder's server is about to start: it may cut off what was not whole, and what is stored is looked at anew.</summary>
     public async Task BeginAsync(ManagedDatabase database, ServerFolder folder, CancellationToken ct)
     {
         var log = new FolderLog(folder);
@@ -183,7 +183,8 @@ internal sealed partial class RedisArchive(
         await RewriteAsync(admin, ct);
         var now = await admin.TimeAsync(ct);
         await PutUsersAsync(database, admin, ct);
-        if (await StoreAsync(database, log, ct) is not { Base: { } made, Increments: [var first, ..] } || made.Sequence == before.Base?.Sequence)
+        if (await StoreAsync(database, log, ct) is not { Base: { } made, Increments: [var first, ..] }
+            || made.Sequence == before.Base?.Sequence)
         {
             throw new CloudException(ErrorKind.Unavailable, "rewrite-failed", "The server did not rewrite its log.");
         }

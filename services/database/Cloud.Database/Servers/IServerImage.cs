@@ -2,7 +2,9 @@ using Cloud.Database.Databases;
 
 namespace Cloud.Database.Servers;
 
-/// <summary>What the containers of an engine's servers are made of, and told in its own way (<c>infra/images/database-server</c>).</summary>
+/// <summary>
+/// What the containers of an engine's servers are made of, and told in its own way (<c>infra/images/database-server</c>).
+/// </summary>
 internal interface IServerImage
 {
     string Name { get; }
