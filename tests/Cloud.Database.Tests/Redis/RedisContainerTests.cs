@@ -1,4 +1,8 @@
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Cloud.Compute.Contracts;
 using Cloud.Database.Servers;
@@ -128,6 +132,23 @@ public sealed class RedisContainerTests(DatabaseServices services) : RedisTest(s
     }
 
     [Fact]
+    public async Task RenamedDatabase_HasItsNewNamesCertificate_WithoutARestart()
+    {
+        var made = await CreateRedisAsync();
+        var name = NewName("renamed");
+        await using var connection = await OpenAsync(UrlOf(made));
+        (await IsCertifiedAsync(made, $"{made.GetProperty("name").GetString()}.db")).ShouldBeTrue();
+        (await IsCertifiedAsync(made, $"{name}.db")).ShouldBeFalse();
+
+        var (status, answer) = await SendAsync(HttpMethod.Patch, $"/v1/databases/{IdOf(made)}", new { name });
+
+        status.ShouldBe(HttpStatusCode.OK, answer.ToString());
+        await Eventually.HoldsAsync(() => IsCertifiedAsync(made, $"{name}.db"), "another certificate");
+        (await connection.SendAsync(default, "PING")).ShouldBe("PONG");
+        await DropAsync(made);
+    }
+
+    [Fact]
     public async Task Clone_SharesTheVolumeOfTheMoment_AndIsFilledWhereItsHostHasNoRoom()
     {
         var made = await CreateRedisAsync();
@@ -180,6 +201,33 @@ public sealed class RedisContainerTests(DatabaseServices services) : RedisTest(s
         (await GetAsync($"/v1/databases/{IdOf(made)}")).GetProperty("placement").GetString().ShouldBe("process");
         (await NumbersAsync(UrlOf(made))).ShouldBe(Enumerable.Range(0, Each));
         await DropAsync(clone, made);
+    }
+
+    /// <summary>Whether a client believes that the server is this host, who believes the service's authority.</summary>
+    private async Task<bool> IsCertifiedAsync(JsonElement database, string host)
+    {
+        using var authority = ServerCertificatesOf(Service).AuthorityCertificate();
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, database.GetProperty("port").GetInt32());
+        await using var tls = new SslStream(socket.GetStream());
+        try
+        {
+            await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+            {
+                TargetHost = host,
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    CustomTrustStore = { authority },
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
+            });
+            return true;
+        }
+        catch (AuthenticationException)
+        {
+            return false;
+        }
     }
 
     private Task<DatabaseUnderTest> StartServiceAsync(string data) =>
