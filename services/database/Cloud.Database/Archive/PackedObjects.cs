@@ -13,7 +13,7 @@ internal static class PackedObjects
         this IPrivateObjects objects, string bucket, string key, Stream content, CancellationToken ct)
     {
         var pipe = new Pipe();
-        var storing = objects.PutAsync(bucket, key, pipe.Reader.AsStream(), ct);
+        var storing = PutAsync(objects, bucket, key, pipe.Reader, ct);
         var stored = new CountedStream(pipe.Writer.AsStream(leaveOpen: true));
         try
         {
@@ -37,6 +37,19 @@ internal static class PackedObjects
 
         await storing;
         return stored.Length;
+    }
+
+    private static async Task PutAsync(IPrivateObjects objects, string bucket, string key, PipeReader packed, CancellationToken ct)
+    {
+        try
+        {
+            await objects.PutAsync(bucket, key, packed.AsStream(leaveOpen: true), ct);
+        }
+        finally
+        {
+            // Who writes would wait for ever for one that reads no more.
+            await packed.CompleteAsync();
+        }
     }
 
     /// <summary>Counts what goes through it.</summary>
