@@ -25,7 +25,8 @@ public sealed class RefusedCallTests
         }
 
         await WaitForAsync(cloud, 2);
-        var calls = cloud.Sample.Refused.OrderBy(call => call.At).ToList();
+        // Each is noted once it was answered, which may be after the next.
+        var calls = cloud.Sample.Refused.OrderBy(call => call.Status).ToList();
         calls.Count.ShouldBe(2);
         calls[0].Status.ShouldBe(401);
         calls[0].Path.ShouldBe("/v1/instances");
