@@ -13,7 +13,7 @@ public sealed class SavedStreamTests : IAsyncDisposable
     private const int PageSize = 4096;
     private const int Pages = 130;
     private const ulong Zeros = 0x02;
-    private const ulong Sizes = 0x04;
+    private const ulong SizesMark = 0x04;
     private const ulong Whole = 0x08;
     private const ulong EndOfSection = 0x10;
     private const ulong SameBlock = 0x20;
@@ -75,12 +75,18 @@ public sealed class SavedStreamTests : IAsyncDisposable
         Refused(Stream(stream => stream.Page(Memory, 0, Zeros, [1]))).ShouldContain("a page of 1");
         Refused(Stream(stream => stream.Page(Memory, 0, 0x40, [1]))).ShouldContain("kind 64");
         Refused(Stream(stream => stream.Page("", 0, Whole, Filled(1)))).ShouldContain("an empty name");
+        Refused(Stream(stream => stream.Sizes(1))).ShouldContain("once more");
         Refused("This is no state, and longer than a head."u8.ToArray()).ShouldContain("its beginning");
 
         var several = new StreamWriter();
         several.Head(Pages);
         Refused(several.Bytes.Concat(several.Bytes.Skip(15)).ToArray()).ShouldContain("a section of kind 1");
         Refused(several.Bytes.Concat(Devices).ToArray()).ShouldContain("a section of kind 4");
+
+        var endless = new StreamWriter();
+        endless.Begin();
+        endless.Sizes(1000);
+        Refused(endless.Bytes).ShouldContain("more than 256 blocks");
 
         var nameless = new StreamWriter();
         nameless.Head(Pages, "other.ram");
@@ -146,13 +152,28 @@ public sealed class SavedStreamTests : IAsyncDisposable
 
         public byte[] Bytes => [.. _bytes];
 
-        public void Head(int pages, string memory = Memory)
+        public void Begin()
         {
             _bytes.AddRange([0x51, 0x45, 0x56, 0x4D, 0, 0, 0, 3, 0x07, 0, 0, 0, 2, (byte)'p', (byte)'c']);
             Section(0x01);
             Name("ram");
             _bytes.AddRange([0, 0, 0, 0, 0, 0, 0, 4]);
-            Number((ulong)((pages + 2) * PageSize) | Sizes);
+        }
+
+        public void Sizes(int blocks)
+        {
+            Number((ulong)(blocks * PageSize) | SizesMark);
+            for (var block = 0; block < blocks; block++)
+            {
+                Name($"block-{block}");
+                Number(PageSize);
+            }
+        }
+
+        public void Head(int pages, string memory = Memory)
+        {
+            Begin();
+            Number((ulong)((pages + 2) * PageSize) | SizesMark);
             Name(memory);
             Number((ulong)(pages * PageSize));
             Name(Firmware);

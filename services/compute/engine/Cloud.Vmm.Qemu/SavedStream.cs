@@ -42,6 +42,9 @@ internal sealed class SavedStream
     private const int NameBytesMax = 255;
     private const int ConfigurationBytesMax = 255;
 
+    /// <summary>More than any board has.</summary>
+    private const int BlocksMax = 256;
+
     /// <summary>The devices, and memory that is not the guest's: firmware and option ROMs.</summary>
     private const long RestBytesMax = 256 << 20;
 
@@ -191,8 +194,13 @@ internal sealed class SavedStream
 
     private void CopySizes(ulong head)
     {
+        if (_block.Length > 0)
+        {
+            throw Unknown("the sizes of memory, once more");
+        }
+
         WriteUInt64(head);
-        var found = false;
+        var (found, blocks) = (false, 0);
         for (var left = (long)(head & ~FlagMask); left > 0;)
         {
             _block = ReadName();
@@ -200,6 +208,11 @@ internal sealed class SavedStream
             if (bytes <= 0 || bytes > left || (_block == _memoryName && bytes != _memoryBytes))
             {
                 throw new VmException("The saved state is of a machine with another size of memory.");
+            }
+
+            if (++blocks > BlocksMax)
+            {
+                throw Unknown($"more than {BlocksMax} blocks of memory");
             }
 
             found |= _block == _memoryName;
