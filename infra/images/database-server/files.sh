@@ -4,10 +4,11 @@
 #   files begin FOLDER             nothing is in FOLDER/new any more; ends with 17 where the server is made already
 #   files unpack FOLDER            a tar by standard input; 19 where it is none, or does not fit
 #   files finish FOLDER            FOLDER/new is the server's; what it needs beside its files comes by standard input
-#   files adopt FOLDER             FOLDER is a copy of another server's, which runs: what is that one's alone goes; 18 where none is made
+#   files adopt FOLDER             FOLDER is a copy of another server's, which runs: what is that one's alone goes; 18 where none is made.
+#                                  Where it lacks log that lies elsewhere, the name of the first file of it is said
 #   files settings FOLDER [WORD]   a tar of settings by standard input, then the server is told to start or to reload
 #   files log FOLDER LINES         the last that the server said
-# An engine has words of its own too: engine.sh.
+# An engine has words of its own too: engine.sh. Beside FOLDER there may be FOLDER-log, another volume.
 set -eu
 umask 077
 word=$1 folder=$2
@@ -17,10 +18,12 @@ made_already=17
 not_made=18
 not_unpacked=19
 log_bytes=1048576
+place_log() { :; }
 . /usr/lib/cloud/engine.sh
 
 # data comes last: with it the server is made.
 take() {
+  place_log "$folder/new/data"
   $server sync "$folder"
   for name in $parts_before data; do
     [ ! -e "$folder/new/$name" ] || { rm -rf "${folder:?}/$name"; mv "$folder/new/$name" "$folder/$name"; }

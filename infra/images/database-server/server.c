@@ -5,6 +5,7 @@
 //   server stop            stops the server in good order; ends when it has ended
 //   server reload          has the server read its settings
 //   server sync FOLDER     all that was written there is on the volume when it ends
+// Beside FOLDER there may be FOLDER-log, another volume.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,7 +46,7 @@ struct waiting {
     enum { NOTHING, START, STOP } what;
 };
 
-static const char *folder;
+static const char *folder, *log_folder; // The latter NULL where there is none.
 static pid_t server;
 static bool ready, ending;
 static long long started_at, again_at, stop_by;
@@ -104,32 +105,51 @@ static void want(void) {
 
 // --- The volume.
 
-static unsigned long long free_bytes(struct statvfs *volume) {
-    return statvfs(folder, volume) == 0 ? (unsigned long long)volume->f_bavail * volume->f_frsize : 0;
+static const char *volume_at(int number) { return number == 0 ? folder : number == 1 ? log_folder : NULL; }
+
+static const char *reserve_of(const char *volume) {
+    static char path[512];
+    snprintf(path, sizeof path, "%s/reserve", volume);
+    return path;
+}
+
+static unsigned long long free_bytes(const char *at) {
+    struct statvfs volume;
+    return statvfs(at, &volume) == 0 ? (unsigned long long)volume.f_bavail * volume.f_frsize : 0;
 }
 
 static void keep_reserve(void) {
-    struct statvfs volume;
-    struct stat kept;
-    if (stat(path_of("reserve"), &kept) == 0 || free_bytes(&volume) < 2ULL * RESERVE_BYTES) return;
-    int file = open(path_of("reserve"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) return;
-    if (posix_fallocate(file, 0, RESERVE_BYTES) != 0) unlink(path_of("reserve"));
-    close(file);
+    const char *volume;
+    for (int number = 0; (volume = volume_at(number)) != NULL; number++) {
+        const char *reserve = reserve_of(volume);
+        struct stat kept;
+        if (stat(reserve, &kept) == 0 || free_bytes(volume) < 2ULL * RESERVE_BYTES) continue;
+        int file = open(reserve, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (file < 0) continue;
+        if (posix_fallocate(file, 0, RESERVE_BYTES) != 0) unlink(reserve);
+        close(file);
+    }
 }
 
 static void free_reserve(void) {
+    const char *volume;
+    for (int number = 0; (volume = volume_at(number)) != NULL; number++)
+        if (free_bytes(volume) < NEEDED_BYTES && unlink(reserve_of(volume)) == 0) say("A volume is full: its reserve is given up.");
+}
+
+static unsigned long long used_bytes(const char *at) {
     struct statvfs volume;
-    if (free_bytes(&volume) < NEEDED_BYTES && unlink(path_of("reserve")) == 0) say("The volume is full: its reserve is given up.");
+    struct stat reserve;
+    if (statvfs(at, &volume) != 0) return 0;
+    unsigned long long used = (unsigned long long)(volume.f_blocks - volume.f_bfree) * volume.f_frsize;
+    return stat(reserve_of(at), &reserve) == 0 ? used - (unsigned long long)reserve.st_blocks * 512 : used;
 }
 
 static void tell_used(void) {
     static unsigned long long told = ~0ULL;
-    struct statvfs volume;
-    struct stat reserve;
-    if (statvfs(folder, &volume) != 0) return;
-    unsigned long long used = (unsigned long long)(volume.f_blocks - volume.f_bfree) * volume.f_frsize;
-    if (stat(path_of("reserve"), &reserve) == 0) used -= (unsigned long long)reserve.st_blocks * 512;
+    const char *volume;
+    unsigned long long used = 0;
+    for (int number = 0; (volume = volume_at(number)) != NULL; number++) used += used_bytes(volume);
     if (used == told) return;
     FILE *file = fopen(USED ".new", "we");
     if (file == NULL) return;
@@ -313,6 +333,7 @@ static int run(void) {
         if (sources[1].revents) hear(control);
     }
     sync_folder(folder);
+    if (log_folder != NULL) sync_folder(log_folder);
     return 0;
 }
 
@@ -333,7 +354,10 @@ static int ask(const char *word) {
 
 int main(int count, char **words) {
     if (count == 3 && strcmp(words[1], "run") == 0) {
+        static char beside[512];
         folder = words[2];
+        snprintf(beside, sizeof beside, "%s-log", folder);
+        log_folder = access(beside, F_OK) == 0 ? beside : NULL;
         return run();
     }
     if (count == 3 && strcmp(words[1], "sync") == 0) {

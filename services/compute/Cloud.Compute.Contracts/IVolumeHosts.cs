@@ -122,6 +122,9 @@ public sealed record HostedVolume(
 
     /// <summary>A plain file, not qcow2; only where it is blank.</summary>
     public bool Raw { get; init; }
+
+    /// <summary>Of a raw one: what is written is on the host's disk when it is acknowledged.</summary>
+    public bool WriteThrough { get; init; }
 }
 
 /// <summary>A snapshot on a host.</summary>

@@ -125,6 +125,9 @@ public sealed record VolumeSpec
     /// </summary>
     public bool Encrypted { get; init; }
 
+    /// <summary>Of a raw one: what is written is on the host's disk when it is acknowledged.</summary>
+    public bool WriteThrough { get; init; }
+
     /// <summary>Starts as a copy of this image's disk; at most one of the three sources is given.</summary>
     public GuestImage? Image { get; init; }
 

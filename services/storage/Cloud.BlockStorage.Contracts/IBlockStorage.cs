@@ -120,7 +120,14 @@ public sealed record AttachedBlockVolume(BlockVolume Volume, bool ReadOnly, bool
 /// <param name="Volume">The id of the volume whose bytes it starts with.</param>
 public sealed record NewBlockVolume(
     string Project, string Name, long? SizeBytes, string? Snapshot = null, string? Volume = null,
-    IReadOnlyDictionary<string, string>? Labels = null);
+    IReadOnlyDictionary<string, string>? Labels = null)
+{
+    /// <summary>It is blank, raw, and of type <c>log</c>: no copies are made of it while an instance has it.</summary>
+    public bool IsLog { get; init; }
+
+    /// <summary>The host on which it is to lie where it is blank; null for any.</summary>
+    public string? Host { get; init; }
+}
 
 /// <summary>A snapshot.</summary>
 /// <param name="Status"><c>creating</c>, <c>available</c>, <c>deleting</c> or <c>failed</c>.</param>

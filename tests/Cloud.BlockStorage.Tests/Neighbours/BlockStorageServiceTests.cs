@@ -96,6 +96,18 @@ public abstract class BlockStorageServiceTests(BlockStorageUnderTest storage, IB
     }
 
     [Fact]
+    public async Task Log_IsRawAndWrittenThrough_AndLiesWhereItIsAskedTo()
+    {
+        var asked = new NewBlockVolume(Project, NewName("vol"), 2 * Mebibyte) { IsLog = true, Host = "host-of-its-data" };
+        var log = await service.CreateVolumeAsync(asked, Ct);
+        (log.Status, log.Host).ShouldBe((BlockVolume.Available, "host-of-its-data"));
+        Hosts.VolumeOf(log.Id)!.ShouldSatisfyAllConditions(
+            made => made.Host.ShouldBe("host-of-its-data"), made => made.Raw.ShouldBeTrue(), made => made.WriteThrough.ShouldBeTrue());
+        (await GetAsync($"/v1/volumes/{log.Id}")).GetProperty("type").GetString().ShouldBe("log");
+        (await service.DeleteVolumeAsync(Project, log.Id, Ct)).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Release_FreesWhatTheInstanceHas_AndDeletesNone()
     {
         var instance = AddInstance();

@@ -62,6 +62,14 @@ public abstract class VolumeLifeTests(BlockStorageUnderTest storage) : BlockStor
         ShouldName(await PostAsync("/v1/volumes", new { name = "raw-copy", volume = raw, format = "raw" }), "format");
         ShouldName(
             await PostAsync("/v1/volumes", new { name = "raw-hidden", sizeBytes = Mebibyte, format = "raw", encrypted = true }), "format");
+        Hosts.VolumeOf(raw)!.WriteThrough.ShouldBeFalse();
+        var log = await CreateAsync(new { name = "log", sizeBytes = Mebibyte, format = "raw", type = "log" });
+        Hosts.VolumeOf(log)!.WriteThrough.ShouldBeTrue();
+        ShouldName(await PostAsync("/v1/volumes", new { name = "log-2", sizeBytes = Mebibyte, type = "log" }), "format");
+        ShouldName(
+            await PostAsync(
+                "/v1/volumes", new { name = "log-2", sizeBytes = Mebibyte, format = "raw", type = "log", operationsPerSecond = 10 }),
+            "type");
         ShouldName(await PostAsync("/v1/volumes", new { name = "vmdk", sizeBytes = Mebibyte, format = "vmdk" }), "format");
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Cloud.Compute.Contracts;
 using Cloud.Database.Contracts;
 using Cloud.Database.Servers;
 using Cloud.Database.Tests.Kit;
@@ -73,12 +74,13 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
 
         await ActAsync(id, "restore", new { to = end, inPlace = true });
         (await AskAsync<long>(url, "SELECT count(*) FROM rows")).ShouldBe(2 * RowsEach);
-        LeftOf(id).ShouldBe([$"{id}-1", $"{id}-2", $"{id}-2"], ignoreOrder: true);
+        LeftOf(id).ShouldBe([$"{id}-1", $"{id}-1-log", $"{id}-2", $"{id}-2", $"{id}-2-log"], ignoreOrder: true);
         await ActAsync(id, "undo-restore");
         (await AskAsync<bool>(url, "SELECT to_regclass('rows') IS NULL")).ShouldBeTrue();
         await ActAsync(id, "restore", new { to = middle, inPlace = true });
         (await AskAsync<long>(url, "SELECT count(*) FROM rows")).ShouldBe(RowsEach);
-        LeftOf(id).ShouldBe([$"{id}-1", $"{id}-3", $"{id}-3"], ignoreOrder: true);
+        string[] kept = [$"{id}-1", $"{id}-1-log", $"{id}-3", $"{id}-3", $"{id}-3-log"];
+        await Eventually.HoldsAsync(() => LeftOf(id).Order(StringComparer.Ordinal).SequenceEqual(kept), "generation 2 is gone");
         await DeleteAsync(id, "&finalBackup=false");
         await DeleteAsync(IdOf(other), "&finalBackup=false");
     }
@@ -151,6 +153,29 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
         await ActAsync(IdOf(clone), "restart");
         (await AskAsync<long>(UrlOf(clone), "SELECT sum(n) FROM rows")).ShouldBe(3);
         await DeleteAsync(IdOf(clone), "&finalBackup=false");
+    }
+
+    [Fact]
+    public async Task Log_LiesOnAVolumeOfItsOwn_AndACopyOfOneWhereItDoesNotGetsOne()
+    {
+        var made = await CreateAsync();
+        var id = IdOf(made);
+        (await RunAsync(id, $"readlink /srv/{id}/1/data/pg_wal")).ShouldBe($"/srv/{id}/1-log/pg_wal");
+        await SqlAsync(UrlOf(made), "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)");
+        await RunAsync(
+            id,
+            $"set -e; cd /srv/{id}/1/data; /usr/lib/cloud/server stop; rm pg_wal; cp -a ../../1-log/pg_wal pg_wal; "
+            + "/usr/lib/cloud/server start");
+        await SqlAsync(UrlOf(made), "INSERT INTO rows VALUES (2)");
+
+        var clone = await CloneAsync(id);
+
+        (await RunAsync(id, $"readlink /srv/{id}/1/data/pg_wal || echo none")).ShouldBe("none");
+        (await RunAsync(IdOf(clone), $"readlink /srv/{IdOf(clone)}/1/data/pg_wal")).ShouldBe($"/srv/{IdOf(clone)}/1-log/pg_wal");
+        (await AskAsync<long>(UrlOf(clone), "SELECT sum(n) FROM rows")).ShouldBe(3);
+        await DeleteAsync(IdOf(clone), "&finalBackup=false");
+        await DeleteAsync(id, "&finalBackup=false");
+        LeftOf(id).ShouldBeEmpty();
     }
 
     [Fact]
@@ -230,6 +255,16 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
         var clone = await PostAsync($"/v1/databases/{id}/clone?wait=120", new { name = NewName("clone") }, HttpStatusCode.Created);
         StatusOf(clone).ShouldBe("available", clone.ToString());
         return clone;
+    }
+
+    private async Task<string> RunAsync(string id, string script)
+    {
+        var said = "";
+        var end = await services.Containers.RunAsync(
+            "", $"{id}-1", new ContainerCommand(["/bin/sh", "-c", script]), null,
+            async (output, ct) => said = await new StreamReader(output).ReadToEndAsync(ct), TestContext.Current.CancellationToken);
+        end.ExitCode.ShouldBe(0, end.ErrorTail);
+        return said.Trim();
     }
 
     private List<string> LeftOf(string id) => services.Containers.Names.Concat(services.Volumes.Names)

@@ -125,6 +125,34 @@ public sealed class ContainerVolumeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Volume_ThatIsWrittenThrough_NeedsNoFlush_AndAnotherSendsThem()
+    {
+        var disk = await MakeDiskAsync("one", VmDiskFormat.Raw);
+        await using var machine = await StartAsync([disk with { WriteThrough = true }]);
+        var mounted = await ShellAsync(machine, "grep ' /one ' /proc/mounts");
+        mounted.ShouldContain("nobarrier");
+
+        // Each write of the file system's is one of the file, which ends when it is on the disk.
+        (await AttributesOfAsync(disk.Path)).ShouldContain('S');
+        await ShellAsync(machine, "dd if=/dev/zero of=/one/much bs=1M count=4 conv=fsync 2>/dev/null; echo kept > /one/file; sync");
+        await machine.KillAsync(CancellationToken.None);
+        (await ReadAsync(disk, "cat /one/file; ls -l /one/much")).ShouldMatch($"(?s)kept\n.*{4 << 20}");
+
+        // As any raw volume otherwise: with flushes, where nobody asked for anything else.
+        await using var plain = await StartAsync([await MakeDiskAsync("one-more", VmDiskFormat.Raw) with { Serial = "one" }]);
+        (await ShellAsync(plain, "grep ' /one ' /proc/mounts")).ShouldNotContain("nobarrier");
+        await plain.KillAsync(CancellationToken.None);
+    }
+
+    private static async Task<string> AttributesOfAsync(string path)
+    {
+        using var process = Process.Start(new ProcessStartInfo("lsattr", [path]) { RedirectStandardOutput = true })!;
+        var said = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return said.Split(' ')[0];
+    }
+
+    [Fact]
     public async Task Storage_ThatDies_EndsTheContainer_WhichSaysSo_AndStartsAgainWithWhatWasFlushed()
     {
         var disk = await MakeDiskAsync("one", VmDiskFormat.Qcow2);

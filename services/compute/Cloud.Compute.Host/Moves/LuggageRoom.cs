@@ -127,11 +127,11 @@ internal sealed class LuggageRoom(string folder, IEnumerable<string> awaited, Vo
         var own = Mine(volume.Record.Layers[0]);
         if (!volume.IsMirrored)
         {
-            return volumes.ExpectNew(own.Format, own.Key);
+            return volumes.ExpectNew(own);
         }
 
         var top = own.Format == "raw"
-            ? volumes.CreateRaw(volume.Record.SizeBytes)
+            ? volumes.CreateRaw(volume.Record.SizeBytes, own.WriteThrough)
             : await volumes.CreateOverlayAsync(volume.Record.SizeBytes, own.Key, ct);
         volumes.Expect([top]);
         return top;

@@ -89,6 +89,7 @@ internal sealed class VolumeFiles : IDisposable
             Key = Open(record.Layers[0]).Key,
             Backing = record.Layers.Skip(1).Select(Open).ToList(),
             ReadOnly = volume.ReadOnly,
+            WriteThrough = record.Layers[0].WriteThrough,
             Limits = volume is { OperationsPerSecond: null, BytesPerSecond: null }
                 ? null
                 : new VmDiskLimits(volume.OperationsPerSecond, volume.BytesPerSecond),
@@ -210,10 +211,10 @@ internal sealed class VolumeFiles : IDisposable
         }
     }
 
-    /// <summary>The same of one that gets a new name here.</summary>
-    public LayerFile ExpectNew(string format, LayerKey? key)
+    /// <summary>The same of one that gets a new name here, and is one file whatever it was made of.</summary>
+    public LayerFile ExpectNew(LayerFile like)
     {
-        var layer = new LayerFile($"{Guid.CreateVersion7():n}.{format}", format) { Key = key };
+        var layer = like with { Name = $"{Guid.CreateVersion7():n}.{like.Format}", Merged = null };
         Expect([layer]);
         return layer;
     }
@@ -242,9 +243,9 @@ internal sealed class VolumeFiles : IDisposable
     }
 
     /// <summary>A new empty raw file, which takes only what is written.</summary>
-    public LayerFile CreateRaw(long sizeBytes)
+    public LayerFile CreateRaw(long sizeBytes, bool writeThrough)
     {
-        var layer = new LayerFile($"{Guid.CreateVersion7():n}.raw", "raw");
+        var layer = new LayerFile($"{Guid.CreateVersion7():n}.raw", "raw") { WriteThrough = writeThrough };
         using (var file = File.OpenHandle(PathOf(layer), FileMode.CreateNew, FileAccess.Write))
         {
             RandomAccess.SetLength(file, sizeBytes);

@@ -50,6 +50,9 @@ internal sealed record LayerFile(string Name, string Format)
     /// <summary>What it is encrypted by; null for a plain one.</summary>
     public LayerKey? Key { get; init; }
 
+    /// <summary>Of a raw one: what is written is on the disk when it is acknowledged.</summary>
+    public bool WriteThrough { get; init; }
+
     /// <summary>What it is made of, itself where it is nothing else.</summary>
     public IReadOnlyList<string> Parts => Merged ?? [Name];
 

@@ -275,7 +275,12 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
             return layers;
         }
 
-        return [spec.Format == "raw" ? files.CreateRaw(spec.SizeBytes) : await files.CreateOverlayAsync(spec.SizeBytes, NewKey(), ct)];
+        return
+        [
+            spec.Format == "raw"
+                ? files.CreateRaw(spec.SizeBytes, spec.WriteThrough)
+                : await files.CreateOverlayAsync(spec.SizeBytes, NewKey(), ct),
+        ];
 
         LayerKey? NewKey() => spec.Encrypted ? files.NewKey() : null;
 
@@ -296,6 +301,11 @@ internal sealed class VolumeStore(VolumeFiles files, HostAgent agent, TimeProvid
         if (spec.SizeBytes <= 0 || spec.SizeBytes % SectorBytes != 0)
         {
             throw CloudException.Invalid("sizeBytes", $"Expected a multiple of {SectorBytes}.");
+        }
+
+        if (spec is { WriteThrough: true, Format: not "raw" })
+        {
+            throw CloudException.Invalid("format", "A volume that is written through is raw.");
         }
 
         if (spec is { Encrypted: true, Format: "raw" })

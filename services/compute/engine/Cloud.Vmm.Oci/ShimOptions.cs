@@ -44,7 +44,7 @@ internal static class ShimOptions
 
         words.AddRange(spec.Disks.SelectMany(disk => (string[])
         [
-            disk.ReadOnly ? "volume-read-only" : "volume",
+            disk.ReadOnly ? "volume-read-only" : disk.WriteThrough && !NeedsDaemon(disk) ? "volume-write-through" : "volume",
             NeedsDaemon(disk) ? ExportPath(disk) : Path.GetFullPath(disk.Path),
         ]));
         return words;

@@ -142,11 +142,20 @@ internal static class DiskNodes
     }
 
     /// <summary>The device, but for its place on the board.</summary>
-    public static JsonObject Device(VmDisk disk, string driver) => new()
+    public static JsonObject Device(VmDisk disk, string driver)
     {
-        ["driver"] = driver,
-        ["id"] = DeviceOf(disk.Serial),
-        ["drive"] = RootOf(disk),
-        ["serial"] = disk.Serial,
-    };
+        var device = new JsonObject
+        {
+            ["driver"] = driver,
+            ["id"] = DeviceOf(disk.Serial),
+            ["drive"] = RootOf(disk),
+            ["serial"] = disk.Serial,
+        };
+        if (disk.WriteThrough)
+        {
+            device["write-cache"] = "off";
+        }
+
+        return device;
+    }
 }

@@ -74,6 +74,11 @@ public sealed record VmDisk
 
     public bool ReadOnly { get; init; }
 
+    /// <summary>
+    /// What is written is on the host's disk when it is acknowledged, as of a disk without a cache of its own: there is nothing to flush.
+    /// </summary>
+    public bool WriteThrough { get; init; }
+
     /// <summary>The most that it may do a second; null for no limit.</summary>
     public VmDiskLimits? Limits { get; init; }
 }

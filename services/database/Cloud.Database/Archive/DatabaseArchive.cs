@@ -126,7 +126,23 @@ internal sealed class DatabaseArchive(
             await files.UnpackAsync("data", plain, ct);
         }
 
-        await files.UnpackAsync("wal", tar => PackLogAsync(chosen, tar, ct), ct);
+        var prefix = ArchiveKeys.LogPrefixOf(chosen.Database, chosen.Generation);
+        var first = ArchiveKeys.SegmentName(chosen.Timeline, chosen.StartPosition);
+        await files.UnpackAsync("wal", tar => PackLogAsync(prefix, first, tar, ct), ct);
+    }
+
+    /// <summary>Unpacks the log of a server that runs: all of it until now, from a file on.</summary>
+    public async Task UnpackLogAsync(ManagedDatabase source, string first, IServerFiles files, CancellationToken ct)
+    {
+        var archiver = archivers.Find(source)
+            ?? throw new CloudException(ErrorKind.Unavailable, "log-not-archived", "The server's log is not being archived yet.");
+        await using (var admin = await connections.OpenAsync(source, ct))
+        {
+            await archiver.StoreAsync(await admin.LogPositionAsync(ct), ct);
+        }
+
+        var prefix = ArchiveKeys.LogPrefixOf(source.Id, source.Generation);
+        await files.UnpackAsync("wal", tar => PackLogAsync(prefix, first, tar, ct), ct);
     }
 
     /// <summary>Removes all of a database that is stored.</summary>
@@ -194,11 +210,9 @@ internal sealed class DatabaseArchive(
             environment, read, ct);
     }
 
-    private async Task PackLogAsync(BaseBackup backup, Stream to, CancellationToken ct)
+    private async Task PackLogAsync(string prefix, string first, Stream to, CancellationToken ct)
     {
         await using var tar = new TarWriter(to, TarEntryFormat.Ustar, leaveOpen: true);
-        var prefix = ArchiveKeys.LogPrefixOf(backup.Database, backup.Generation);
-        var first = ArchiveKeys.SegmentName(backup.Timeline, backup.StartPosition);
         foreach (var segment in await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct))
         {
             var name = segment.Key[prefix.Length..];

@@ -29,7 +29,8 @@ internal sealed partial class PostgresEngine(
         if (source.Placement == database.Placement)
         {
             await CheckpointAsync(source, ct);
-            if (await places.RequireContainers().CopyAsync(source, database, ct))
+            if (await places.RequireContainers().CopyAsync(
+                source, database, (first, files) => archive.UnpackLogAsync(source, first, files, ct), ct))
             {
                 return;
             }

@@ -34,7 +34,9 @@ internal sealed partial class RedisEngine(
             return;
         }
 
-        if (source.Placement == database.Placement && await places.RequireContainers().CopyAsync(source, database, ct))
+        // All that it has lies on the one volume.
+        if (source.Placement == database.Placement
+            && await places.RequireContainers().CopyAsync(source, database, (_, _) => Task.CompletedTask, ct))
         {
             return;
         }

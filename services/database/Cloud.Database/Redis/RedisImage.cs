@@ -12,6 +12,8 @@ internal sealed class RedisImage(PasswordBox passwords, RedisArchive archive) : 
     public string Listener => "redis";
 
     /// <summary>A rewrite of the log holds all keys beside what it replaces.</summary>
+    public bool HasLogVolume => false;
+
     public long RoomBytesOf(ManagedDatabase database) => RedisSettings.MaxMemory(DatabaseType.Require(database.Type));
 
     /// <summary>The users that are its own; others that it has stay.</summary>

@@ -12,6 +12,9 @@ internal interface IServerImage
     /// <summary>What the socket is called that a container is given.</summary>
     string Listener { get; }
 
+    /// <summary>Whether its write-ahead log has a volume of its own, where what it writes is on the disk at once.</summary>
+    bool HasLogVolume { get; }
+
     /// <summary>What a volume has beside the database's size, for what a server keeps for a while alone.</summary>
     long RoomBytesOf(ManagedDatabase database);
 

@@ -16,6 +16,8 @@ internal sealed class PostgresImage(ServerConnections connections, LogArchivers 
 
     public string Listener => "postgresql";
 
+    public bool HasLogVolume => true;
+
     public long RoomBytesOf(ManagedDatabase database) => 0;
 
     public string EntryOf(ManagedDatabase database)

@@ -14,8 +14,9 @@ using Cloud.Primitives;
 namespace Cloud.Database.Servers;
 
 /// <summary>
-/// Servers in containers without a network, each generation on a volume of its own that has its name: <c>{id}-{generation}</c>. A
-/// generation that is not in use is filled by a container beside the server's (<c>…-fill</c>). The container's first process starts the
+/// Servers in containers without a network, each generation on a volume of its own that has its name: <c>{id}-{generation}</c>; its
+/// write-ahead log on another (<c>…-log</c>), so that a commit is a plain write of the host's disk. A generation that is not in use is
+/// filled by a container beside the server's (<c>…-fill</c>). The container's first process starts the
 /// server again when it dies; the container itself is compute's to restart (<c>infra/images/database-server</c>).
 /// </summary>
 internal sealed partial class ServerContainers(
@@ -26,6 +27,7 @@ internal sealed partial class ServerContainers(
     public const string UsedFile = "/tmp/used";
 
     private const string FillSuffix = "-fill";
+    private const string LogSuffix = "-log";
     public const string ServerProgram = "/usr/lib/cloud/server";
     public const string FilesProgram = "/usr/lib/cloud/files";
 
@@ -70,10 +72,14 @@ internal sealed partial class ServerContainers(
 
     /// <summary>
     /// Has a database hold what a server in another container holds at this instant, with no byte copied: its volume shares the blocks of
-    /// the other's. Its server recovers from that as from a crash of the host, as all that it has lies on one volume.
+    /// the other's. Its server recovers from that as from a crash of the host.
     /// </summary>
+    /// <param name="supply">
+    /// Unpacks the source's log from the file of this name on to the present. Called after that instant, where the log is not in the copy.
+    /// </param>
     /// <returns>False where the other's host has no room for it: it is to be filled.</returns>
-    public async Task<bool> CopyAsync(ManagedDatabase source, ManagedDatabase database, CancellationToken ct)
+    public async Task<bool> CopyAsync(
+        ManagedDatabase source, ManagedDatabase database, Func<string, IServerFiles, Task> supply, CancellationToken ct)
     {
         var name = NameOf(database, database.Generation);
         if (await storage.FindVolumeAsync(CloudProject.Id, name, ct) is null)
@@ -91,15 +97,22 @@ internal sealed partial class ServerContainers(
         }
 
         await RequireVolumeAsync(database, database.Generation, ct);
+        var needed = "";
         var adopted = await TryRunAsync(
             await RequireServerAsync(database, ct), [FilesProgram, "adopt", RootOf(database)],
-            TextOf(ImageOf(database).AdoptionOf(database)), null, ct);
+            TextOf(ImageOf(database).AdoptionOf(database)),
+            async (said, read) => needed = (await new StreamReader(said).ReadToEndAsync(read)).Trim(), ct);
         if (adopted.ExitCode == NotMade)
         {
             return false;
         }
 
         RequireDone(adopted);
+        if (needed.Length > 0)
+        {
+            await supply(needed, new CopiedLog(this, database));
+        }
+
         return true;
     }
 
@@ -205,7 +218,18 @@ internal sealed partial class ServerContainers(
     public async Task ResizeAsync(ManagedDatabase database, CancellationToken ct)
     {
         var name = NameOf(database, database.Generation);
-        var wanted = VolumeBytesOf(database);
+        await GrowAsync(name, VolumeBytesOf(database), ct);
+        if (await storage.FindVolumeAsync(CloudProject.Id, name + LogSuffix, ct) is not null)
+        {
+            await GrowAsync(name + LogSuffix, VolumeBytesOf(database), ct);
+        }
+
+        var type = DatabaseType.Require(database.Type);
+        await instances.ResizeAsync(CloudProject.Id, name, type.Vcpus, MemoryBytesOf(type), ct);
+    }
+
+    private async Task GrowAsync(string name, long wanted, CancellationToken ct)
+    {
         var volume = await storage.GrowVolumeAsync(CloudProject.Id, name, wanted, ct);
         if (volume.Status == BlockVolume.Resizing)
         {
@@ -216,9 +240,6 @@ internal sealed partial class ServerContainers(
         {
             throw CloudException.Conflict("volume-not-grown", $"The volume did not grow: {volume.StatusReason}");
         }
-
-        var type = DatabaseType.Require(database.Type);
-        await instances.ResizeAsync(CloudProject.Id, name, type.Vcpus, MemoryBytesOf(type), ct);
     }
 
     public async Task<string> LogAsync(ManagedDatabase database, int lines, CancellationToken ct)
@@ -244,7 +265,10 @@ internal sealed partial class ServerContainers(
             await RequireGoneAsync(instances.DeleteAsync(CloudProject.Id, container, ct), container);
         }
 
-        await RequireGoneAsync(DeleteVolumeAsync(name, ct), name);
+        foreach (var volume in new[] { name, name + LogSuffix })
+        {
+            await RequireGoneAsync(DeleteVolumeAsync(volume, ct), volume);
+        }
     }
 
     public async Task RemoveAllAsync(ManagedDatabase database, CancellationToken ct)
@@ -284,10 +308,14 @@ internal sealed partial class ServerContainers(
         return [.. names];
     }
 
-    /// <summary>Of a container and a volume of this name, what is there. Called again until nothing is.</summary>
+    /// <summary>
+    /// Of a container and a volume of this name, what is there, and the containers that may have the volume. Called again until nothing is.
+    /// </summary>
     public async Task RemoveAsync(string name, CancellationToken ct)
     {
-        if (await instances.DeleteAsync(CloudProject.Id, name, ct))
+        var holder = name.EndsWith(LogSuffix, StringComparison.Ordinal) ? name[..^LogSuffix.Length] : name;
+        if (await instances.DeleteAsync(CloudProject.Id, holder, ct)
+            && await instances.DeleteAsync(CloudProject.Id, holder + FillSuffix, ct))
         {
             await DeleteVolumeAsync(name, ct);
         }
@@ -305,7 +333,8 @@ internal sealed partial class ServerContainers(
         var generations = database.ShouldRun || database.Status == DatabaseStatus.Stopped
             ? [database.Generation, database.SafetyGeneration ?? database.Generation]
             : Enumerable.Range(1, database.LastGeneration);
-        return generations.Select(generation => NameOf(database, generation)).SelectMany(name => new[] { name, name + FillSuffix });
+        return generations.Select(generation => NameOf(database, generation))
+            .SelectMany(name => new[] { name, name + FillSuffix, name + LogSuffix });
     }
 
     /// <summary>What its generation, and the containers that fill it, are called.</summary>
@@ -334,11 +363,21 @@ internal sealed partial class ServerContainers(
     /// <param name="source">The volume whose blocks a new one shares; null for a blank one.</param>
     private async Task RequireVolumeAsync(ManagedDatabase database, int generation, CancellationToken ct, BlockVolume? source = null)
     {
-        var volume = await storage.CreateVolumeAsync(
-            new NewBlockVolume(
-                CloudProject.Id, NameOf(database, generation), Math.Max(VolumeBytesOf(database), source?.SizeBytes ?? 0),
-                Volume: source?.Id, Labels: LabelsOf(database)),
-            ct);
+        var name = NameOf(database, generation);
+        var wanted = new NewBlockVolume(
+            CloudProject.Id, name, Math.Max(VolumeBytesOf(database), source?.SizeBytes ?? 0), Volume: source?.Id,
+            Labels: LabelsOf(database));
+        var volume = await RequireVolumeAsync(wanted, ct);
+        if (ImageOf(database).HasLogVolume)
+        {
+            // As large as the other: what is used of both together is what a database may use.
+            await RequireVolumeAsync(wanted with { Name = name + LogSuffix, Volume = null, IsLog = true, Host = volume.Host }, ct);
+        }
+    }
+
+    private async Task<BlockVolume> RequireVolumeAsync(NewBlockVolume wanted, CancellationToken ct)
+    {
+        var volume = await storage.CreateVolumeAsync(wanted, ct);
         if (volume.Status == "failed")
         {
             await storage.DeleteVolumeAsync(CloudProject.Id, volume.Id, ct);
@@ -348,6 +387,8 @@ internal sealed partial class ServerContainers(
         {
             throw Awaited($"The server's volume is {volume.Status}{(volume.StatusReason is { } why ? $": {why}" : ".")}");
         }
+
+        return volume;
     }
 
     /// <summary>Deletes a volume whose containers are gone: that they let go of it may not have been heard of yet.</summary>
@@ -365,7 +406,7 @@ internal sealed partial class ServerContainers(
     {
         var name = NameOf(database, database.Generation);
         var type = DatabaseType.Require(database.Type);
-        return await RequireContainerAsync(Describe(database, name, RootOf(database), volume: name) with
+        return await RequireContainerAsync(Describe(database, name, RootOf(database), name) with
         {
             Vcpus = type.Vcpus,
             MemoryBytes = MemoryBytesOf(type),
@@ -376,7 +417,7 @@ internal sealed partial class ServerContainers(
     private Task<string> RequireFillerAsync(ManagedDatabase database, int generation, CancellationToken ct)
     {
         var name = NameOf(database, generation);
-        return RequireContainerAsync(Describe(database, name + FillSuffix, RootOf(database, generation), volume: name), ct);
+        return RequireContainerAsync(Describe(database, name + FillSuffix, RootOf(database, generation), name), ct);
     }
 
     private NewServiceInstance Describe(ManagedDatabase database, string name, string root, string volume) => new()
@@ -389,7 +430,8 @@ internal sealed partial class ServerContainers(
         MemoryBytes = FillMemoryBytes,
         Command = [ServerProgram, "run", root],
         ReadOnlyRoot = true,
-        Volumes = [new NewInstanceVolume(volume, ReadOnly: false, DeleteOnTermination: false, root)],
+        Volumes = (ImageOf(database).HasLogVolume ? (string[])["", LogSuffix] : [""]).Select(
+            suffix => new NewInstanceVolume(volume + suffix, ReadOnly: false, DeleteOnTermination: false, root + suffix)).ToList(),
     };
 
     private async Task<string> RequireContainerAsync(NewServiceInstance wanted, CancellationToken ct)
@@ -499,6 +541,12 @@ internal sealed partial class ServerContainers(
 
     [LoggerMessage(9011, LogLevel.Warning, "The last log of {Database} was not kept as its server stopped: {Reason}")]
     private static partial void LogNotKept(ILogger logger, DatabaseId database, string reason);
+
+    private sealed class CopiedLog(ServerContainers place, ManagedDatabase database) : IServerFiles
+    {
+        public async Task UnpackAsync(string folder, Stream tar, CancellationToken ct) =>
+            RequireDone(await place.RunFilesAsync(database, ["supply"], tar, null, ct));
+    }
 
     private sealed class Files(ServerContainers place, string container, string root) : IServerFiles
     {

@@ -62,9 +62,11 @@ internal sealed class BlockStorageService(
                 SizeBytes = volume.SizeBytes is { } sizeBytes ? new ByteSize(sizeBytes) : null,
                 Snapshot = volume.Snapshot,
                 Volume = volume.Volume,
+                Type = volume.IsLog ? VolumeType.Log : null,
+                Format = volume.IsLog ? VolumeFormat.Raw : VolumeFormat.Qcow2,
                 Labels = volume.Labels,
             },
-            CallerFor(volume.Project), db, hosts, time, ct);
+            CallerFor(volume.Project), db, hosts, time, ct, volume.Host);
         return ViewOf(await waiter.WaitAsync(row, AWhile, ct));
     }
 

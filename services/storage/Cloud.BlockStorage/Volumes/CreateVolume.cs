@@ -65,8 +65,10 @@ internal static class CreateVolume
     }
 
     /// <summary>Makes the row and starts what makes the volume.</summary>
+    /// <param name="host">Where it is to lie where it is blank; null for anywhere.</param>
     public static async Task<Volume> StartAsync(
-        CreateVolumeRequest request, Caller caller, BlockStorageDbContext db, IVolumeHosts hosts, TimeProvider time, CancellationToken ct)
+        CreateVolumeRequest request, Caller caller, BlockStorageDbContext db, IVolumeHosts hosts, TimeProvider time, CancellationToken ct,
+        string? host = null)
     {
         var errors = new FieldErrors();
         errors.Require(ResourceName.IsValid(request.Name), "name", $"Expected {ResourceName.Form}.");
@@ -83,6 +85,7 @@ internal static class CreateVolume
         errors.ThrowIfAny();
         var source = await VolumeSource.FindAsync(request, caller, db, hosts, ct);
         source.Check(request);
+        source = source with { Host = source.Host ?? host };
         var sizeBytes = VolumeSize.Require(
             request.SizeBytes?.Bytes ?? source.SizeBytes ?? throw CloudException.Invalid("sizeBytes", "A blank volume needs a size."));
         if (sizeBytes < source.SizeBytes)

@@ -55,6 +55,10 @@ internal sealed record VolumeSource(long? SizeBytes, bool Encrypted, string? Hos
         var errors = new FieldErrors();
         errors.Require(Enum.IsDefined(request.Format), "format", "Expected qcow2 or raw.");
         errors.Require(request.Format != VolumeFormat.Raw || IsBlank, "format", "Only a blank volume is raw.");
+        errors.Require(request.Type != VolumeType.Log || request.Format == VolumeFormat.Raw, "format", "A volume of type log is raw.");
+        errors.Require(
+            request.Type != VolumeType.Log || request is { OperationsPerSecond: null, BytesPerSecond: null }, "type",
+            "A volume of type log has no limits.");
         errors.Require(request.Format != VolumeFormat.Raw || request.Encrypted != true, "format", "An encrypted volume is qcow2.");
         errors.Require(!Encrypted || request.Encrypted != false, "encrypted", "Its source is encrypted, and a copy of it always is.");
         errors.Require(

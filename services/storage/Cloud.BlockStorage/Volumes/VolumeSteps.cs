@@ -36,6 +36,7 @@ internal sealed class VolumeSteps(
             {
                 Encrypted = row.Encrypted,
                 Raw = row.Format == VolumeFormat.Raw,
+                WriteThrough = row.Type == VolumeType.Log,
             },
             ct);
         return StepResult.Done;

@@ -350,6 +350,8 @@ static void read_options(int count, char **words) {
         else if (!strcmp(name, "volume") && options.volume_count < VOLUMES_MAX) options.volumes[options.volume_count++].file = value;
         else if (!strcmp(name, "volume-read-only") && options.volume_count < VOLUMES_MAX)
             options.volumes[options.volume_count++] = (struct volume){ .file = value, .read_only = true };
+        else if (!strcmp(name, "volume-write-through") && options.volume_count < VOLUMES_MAX)
+            options.volumes[options.volume_count++] = (struct volume){ .file = value, .write_through = true };
         else if (!strcmp(name, "daemon-word") && options.daemon_count < WORDS_MAX) options.daemon[options.daemon_count++] = (char *)value;
         else if (!strcmp(name, "daemon")) options.daemon_id = value;
         else if (!strcmp(name, "daemon-socket")) options.daemon_socket = atoi(value);

@@ -18,6 +18,7 @@
 struct volume {
     const char *file;   // A file system: a raw file, or the file of a QEMU storage daemon's export.
     bool read_only;
+    bool write_through; // Of a raw file: what is written is on the disk when it is acknowledged.
     char device[32];    // Its loop device, once it is mounted.
 };
 
