@@ -122,12 +122,14 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         await StopPlainAsync();
         var disks = await PlainDisk.MakeAllAsync(_plain, RunAsync);
         var port = PlainPort;
-        var servers = disks.Select(disk => (disk.Name, Folder: Path.Combine(disk.Folder, "server"), Port: port++)).ToList();
+        var servers = disks.Select(disk => (
+            disk.Name, Folder: Path.Combine(disk.Folder, "server"),
+            Log: disk.Log is { } log ? Path.Combine(log.Folder, "server") : null, Port: port++)).ToList();
         try
         {
             foreach (var server in servers)
             {
-                await StartTlsServerAsync(server.Folder, server.Port);
+                await StartTlsServerAsync(server.Folder, server.Log, server.Port);
             }
 
             await MeasureLoadAsync(
@@ -135,7 +137,7 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         }
         finally
         {
-            foreach (var (_, folder, _) in servers.Where(server => File.Exists(Path.Combine(server.Folder, "data", "postmaster.pid"))))
+            foreach (var (_, folder, _, _) in servers.Where(server => File.Exists(Path.Combine(server.Folder, "data", "postmaster.pid"))))
             {
                 await StopServerAsync(folder);
             }
@@ -149,10 +151,17 @@ internal sealed partial class DatabaseBenchmark : IDisposable
         }
     }
 
-    private static async Task StartTlsServerAsync(string folder, int port)
+    private static async Task StartTlsServerAsync(string folder, string? log, int port)
     {
         Directory.CreateDirectory(folder);
         await InitPlainAsync(folder);
+        if (log is not null)
+        {
+            await RunAsync("mkdir", "--parents", log);
+            await RunAsync("mv", Path.Combine(folder, "data", "pg_wal"), log);
+            await RunAsync("ln", "--symbolic", Path.Combine(log, "pg_wal"), Path.Combine(folder, "data", "pg_wal"));
+        }
+
         await RunPlainAsync(
             folder, "openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=plain",
             "-keyout", Path.Combine(folder, "data", "server.key"), "-out", Path.Combine(folder, "data", "server.crt"));

@@ -23,6 +23,9 @@ internal sealed class PlainDisk : IAsyncDisposable
 
     public string Folder { get; }
 
+    /// <summary>Where a server's log lies where it has a disk of its own; null where it lies with the data.</summary>
+    public PlainDisk? Log { get; private init; }
+
     /// <summary>All there can be here.</summary>
     public static async Task<IReadOnlyList<PlainDisk>> MakeAllAsync(string folder, Func<string, string[], Task<string>> run)
     {
@@ -34,6 +37,12 @@ internal sealed class PlainDisk : IAsyncDisposable
             await disks[1].MountAsync(await disks[1].MakeRawAsync());
             disks.Add(new("a qcow2 file by FUSE and loop", Path.Combine(folder, "qcow2"), run));
             await disks[2].MountAsync(await disks[2].ExportAsync());
+            disks.Add(new("a qcow2 file by FUSE and loop, with its log on a raw one by loop", Path.Combine(folder, "both"), run)
+            {
+                Log = new("its log", Path.Combine(folder, "log"), run),
+            });
+            await disks[3].MountAsync(await disks[3].ExportAsync());
+            await disks[3].Log!.MountAsync(await disks[3].Log!.MakeRawAsync());
         }
 
         return disks;
@@ -41,6 +50,11 @@ internal sealed class PlainDisk : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Log is not null)
+        {
+            await Log.DisposeAsync();
+        }
+
         if (_device is { } device)
         {
             await _run("umount", [Folder]);

@@ -1,18 +1,25 @@
+using System.Diagnostics;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
 using Cloud.Database.Servers;
 using Cloud.ObjectStorage.Contracts;
 using Cloud.Primitives;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using Npgsql.Replication;
 using NpgsqlTypes;
 
 namespace Cloud.Database.Archive;
 
 /// <summary>
-/// Stores one server's write-ahead log as it is written: a client of the server's replication protocol with a slot of its own, so that the
-/// server keeps what is not stored yet, whatever dies meanwhile. It confirms only what the object storage has acknowledged.
+/// Stores one server's write-ahead log as it is written, with a slot of its own, so that the server keeps what is not stored yet, whatever
+/// dies meanwhile. It confirms only what the object storage has acknowledged.
 /// </summary>
+/// <remarks>
+/// A server at rest is followed, by the replication protocol. A busy one is asked for what is new: to be told of each commit as it comes
+/// would cost it a tenth of its transactions, for nothing, as what is stored is whole pieces. One that stops is followed again, as it then
+/// waits for its last to be confirmed.
+/// </remarks>
 internal sealed partial class LogArchiver : IAsyncDisposable
 {
     private const string Slot = "cloud_archive";
@@ -20,11 +27,17 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan StoreLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>
-    /// The server tells each commit's log by itself. What comes within this is taken at once, where nobody waits for it: to wake for each
-    /// would cost a busy server a tenth of its transactions.
-    /// </summary>
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
+    /// <summary>How soon it asks again, where nobody waits for log.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A server is busy that tells more often than this in a second, until it writes nothing for a while.</summary>
+    private const int QuietPieces = 50;
+    private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a server that is to stop is waited for to be followed.</summary>
+    private static readonly TimeSpan FollowLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FollowLook = TimeSpan.FromMilliseconds(10);
 
     private readonly ManagedDatabase _database;
     private readonly IDbContextFactory<DatabaseDbContext> _databases;
@@ -45,8 +58,13 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     private long _saved;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _eager;
     private bool _isLost;
+
+    // How the log comes changes in this lock: whoever is about to stop the server knows that it is followed.
+    private readonly Lock _way = new();
+    private volatile bool _eager;
+    private bool _isBusy;
+    private int _follower;
 
     public LogArchiver(
         ManagedDatabase database, IDbContextFactory<DatabaseDbContext> databases, IPrivateObjects objects, ServerConnections connections,
@@ -113,11 +131,32 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     /// <summary>How much log there is, in bytes from its beginning.</summary>
     public long Received => Interlocked.Read(ref _received);
 
-    /// <summary>From now on every piece is stored as it comes: a server that stops waits for its last to be confirmed.</summary>
-    public void HurryUp()
+    /// <summary>
+    /// From now on the server is followed, and every piece is stored as it comes: one that stops waits for its last to be confirmed.
+    /// </summary>
+    public async Task HurryUpAsync(CancellationToken ct)
     {
-        _eager = true;
+        lock (_way)
+        {
+            _eager = true;
+        }
+
         Volatile.Read(ref _wanted).TrySetResult();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct, _end.Token);
+        limit.CancelAfter(FollowLimit);
+        try
+        {
+            await using var admin = await _connections.OpenAsync(_database, limit.Token);
+            while (await admin.ScalarAsync<int>("SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", limit.Token, Slot)
+                is var process && (process == 0 || process != Volatile.Read(ref _follower)))
+            {
+                await Task.Delay(FollowLook, limit.Token);
+            }
+        }
+        catch (Exception away) when (away is NpgsqlException or CloudException || !ct.IsCancellationRequested)
+        {
+            // What is not stored stays in the server's folder, and is stored when it runs again.
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -135,7 +174,8 @@ internal sealed partial class LogArchiver : IAsyncDisposable
         {
             try
             {
-                await StreamAsync(_end.Token);
+                await (_isBusy && !_eager ? AskAsync(_end.Token) : FollowAsync(_end.Token));
+                continue;
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
             {
@@ -160,68 +200,145 @@ internal sealed partial class LogArchiver : IAsyncDisposable
         }
     }
 
-    private async Task StreamAsync(CancellationToken ct)
+    /// <summary>Asks for what is new, until the server is at rest or is to be followed for another reason.</summary>
+    private async Task AskAsync(CancellationToken ct)
+    {
+        var confirmed = await FindStartAsync(ct);
+        var start = ArchiveKeys.SegmentStart(confirmed);
+        await using var admin = await _connections.OpenAsync(_database, ct);
+        Timeline = await admin.TimelineAsync(ct);
+        await TurnAsync(() => (_received, _stored) = (start, Math.Max(_stored, confirmed)), ct);
+        _isLost = false;
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var storing = StoreAtIntervalsAsync(over.Token);
+        try
+        {
+            var last = Stopwatch.GetTimestamp();
+            while (_isBusy && !_eager)
+            {
+                var wanted = Volatile.Read(ref _wanted);
+                if (await TakeNewAsync(admin, ct))
+                {
+                    last = Stopwatch.GetTimestamp();
+                }
+
+                var stored = Interlocked.Read(ref _stored);
+                if (stored > confirmed && await ConfirmAsync(admin, stored, ct))
+                {
+                    confirmed = stored;
+                }
+
+                _isBusy = Stopwatch.GetElapsedTime(last) < QuietTime;
+                await wanted.Task.WaitAsync(Pause, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (wanted.Task.IsCompleted && !_eager)
+                {
+                    Interlocked.Exchange(ref _wanted, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                }
+
+                ct.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Has the server let go of log; false while who followed it still has the slot.</summary>
+    private static async Task<bool> ConfirmAsync(NpgsqlConnection admin, long position, CancellationToken ct)
+    {
+        try
+        {
+            await admin.ExecuteAsync("SELECT pg_replication_slot_advance($1, '0/0'::pg_lsn + $2)", ct, Slot, (decimal)position);
+            return true;
+        }
+        catch (PostgresException held) when (held.SqlState == PostgresErrorCodes.ObjectInUse)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Takes all that the server has flushed; false where there is nothing new.</summary>
+    private async Task<bool> TakeNewAsync(NpgsqlConnection admin, CancellationToken ct)
+    {
+        var isNew = false;
+        while (true)
+        {
+            var at = Interlocked.Read(ref _received);
+            var start = ArchiveKeys.SegmentStart(at);
+            var piece = await admin.ReadLogAsync(ArchiveKeys.SegmentName(Timeline, at), at, start + ArchiveKeys.SegmentBytes - at, ct);
+            if (piece.Length == 0)
+            {
+                return isNew;
+            }
+
+            isNew = true;
+            await TakeAsync(at, piece, ct);
+        }
+    }
+
+    /// <summary>Takes what the server sends, until that is too much of it, one by one.</summary>
+    private async Task FollowAsync(CancellationToken ct)
     {
         var confirmed = await FindStartAsync(ct);
         var start = ArchiveKeys.SegmentStart(confirmed);
         await using var connection = new PhysicalReplicationConnection(_connections.ReplicationText(_database));
         await connection.Open(ct);
         Timeline = (int)(await connection.IdentifySystem(ct)).Timeline;
-        await TurnAsync(() => (_connection, _received, _stored) = (connection, start, confirmed), ct);
+        await TurnAsync(() => (_connection, _received, _stored) = (connection, start, Math.Max(_stored, confirmed)), ct);
         _isLost = false;
+        Volatile.Write(ref _follower, connection.ProcessID);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var storing = StoreAtIntervalsAsync(over.Token);
+        var (pieces, began, isLeft) = (0, Stopwatch.GetTimestamp(), false);
         try
         {
             var log = connection.StartReplication(
                 new PhysicalReplicationSlot(Slot), new NpgsqlLogSequenceNumber((ulong)start), ct, (uint)Timeline);
-            await using var pieces = log.GetAsyncEnumerator(ct);
-            while (true)
+            await foreach (var piece in log)
             {
-                var next = pieces.MoveNextAsync();
-                if (!next.IsCompleted)
+                using var buffer = new MemoryStream();
+                await piece.Data.CopyToAsync(buffer, ct);
+                await TakeAsync((long)(ulong)piece.WalStart, buffer.GetBuffer().AsMemory(0, (int)buffer.Length), ct);
+                if (Stopwatch.GetElapsedTime(began) > Second)
                 {
-                    await GatherAsync(ct);
+                    (pieces, began) = (0, Stopwatch.GetTimestamp());
                 }
 
-                if (!await next)
+                isLeft = ++pieces > QuietPieces && Leaves();
+                if (isLeft)
                 {
                     break;
                 }
-
-                await TakeAsync(pieces.Current, ct);
             }
+        }
+        catch (Exception) when (isLeft)
+        {
+            // However the connection ends in the middle of a stream.
         }
         finally
         {
+            Volatile.Write(ref _follower, 0);
             await TurnAsync(() => _connection = null, CancellationToken.None);
             await over.CancelAsync();
             await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>For a while, or until somebody waits for log. Never throws: what is next was asked for already.</summary>
-    private async Task GatherAsync(CancellationToken ct)
+    /// <summary>Whether a busy server is not followed any more: not where that is about to stop.</summary>
+    private bool Leaves()
     {
-        var wanted = Volatile.Read(ref _wanted);
-        if (_eager)
+        lock (_way)
         {
-            return;
-        }
-
-        await wanted.Task.WaitAsync(Gather, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (wanted.Task.IsCompleted)
-        {
-            Interlocked.Exchange(ref _wanted, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            _isBusy = !_eager;
+            Volatile.Write(ref _follower, _isBusy ? 0 : _follower);
+            return _isBusy;
         }
     }
 
-    private async Task TakeAsync(XLogDataMessage piece, CancellationToken ct)
+    private async Task TakeAsync(long at, ReadOnlyMemory<byte> bytes, CancellationToken ct)
     {
-        var at = (long)(ulong)piece.WalStart;
-        using var buffer = new MemoryStream();
-        await piece.Data.CopyToAsync(buffer, ct);
-        var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         while (bytes.Length > 0)
         {
             var within = (int)(at % ArchiveKeys.SegmentBytes);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cloud.Database.Servers;
 using Npgsql;
 
@@ -12,6 +13,27 @@ internal static class LogPositions
     /// </summary>
     public static async Task<long> LogPositionAsync(this NpgsqlConnection admin, CancellationToken ct) =>
         await admin.ScalarAsync<long>("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint", ct);
+
+    /// <summary>The timeline that the server writes.</summary>
+    public static async Task<int> TimelineAsync(this NpgsqlConnection admin, CancellationToken ct)
+    {
+        const int Digits = 8;
+        var name = await admin.ScalarAsync<string>("SELECT pg_walfile_name(pg_current_wal_lsn())", ct);
+        return int.Parse(name!.AsSpan(0, Digits), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>What the server has flushed of a file of its log, from a place on; nothing where that is all.</summary>
+    /// <param name="name">The file that holds the place.</param>
+    /// <param name="bytesMax">The rest of that file at most.</param>
+    public static async Task<byte[]> ReadLogAsync(
+        this NpgsqlConnection admin, string name, long at, long bytesMax, CancellationToken ct) =>
+        await admin.ScalarAsync<byte[]>(
+            """
+            SELECT CASE WHEN flushed.position > $2 THEN
+                pg_read_binary_file('pg_wal/' || $1, $2 % $4, least(flushed.position - $2, $3)) END
+            FROM (SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint AS position) flushed
+            """,
+            ct, name, at, bytesMax, (long)ArchiveKeys.SegmentBytes) ?? [];
 
     /// <summary>The server's clock, and a place before which lies every commit that was acknowledged by then.</summary>
     public static async Task<(long Position, DateTimeOffset Now)> PositionAndTimeAsync(this NpgsqlConnection admin, CancellationToken ct)
