@@ -131,17 +131,25 @@ internal sealed class DatabaseArchive(
         await files.UnpackAsync("wal", tar => PackLogAsync(prefix, first, tar, ct), ct);
     }
 
-    /// <summary>Unpacks the log of a server that runs: all of it until now, from a file on.</summary>
-    public async Task UnpackLogAsync(ManagedDatabase source, string first, IServerFiles files, CancellationToken ct)
+    /// <summary>Stores all that a server that runs has written to its log until now. From then on it keeps what is not stored.</summary>
+    public async Task StoreLogAsync(ManagedDatabase source, CancellationToken ct)
     {
         var archiver = archivers.Find(source)
             ?? throw new CloudException(ErrorKind.Unavailable, "log-not-archived", "The server's log is not being archived yet.");
-        await using (var admin = await connections.OpenAsync(source, ct))
+        await using var admin = await connections.OpenAsync(source, ct);
+        await archiver.StoreAsync(await admin.LogPositionAsync(ct), ct);
+    }
+
+    /// <summary>Unpacks the log of a server that runs: all of it until now, from a file on.</summary>
+    public async Task UnpackLogAsync(ManagedDatabase source, string first, IServerFiles files, CancellationToken ct)
+    {
+        await StoreLogAsync(source, ct);
+        var prefix = ArchiveKeys.LogPrefixOf(source.Id, source.Generation);
+        if ((await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct)).All(segment => segment.Key != prefix + first))
         {
-            await archiver.StoreAsync(await admin.LogPositionAsync(ct), ct);
+            throw Lost(prefix + first);
         }
 
-        var prefix = ArchiveKeys.LogPrefixOf(source.Id, source.Generation);
         await files.UnpackAsync("wal", tar => PackLogAsync(prefix, first, tar, ct), ct);
     }
 

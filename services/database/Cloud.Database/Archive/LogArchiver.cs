@@ -134,7 +134,8 @@ internal sealed partial class LogArchiver : IAsyncDisposable
     /// <summary>
     /// From now on the server is followed, and every piece is stored as it comes: one that stops waits for its last to be confirmed.
     /// </summary>
-    public async Task HurryUpAsync(CancellationToken ct)
+    /// <returns>Whether it is followed: else what it still writes stays in its folder, and is stored when it runs again.</returns>
+    public async Task<bool> HurryUpAsync(CancellationToken ct)
     {
         lock (_way)
         {
@@ -152,10 +153,12 @@ internal sealed partial class LogArchiver : IAsyncDisposable
             {
                 await Task.Delay(FollowLook, limit.Token);
             }
+
+            return true;
         }
         catch (Exception away) when (away is NpgsqlException or CloudException || !ct.IsCancellationRequested)
         {
-            // What is not stored stays in the server's folder, and is stored when it runs again.
+            return false;
         }
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class PostgresEngine(
 
         if (source.Placement == database.Placement)
         {
+            await archive.StoreLogAsync(source, ct);
             await CheckpointAsync(source, ct);
             if (await places.RequireContainers().CopyAsync(
                 source, database, (first, files) => archive.UnpackLogAsync(source, first, files, ct), ct))

@@ -48,11 +48,7 @@ internal sealed partial class ServerControl(
     {
         var archiver = archivers.Find(database);
         var whole = archiver is not null && await StoreAllAsync(database, archiver, ct);
-        if (archiver is not null)
-        {
-            await archiver.HurryUpAsync(ct);
-        }
-
+        whole &= archiver is not null && await archiver.HurryUpAsync(ct);
         await places.Of(database).StopAsync(database, ct);
         if (whole)
         {
