@@ -19,6 +19,9 @@ not_made=18
 not_unpacked=19
 log_bytes=1048576
 place_log() { :; }
+open_log() { :; }
+starting() { :; }
+started() { :; }
 . /usr/lib/cloud/engine.sh
 
 # data comes last: with it the server is made.
@@ -42,7 +45,8 @@ case $word in
   begin)
     ! is_made || exit $made_already
     rm -rf "$folder/new"
-    mkdir -p "$folder/new/data" ;;
+    mkdir -p "$folder/new/data"
+    open_log ;;
   unpack) mkdir -p "$folder" && tar -x -p -C "$folder" || exit $not_unpacked ;;
   finish)
     complete
@@ -57,6 +61,7 @@ case $word in
     tar -x -p -C "$folder"
     $server sync "$folder"
     [ $# != 0 ] || exit 0
+    [ "$1" != start ] || starting
     $server "$1"
     [ "$1" != start ] || started ;;
   log) ls -tr "$folder/log" 2> /dev/null | while read -r name; do cat "$folder/log/$name"; done | tail -n "$1" | tail -c "$log_bytes" ;;

@@ -14,9 +14,25 @@ make_empty() {
     { cat "$folder/new/said" >&2; exit 1; }
 }
 
+# Log that is to be replayed is unpacked to where the server reads it.
+open_log() {
+  [ -d "$log" ] || return 0
+  rm -rf "$log/pg_wal"
+  mkdir -p "$log/pg_wal/archive_status"
+  ln -s "$log/pg_wal" "$folder/new/wal"
+}
+
 complete() {
-  [ -d "$folder/new/wal" ] || return 0
-  pad_log "$folder/new/wal"
+  if [ -z "$(find "$folder/new/wal/" -type f 2> /dev/null)" ]; then
+    rm -rf "$folder/new/wal"
+    return 0
+  fi
+  pad_log "$folder/new/wal/"
+  if [ -L "$folder/new/wal" ]; then
+    $server sync "$log"
+    rm -rf "$folder/new/data/pg_wal"
+    mv "$folder/new/wal" "$folder/new/data/pg_wal"
+  fi
   cat > "$folder/new/recovery.conf"
   : > "$folder/new/data/recovery.signal"
 }
@@ -44,16 +60,14 @@ place_log() {
 # Of the newest file of the log there may be only the beginning: the rest is as the server would have it, zeros.
 pad_log() { find "$1" -type f -exec truncate -s "$segment_bytes" {} +; }
 
-# A recovery is over.
-started() {
-  [ -e "$folder/recovery.conf" ] || return 0
-  rm -rf "$folder/recovery.conf" "$folder/wal"
-  $server reload
-}
+# How a recovery goes is a setting of the server until its next start: it takes no other before.
+starting() { [ -e "$folder/data/recovery.signal" ] || rm -f "$folder/recovery.conf"; }
+
+started() { rm -rf "$folder/wal"; }
 
 engine_word() {
   case $word in
-    recover) [ ! -e "$folder/recovery.conf" ] || { cat > "$folder/recovery.conf" && $server sync "$folder"; } ;;
+    recover) [ ! -e "$folder/data/recovery.signal" ] || { cat > "$folder/recovery.conf" && $server sync "$folder"; } ;;
     supply)
       rm -rf "$log/pg_wal"
       mkdir -p "$log/pg_wal/archive_status"

@@ -37,8 +37,6 @@ leave_source() {
   rm -rf "$held" "$folder/whole" "$folder"/data/temp-*
 }
 
-started() { :; }
-
 # One that was killed may have left half a command at the end, which it cuts off as it starts.
 stop() {
   $server stop

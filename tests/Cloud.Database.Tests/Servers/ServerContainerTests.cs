@@ -86,6 +86,41 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
     }
 
     [Fact]
+    public async Task Restore_ToTheLatestMoment_ReplaysTheLogOnce_WhereItLies()
+    {
+        var made = await CreateAsync();
+        var (id, url) = (IdOf(made), UrlOf(made));
+        await SqlAsync(url, "CREATE TABLE rows (n int); INSERT INTO rows VALUES (1)");
+        var to = (await GetAsync($"/v1/databases/{id}/recovery-window")).GetProperty("latest").GetDateTimeOffset();
+
+        await ActAsync(id, "restore", new { to, inPlace = true });
+
+        (await AskAsync<int>(url, "SELECT n FROM rows")).ShouldBe(1);
+        var said = await RunAsync(id, $"cat /srv/{id}/2/log/*", generation: 2);
+        said.ShouldContain("recovery stopping before commit");
+        said.ShouldNotContain("recovery ended before configured recovery target was reached");
+        said.ShouldNotContain("restored log file", customMessage: "it was copied");
+        (await RunAsync(id, $"readlink /srv/{id}/2/data/pg_wal", generation: 2)).ShouldBe($"/srv/{id}/2-log/pg_wal");
+
+        // How it was recovered is nothing that a later change of settings stumbles over, and ends with the next start.
+        await ActAsync(id, "restart");
+        (await RunAsync(id, $"cat /srv/{id}/2/log/*", generation: 2)).ShouldNotContain("contains errors");
+        (await AskAsync<string>(url, "SHOW recovery_target_time")).ShouldBeEmpty();
+
+        // Of one that does not run there is no commit after its last moment: its log is replayed again, to the end.
+        await SqlAsync(url, "INSERT INTO rows VALUES (2)");
+        await ActAsync(id, "stop", status: "stopped");
+        to = (await GetAsync($"/v1/databases/{id}/recovery-window")).GetProperty("latest").GetDateTimeOffset();
+        var other = await PostAsync($"/v1/databases/{id}/restore?wait=120", new { to, name = NewName("restored") }, HttpStatusCode.Created);
+        StatusOf(other).ShouldBe("available", other.ToString());
+        (await AskAsync<long>(UrlOf(other), "SELECT sum(n) FROM rows")).ShouldBe(3);
+        (await RunAsync(IdOf(other), $"cat /srv/{IdOf(other)}/1/log/*")).ShouldContain(
+            "recovery ended before configured recovery target was reached");
+        await DeleteAsync(IdOf(other), "&finalBackup=false");
+        await DeleteAsync(id, "&finalBackup=false");
+    }
+
+    [Fact]
     public async Task Server_AndContainer_ThatAreKilled_ComeBackWithEveryAcknowledgedRow()
     {
         var made = await CreateAsync();
@@ -257,11 +292,11 @@ public sealed class ServerContainerTests(DatabaseServices services) : DatabaseTe
         return clone;
     }
 
-    private async Task<string> RunAsync(string id, string script)
+    private async Task<string> RunAsync(string id, string script, int generation = 1)
     {
         var said = "";
         var end = await services.Containers.RunAsync(
-            "", $"{id}-1", new ContainerCommand(["/bin/sh", "-c", script]), null,
+            "", $"{id}-{generation}", new ContainerCommand(["/bin/sh", "-c", script]), null,
             async (output, ct) => said = await new StreamReader(output).ReadToEndAsync(ct), TestContext.Current.CancellationToken);
         end.ExitCode.ShouldBe(0, end.ErrorTail);
         return said.Trim();

@@ -19,7 +19,7 @@ internal static class ArchiveKeys
     public static string PrefixOf(DatabaseId database) => $"{database.Value}/";
 
     public static string BaseOf(DatabaseId database, int generation, string backup) =>
-        string.Create(CultureInfo.InvariantCulture, $"{database.Value}/{generation}/base/{backup}.tar.gz");
+        string.Create(CultureInfo.InvariantCulture, $"{database.Value}/{generation}/base/{backup}.tar");
 
     /// <summary>What a server said before it stopped.</summary>
     public static string LastLogOf(DatabaseId database, int generation) =>

@@ -1,6 +1,5 @@
 using System.Formats.Tar;
 using System.Globalization;
-using System.IO.Compression;
 using Cloud.Database.Contracts;
 using Cloud.Database.Databases;
 using Cloud.Database.Persistence;
@@ -80,8 +79,7 @@ internal sealed class DatabaseArchive(
         await using var db = await databases.CreateDbContextAsync(ct);
         var found = await db.BaseBackups.AsNoTracking().SingleOrDefaultAsync(one => one.Database == database && one.Id == backup, ct)
             ?? throw CloudException.NotFound("base backup", backup);
-        return new GZipStream(
-            await objects.OpenAsync(ArchiveKeys.Bucket, found.Key, ct) ?? throw Lost(found.Key), CompressionMode.Decompress);
+        return await objects.OpenPackedAsync(ArchiveKeys.Bucket, found.Key, ct);
     }
 
     /// <summary>A file of the log, as far as it is stored.</summary>
@@ -120,10 +118,9 @@ internal sealed class DatabaseArchive(
 
         var chosen = await backups.OrderByDescending(backup => backup.CompletedAt).FirstOrDefaultAsync(ct)
             ?? throw CloudException.Conflict("outside-recovery-window", "No base backup is as old as that.");
-        await using (var tar = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw Lost(chosen.Key))
+        await using (var tar = await objects.OpenPackedAsync(ArchiveKeys.Bucket, chosen.Key, ct))
         {
-            await using var plain = new GZipStream(tar, CompressionMode.Decompress);
-            await files.UnpackAsync("data", plain, ct);
+            await files.UnpackAsync("data", tar, ct);
         }
 
         var prefix = ArchiveKeys.LogPrefixOf(chosen.Database, chosen.Generation);
@@ -182,7 +179,7 @@ internal sealed class DatabaseArchive(
         {
             db.BaseBackups.Remove(overtaken);
             await db.SaveChangesAsync(ct);
-            await objects.DeleteAsync(ArchiveKeys.Bucket, overtaken.Key, ct);
+            await objects.DeletePackedAsync(ArchiveKeys.Bucket, overtaken.Key, ct);
         }
 
         var kept = backups.Take(oldest + 1).ToList();
@@ -221,19 +218,34 @@ internal sealed class DatabaseArchive(
     private async Task PackLogAsync(string prefix, string first, Stream to, CancellationToken ct)
     {
         await using var tar = new TarWriter(to, TarEntryFormat.Ustar, leaveOpen: true);
-        foreach (var segment in await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct))
-        {
-            var name = segment.Key[prefix.Length..];
-            if (string.CompareOrdinal(name, first) < 0)
-            {
-                continue;
-            }
+        var segments = (await objects.ListAsync(ArchiveKeys.Bucket, prefix, ct))
+            .Where(segment => string.CompareOrdinal(segment.Key[prefix.Length..], first) >= 0).ToList();
 
+        // While one is written the next is read.
+        var next = segments.Count > 0 ? ReadAsync(segments[0]) : null;
+        for (var at = 0; next is not null; at++)
+        {
+            using var content = await next;
+            next = at + 1 < segments.Count ? ReadAsync(segments[at + 1]) : null;
+            try
+            {
+                var name = segments[at].Key[prefix.Length..];
+                await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content }, ct);
+            }
+            catch (Exception) when (next is not null)
+            {
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
+        }
+
+        async Task<MemoryStream> ReadAsync(PrivateObject segment)
+        {
             await using var stored = await objects.OpenAsync(ArchiveKeys.Bucket, segment.Key, ct) ?? throw Lost(segment.Key);
-            using var content = new MemoryStream();
+            var content = new MemoryStream((int)segment.SizeBytes);
             await stored.CopyToAsync(content, ct);
             content.Position = 0;
-            await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content }, ct);
+            return content;
         }
     }
 

@@ -36,10 +36,20 @@ internal static class LogPositions
             ct, name, at, bytesMax, (long)ArchiveKeys.SegmentBytes) ?? [];
 
     /// <summary>The server's clock, and a place before which lies every commit that was acknowledged by then.</summary>
-    public static async Task<(long Position, DateTimeOffset Now)> PositionAndTimeAsync(this NpgsqlConnection admin, CancellationToken ct)
+    /// <param name="marks">
+    /// Whether a commit of nothing lies between the two. A recovery to any time before it stops there; where nothing is committed after the
+    /// time to go back to, the server has to be told to replay all, from the beginning again (<c>recovery_target_time</c>).
+    /// </param>
+    public static async Task<(long Position, DateTimeOffset Now)> PositionAndTimeAsync(
+        this NpgsqlConnection admin, CancellationToken ct, bool marks = false)
     {
         // The clock is read first: what is committed between the two is stored, and later than the time that is said.
         var now = await admin.ScalarAsync<DateTime>("SELECT clock_timestamp()", ct);
+        if (marks)
+        {
+            await admin.ExecuteAsync("SELECT pg_logical_emit_message(true, 'cloud', 'recovery')", ct);
+        }
+
         return (await admin.LogPositionAsync(ct), new DateTimeOffset(now.ToUniversalTime(), TimeSpan.Zero));
     }
 }

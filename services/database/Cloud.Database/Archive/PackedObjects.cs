@@ -1,24 +1,32 @@
 using System.IO.Compression;
 using System.IO.Pipelines;
 using Cloud.ObjectStorage.Contracts;
+using Cloud.Primitives;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace Cloud.Database.Archive;
 
-/// <summary>Objects of the archive that are packed by gzip on their way.</summary>
+/// <summary>Objects of the archive that are packed on their way: by Zstandard, in earlier versions by gzip.</summary>
 internal static class PackedObjects
 {
+    private const int Level = 1;
+    private const string Suffix = ".zst";
+    private const string SuffixBefore = ".gz";
+
     /// <summary>Stores what a stream holds; half of one never becomes an object.</summary>
     /// <returns>How many bytes it takes there.</returns>
     public static async Task<long> PutPackedAsync(
         this IPrivateObjects objects, string bucket, string key, Stream content, CancellationToken ct)
     {
         var pipe = new Pipe();
-        var storing = PutAsync(objects, bucket, key, pipe.Reader, ct);
+        var storing = PutAsync(objects, bucket, key + Suffix, pipe.Reader, ct);
         var stored = new CountedStream(pipe.Writer.AsStream(leaveOpen: true));
         try
         {
-            await using (var packed = new GZipStream(stored, CompressionLevel.Fastest, leaveOpen: true))
+            await using (var packed = new CompressionStream(stored, Level))
             {
+                packed.SetParameter(ZSTD_cParameter.ZSTD_c_checksumFlag, 1);
                 await content.CopyToAsync(packed, ct);
             }
 
@@ -37,6 +45,26 @@ internal static class PackedObjects
 
         await storing;
         return stored.Length;
+    }
+
+    /// <summary>What was stored so.</summary>
+    /// <exception cref="CloudException">It is not there.</exception>
+    public static async Task<Stream> OpenPackedAsync(this IPrivateObjects objects, string bucket, string key, CancellationToken ct)
+    {
+        if (await objects.OpenAsync(bucket, key + Suffix, ct) is { } packed)
+        {
+            return new DecompressionStream(packed, leaveOpen: false);
+        }
+
+        return new GZipStream(
+            await objects.OpenAsync(bucket, key + SuffixBefore, ct) ?? throw DatabaseArchive.Lost(key), CompressionMode.Decompress);
+    }
+
+    /// <summary>Done also where there is none.</summary>
+    public static async Task DeletePackedAsync(this IPrivateObjects objects, string bucket, string key, CancellationToken ct)
+    {
+        await objects.DeleteAsync(bucket, key + Suffix, ct);
+        await objects.DeleteAsync(bucket, key + SuffixBefore, ct);
     }
 
     private static async Task PutAsync(IPrivateObjects objects, string bucket, string key, PipeReader packed, CancellationToken ct)

@@ -11,7 +11,9 @@ internal sealed class RecoveryWindow(DatabaseDbContext db, ServerEngines engines
 {
     /// <summary>The window; of a server that runs, all that was committed until now is stored first.</summary>
     /// <returns>Null where there is none yet.</returns>
-    public async Task<RecoveryWindowView?> ReadAsync(ManagedDatabase database, CancellationToken ct)
+    public Task<RecoveryWindowView?> ReadAsync(ManagedDatabase database, CancellationToken ct) => ReadAsync(database, restores: false, ct);
+
+    private async Task<RecoveryWindowView?> ReadAsync(ManagedDatabase database, bool restores, CancellationToken ct)
     {
         var earliest = await db.BaseBackups.AsNoTracking().Where(backup => backup.Database == database.Id)
             .OrderBy(backup => backup.CompletedAt).Select(backup => (DateTimeOffset?)backup.CompletedAt).FirstOrDefaultAsync(ct);
@@ -20,7 +22,7 @@ internal sealed class RecoveryWindow(DatabaseDbContext db, ServerEngines engines
             return null;
         }
 
-        var now = database.ShouldRun ? await engines.Of(database).StoreAllAsync(database, ct) : null;
+        var now = database.ShouldRun ? await engines.Of(database).StoreAllAsync(database, restores, ct) : null;
         var latest = now ?? await db.ArchivedLogs.AsNoTracking().Where(log => log.Database == database.Id)
             .OrderByDescending(log => log.At).Select(log => (DateTimeOffset?)log.At).FirstOrDefaultAsync(ct);
         return new RecoveryWindowView(earliest.Value, latest > earliest ? latest.Value : earliest.Value);
@@ -30,7 +32,7 @@ internal sealed class RecoveryWindow(DatabaseDbContext db, ServerEngines engines
     /// <exception cref="CloudException">It does not; the window is in the answer.</exception>
     public async Task RequireAsync(ManagedDatabase database, DateTimeOffset to, CancellationToken ct)
     {
-        var window = await ReadAsync(database, ct)
+        var window = await ReadAsync(database, restores: true, ct)
             ?? throw CloudException.Conflict("no-recovery-window", "The database cannot be restored yet: it has no backup.");
         if (to < window.Earliest || to > window.Latest)
         {

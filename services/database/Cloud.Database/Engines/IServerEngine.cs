@@ -51,8 +51,9 @@ internal interface IServerEngine
     Task KeepArchiveAsync(ManagedDatabase database, BaseBackup? newest, CancellationToken ct);
 
     /// <summary>Stores all that a server has acknowledged until now.</summary>
+    /// <param name="restores">A restore to a time before is what comes next.</param>
     /// <returns>The time up to which everything is stored; null where the server does not answer.</returns>
-    Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, CancellationToken ct);
+    Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, bool restores, CancellationToken ct);
 
     /// <summary>Of the names of a log's objects, in their order, the first that is needed with a base backup.</summary>
     string FirstLogName(BaseBackup backup);

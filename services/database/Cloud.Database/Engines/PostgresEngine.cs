@@ -97,7 +97,7 @@ internal sealed partial class PostgresEngine(
         }
     }
 
-    public async Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, CancellationToken ct)
+    public async Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, bool restores, CancellationToken ct)
     {
         if (archivers.Find(database) is not { } archiver)
         {
@@ -107,7 +107,7 @@ internal sealed partial class PostgresEngine(
         try
         {
             await using var admin = await connections.OpenAsync(database, ct);
-            var (position, now) = await admin.PositionAndTimeAsync(ct);
+            var (position, now) = await admin.PositionAndTimeAsync(ct, marks: restores);
             await archiver.StoreAsync(position, ct);
             return now;
         }
@@ -131,7 +131,7 @@ internal sealed partial class PostgresEngine(
     }
 
     public async Task<DatabaseArchiveState> DescribeArchiveAsync(ManagedDatabase database, CancellationToken ct) =>
-        await archive.DescribeAsync(database, database.ShouldRun ? await StoreAllAsync(database, ct) : null, ct);
+        await archive.DescribeAsync(database, database.ShouldRun ? await StoreAllAsync(database, restores: false, ct) : null, ct);
 
     public Task<Stream> OpenBaseAsync(ManagedDatabase database, string backup, CancellationToken ct) =>
         archive.OpenBaseAsync(database.Id, backup, ct);

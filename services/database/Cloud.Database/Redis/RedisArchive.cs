@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Formats.Tar;
 using System.Globalization;
-using System.IO.Compression;
 using System.Text;
 using Cloud.Database.Archive;
 using Cloud.Database.Databases;
@@ -243,8 +242,7 @@ internal sealed partial class RedisArchive(
         var @base = AppendOnlyPart.BaseOf(chosen.StartPosition);
         await using (var file = ScratchFile.Create(options))
         {
-            await using var packed = await objects.OpenAsync(ArchiveKeys.Bucket, chosen.Key, ct) ?? throw DatabaseArchive.Lost(chosen.Key);
-            await using var plain = new GZipStream(packed, CompressionMode.Decompress);
+            await using var plain = await objects.OpenPackedAsync(ArchiveKeys.Bucket, chosen.Key, ct);
             await plain.CopyToAsync(file, ct);
             await AddAsync(tar, InLog(@base.Name), file, ct);
         }

@@ -90,7 +90,7 @@ internal sealed partial class RedisEngine(
         }
     }
 
-    public async Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, CancellationToken ct)
+    public async Task<DateTimeOffset?> StoreAllAsync(ManagedDatabase database, bool restores, CancellationToken ct)
     {
         try
         {

@@ -53,7 +53,7 @@ internal sealed record ServerFolder(string Root)
     /// <summary>Says that the server starts by a recovery.</summary>
     public string RecoverySignal => Path.Combine(Data, "recovery.signal");
 
-    /// <summary>The settings of a recovery; gone when it is over.</summary>
+    /// <summary>The settings of a recovery; gone at the first start after it.</summary>
     public string Recovery => Path.Combine(Root, "recovery.conf");
 
     /// <summary>The log that a recovery replays.</summary>

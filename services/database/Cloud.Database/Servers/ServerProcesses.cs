@@ -74,15 +74,9 @@ internal sealed partial class ServerProcesses(
         }
 
         var folder = FolderOf(database);
-        if (File.Exists(folder.Recovery))
+        if (!File.Exists(folder.RecoverySignal) && Directory.Exists(folder.Replayed))
         {
-            File.Delete(folder.Recovery);
-            if (Directory.Exists(folder.Replayed))
-            {
-                Directory.Delete(folder.Replayed, recursive: true);
-            }
-
-            await ReloadAsync(database, ct);
+            Directory.Delete(folder.Replayed, recursive: true);
         }
 
         return true;
@@ -90,7 +84,7 @@ internal sealed partial class ServerProcesses(
 
     public async Task RecoverAllAsync(ManagedDatabase database, CancellationToken ct)
     {
-        if (File.Exists(FolderOf(database).Recovery))
+        if (File.Exists(FolderOf(database).RecoverySignal))
         {
             await File.WriteAllTextAsync(FolderOf(database).Recovery, ServerSettings.Recovery(null), ct);
         }
@@ -106,6 +100,12 @@ internal sealed partial class ServerProcesses(
         }
 
         programs.Require();
+        if (!File.Exists(folder.RecoverySignal))
+        {
+            // The server took no other until this start.
+            File.Delete(folder.Recovery);
+        }
+
         WriteSettings(database);
         certificates.Write(folder, database);
         Directory.CreateDirectory(folder.Logs);

@@ -43,7 +43,7 @@ internal static class ServerSettings
         return text.ToString();
     }
 
-    /// <summary>What a recovery needs: the log that was laid out, and where in it to stop.</summary>
+    /// <summary>What a recovery needs: the log, where it was not laid out where the server has its own, and where to stop.</summary>
     /// <param name="to">Every commit up to this time, and none after; null for all of the log.</param>
     public static string Recovery(DateTimeOffset? to)
     {
@@ -52,7 +52,8 @@ internal static class ServerSettings
                 CultureInfo.InvariantCulture,
                 $"recovery_target_time = '{time.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff}+00'\nrecovery_target_action = 'promote'\n")
             : "";
-        return $"restore_command = 'cp ../wal/%f \"%p\"'\nrecovery_target_timeline = 'current'\nhot_standby = off\n{target}";
+        return "restore_command = '[ -e ../wal/%f ] && cp ../wal/%f \"%p\"'\n"
+            + $"recovery_target_timeline = 'current'\nhot_standby = off\n{target}";
     }
 
     private static IEnumerable<(string Name, string Value)> Defaults(DatabaseType type, long sizeBytes) =>
