@@ -1,13 +1,27 @@
 using System.Diagnostics;
+using System.Formats.Tar;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Cloud.Database.Engines;
 using Cloud.Database.Tests.Kit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Cloud.Database.Tests.Databases;
 
-/// <summary>PostgreSQL's own load through all that is done to a server: every transaction that was acknowledged is accounted for.</summary>
-public sealed partial class PgbenchTests(DatabaseServices services) : DatabaseTest(services.OnSqlite)
+/// <summary>pgbench against processes.</summary>
+public sealed class ProcessPgbenchTests(DatabaseServices services) : PgbenchTests(services.OnSqlite);
+
+/// <summary>pgbench against containers.</summary>
+public sealed class ContainerPgbenchTests(DatabaseServices services) : PgbenchTests(services.InContainers);
+
+/// <summary>
+/// PostgreSQL's own load through all that is done to a server: every transaction that was acknowledged is accounted for, and PostgreSQL's
+/// own programs find nothing wrong.
+/// </summary>
+public abstract partial class PgbenchTests(DatabaseUnderTest service) : DatabaseTest(service)
 {
+    private const string Programs = "/usr/lib/postgresql/15/bin/";
+
     private const int Clients = 3;
 
     private static readonly int Seconds =
@@ -36,6 +50,12 @@ public sealed partial class PgbenchTests(DatabaseServices services) : DatabaseTe
         var window = await GetAsync($"/v1/databases/{id}/recovery-window");
         await ActAsync(id, "restore", new { to = window.GetProperty("latest").GetDateTimeOffset(), inPlace = true });
         (await CheckAsync(url, acknowledged, broken)).ShouldBe(before);
+        (await AskAsync<string>(url, "SHOW data_checksums")).ShouldBe("on");
+        var (row, engine) = (await Service.RowAsync(id), Service.Services.GetRequiredService<ServerEngines>());
+        (await engine.Of(row).CheckAsync(row, TestContext.Current.CancellationToken)).ShouldBeNull("pg_amcheck has findings");
+        (await VerifyBaseAsync(id, _ => { })).ShouldContain("backup successfully verified");
+        (await VerifyBaseAsync(id, folder => File.AppendAllText(Path.Combine(folder, "global", "pg_filenode.map"), "x")))
+            .ShouldContain("\"global/pg_filenode.map\" has size");
         await DeleteAsync(id, "&finalBackup=false");
     }
 
@@ -64,16 +84,43 @@ public sealed partial class PgbenchTests(DatabaseServices services) : DatabaseTe
         return long.Parse(Processed().Match(said).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
-    private static async Task<string> PgbenchAsync(string url, params IReadOnlyList<string> arguments)
+    private static Task<string> PgbenchAsync(string url, params IReadOnlyList<string> arguments) => SaidAsync("pgbench", [.. arguments, url]);
+
+    /// <summary>What <c>pg_verifybackup</c> says of the newest base backup, as it lies in the archive.</summary>
+    private async Task<string> VerifyBaseAsync(string id, Action<string> change)
     {
-        using var pgbench = Process.Start(new ProcessStartInfo("/usr/lib/postgresql/15/bin/pgbench", [.. arguments, url])
+        var ct = TestContext.Current.CancellationToken;
+        var (row, engine) = (await Service.RowAsync(id), Service.Services.GetRequiredService<ServerEngines>());
+        var state = await engine.Of(row).DescribeArchiveAsync(row, ct);
+        var folder = Directory.CreateTempSubdirectory("cloud-test-");
+        try
+        {
+            await using (var tar = await engine.Of(row).OpenBaseAsync(row, state.Base.Id, ct))
+            {
+                await TarFile.ExtractToDirectoryAsync(tar, folder.FullName, overwriteFiles: false, ct);
+            }
+
+            change(folder.FullName);
+
+            // The log is not in it.
+            return await SaidAsync("pg_verifybackup", "--no-parse-wal", folder.FullName);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<string> SaidAsync(string program, params IReadOnlyList<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Programs + program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         })!;
-        var errors = pgbench.StandardError.ReadToEndAsync();
-        var output = await pgbench.StandardOutput.ReadToEndAsync();
-        await pgbench.WaitForExitAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
         return output + await errors;
     }
 
