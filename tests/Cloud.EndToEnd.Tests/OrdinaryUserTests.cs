@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Cloud.Testing;
 
 namespace Cloud.EndToEnd.Tests;
 
@@ -76,11 +77,22 @@ public sealed class OrdinaryUserTests(OrdinaryUsersCloud cloud)
         }
     }
 
+    /// <summary>Its server answers: one that runs may only be about to listen.</summary>
     private static async Task AnswersAsync(JsonElement instance)
     {
         using var browser = new HttpClient();
         var port = instance.GetProperty("ports")[0].GetProperty("port").GetInt32();
-        (await browser.GetStringAsync($"http://127.0.0.1:{port}/index.html")).ShouldBe("hello\n");
+        await Eventually.HoldsAsync(async () =>
+        {
+            try
+            {
+                return await browser.GetStringAsync($"http://127.0.0.1:{port}/index.html") == "hello\n";
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "the server in the container answers");
     }
 
     private Task<JsonElement> CreateAsync(string name, object with)
