@@ -84,7 +84,8 @@ public abstract partial class PgbenchTests(DatabaseUnderTest service) : Database
         return long.Parse(Processed().Match(said).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
-    private static Task<string> PgbenchAsync(string url, params IReadOnlyList<string> arguments) => SaidAsync("pgbench", [.. arguments, url]);
+    private static Task<string> PgbenchAsync(string url, params IReadOnlyList<string> arguments) =>
+        SaidAsync("pgbench", [.. arguments, url]);
 
     /// <summary>What <c>pg_verifybackup</c> says of the newest base backup, as it lies in the archive.</summary>
     private async Task<string> VerifyBaseAsync(string id, Action<string> change)
