@@ -18,6 +18,8 @@ made_already=17
 not_made=18
 not_unpacked=19
 log_bytes=1048576
+
+# What an engine may do besides: with a log of its own volume, just before a start, and after it.
 place_log() { :; }
 open_log() { :; }
 starting() { :; }

@@ -14,11 +14,15 @@ make_empty() {
     { cat "$folder/new/said" >&2; exit 1; }
 }
 
+empty_log() {
+  rm -rf "$log/pg_wal"
+  mkdir -p "$log/pg_wal/archive_status"
+}
+
 # Log that is to be replayed is unpacked to where the server reads it.
 open_log() {
   [ -d "$log" ] || return 0
-  rm -rf "$log/pg_wal"
-  mkdir -p "$log/pg_wal/archive_status"
+  empty_log
   ln -s "$log/pg_wal" "$folder/new/wal"
 }
 
@@ -69,8 +73,7 @@ engine_word() {
   case $word in
     recover) [ ! -e "$folder/data/recovery.signal" ] || { cat > "$folder/recovery.conf" && $server sync "$folder"; } ;;
     supply)
-      rm -rf "$log/pg_wal"
-      mkdir -p "$log/pg_wal/archive_status"
+      empty_log
       tar -x -C "$log/pg_wal"
       pad_log "$log/pg_wal"
       $server sync "$log"

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Formats.Tar;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Cloud.Database.Databases;
 using Cloud.Database.Engines;
 using Cloud.Database.Tests.Kit;
 using Microsoft.Extensions.DependencyInjection;
@@ -51,8 +52,8 @@ public abstract partial class PgbenchTests(DatabaseUnderTest service) : Database
         await ActAsync(id, "restore", new { to = window.GetProperty("latest").GetDateTimeOffset(), inPlace = true });
         (await CheckAsync(url, acknowledged, broken)).ShouldBe(before);
         (await AskAsync<string>(url, "SHOW data_checksums")).ShouldBe("on");
-        var (row, engine) = (await Service.RowAsync(id), Service.Services.GetRequiredService<ServerEngines>());
-        (await engine.Of(row).CheckAsync(row, TestContext.Current.CancellationToken)).ShouldBeNull("pg_amcheck has findings");
+        var row = await Service.RowAsync(id);
+        (await EngineOf(row).CheckAsync(row, TestContext.Current.CancellationToken)).ShouldBeNull("pg_amcheck has findings");
         (await VerifyBaseAsync(id, _ => { })).ShouldContain("backup successfully verified");
         (await VerifyBaseAsync(id, folder => File.AppendAllText(Path.Combine(folder, "global", "pg_filenode.map"), "x")))
             .ShouldContain("\"global/pg_filenode.map\" has size");
@@ -87,16 +88,19 @@ public abstract partial class PgbenchTests(DatabaseUnderTest service) : Database
     private static Task<string> PgbenchAsync(string url, params IReadOnlyList<string> arguments) =>
         SaidAsync("pgbench", [.. arguments, url]);
 
+    private IServerEngine EngineOf(ManagedDatabase row) => Service.Services.GetRequiredService<ServerEngines>().Of(row);
+
     /// <summary>What <c>pg_verifybackup</c> says of the newest base backup, as it lies in the archive.</summary>
     private async Task<string> VerifyBaseAsync(string id, Action<string> change)
     {
         var ct = TestContext.Current.CancellationToken;
-        var (row, engine) = (await Service.RowAsync(id), Service.Services.GetRequiredService<ServerEngines>());
-        var state = await engine.Of(row).DescribeArchiveAsync(row, ct);
+        var row = await Service.RowAsync(id);
+        var engine = EngineOf(row);
+        var state = await engine.DescribeArchiveAsync(row, ct);
         var folder = Directory.CreateTempSubdirectory("cloud-test-");
         try
         {
-            await using (var tar = await engine.Of(row).OpenBaseAsync(row, state.Base.Id, ct))
+            await using (var tar = await engine.OpenBaseAsync(row, state.Base.Id, ct))
             {
                 await TarFile.ExtractToDirectoryAsync(tar, folder.FullName, overwriteFiles: false, ct);
             }

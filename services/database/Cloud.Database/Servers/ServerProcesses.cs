@@ -102,7 +102,7 @@ internal sealed partial class ServerProcesses(
         programs.Require();
         if (!File.Exists(folder.RecoverySignal))
         {
-            // The server took no other until this start.
+            // Its recovery is over; how it went was a setting of the server until this start.
             File.Delete(folder.Recovery);
         }
 
